@@ -1,0 +1,1 @@
+"""The fuzzer: machine, runs, replay, minimiser, reports.  ``pytest fuzz/`` is how it is used."""

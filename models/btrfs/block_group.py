@@ -1,0 +1,237 @@
+"""Block groups: counters, lists, references, and becoming read-only.
+
+Source: fs/btrfs/extent-tree.c, struct btrfs_block_group_cache in ctree.h (v4.9).
+All sizes and addresses are in blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from models.btrfs.errors import Errno, warn_on
+from models.btrfs.free_space import FreeSpace
+from models.btrfs.transaction import HandleType
+from models.btrfs.trees import BlockGroupItem, BlockGroupType
+from models.simulation import Steps
+
+if TYPE_CHECKING:
+    from models.btrfs.fs_info import FsInfo
+    from models.btrfs.space_info import SpaceInfo
+    from models.btrfs.transaction import Handle
+
+SYSTEM_SLACK = 1
+"""What METADATA and SYSTEM keep free when a block group of theirs goes read-only (1 MiB in 4.9)."""
+
+
+@dataclass(slots=True, eq=False)
+class BlockGroup:
+    """One block group; its range is its chunk's.
+
+    ``number`` counts block groups in the order of their creation.  The list hooks hold the list that
+    the block group is on (``None``: on none).  ``refs`` counts references by holder: ``tree``,
+    ``dirty_list``, ``unused_bgs``, ``nocow_writers``, ``lookup``; membership in ``new_bgs`` holds none.
+    ``nocow_tasks`` and ``reserving_tasks`` name who is counted, for the report of a wait only.
+    """
+
+    number: int
+    start: int
+    length: int
+    type: BlockGroupType
+    free: FreeSpace
+    used: int = 0
+    reserved: int = 0
+    pinned: int = 0
+    delalloc_bytes: int = 0
+    bytes_super: int = 0
+    ro: int = 0
+    removed: bool = False
+    reservations: int = 0
+    nocow_writers: int = 0
+    reserving_tasks: list[str] = field(default_factory=list)
+    nocow_tasks: list[str] = field(default_factory=list)
+    bg_list: list[BlockGroup] | None = None
+    dirty_list: list[BlockGroup] | None = None
+    refs: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def end(self) -> int:
+        """The first block behind it."""
+        return self.start + self.length
+
+    @property
+    def unused(self) -> int:
+        """What would become readonly if the block group did."""
+        return self.length - self.used - self.reserved - self.pinned - self.bytes_super
+
+    @property
+    def item(self) -> BlockGroupItem:
+        """What its block group item should say now."""
+        return BlockGroupItem(self.length, self.used, self.type)
+
+    def get(self, holder: str) -> None:
+        """Take a reference (btrfs_get_block_group)."""
+        self.refs[holder] += 1
+
+    def put(self, holder: str) -> None:
+        """Drop a reference (btrfs_put_block_group)."""
+        self.refs[holder] -= 1
+        warn_on(self.refs[holder] < 0, f"block group {self.number}: {holder} reference dropped twice")
+        if not +self.refs:
+            warn_on(self.pinned > 0, f"block group {self.number}: freed with pinned space")
+            warn_on(self.reserved > 0, f"block group {self.number}: freed with reserved space")
+
+    def __repr__(self) -> str:
+        return f"block group {self.number}"
+
+
+class BlockGroups:
+    """The block group cache tree, and the protocol around one block group."""
+
+    def __init__(self, fs: FsInfo) -> None:
+        self.fs = fs
+        self.tree: dict[int, BlockGroup] = {}
+        self.unused_bgs: list[BlockGroup] = []
+        self.created = 0
+
+    def lookup(self, block: int) -> BlockGroup | None:
+        """The block group around ``block``, with a ``lookup`` reference (btrfs_lookup_block_group)."""
+        for group in self.tree.values():
+            if group.start <= block < group.end:
+                group.get("lookup")
+                return group
+        return None
+
+    def space_of(self, group: BlockGroup) -> SpaceInfo:
+        """The space info that ``group`` counts towards."""
+        return self.fs.space.infos[group.type]
+
+    def btrfs_extent_readonly(self, block: int) -> bool:
+        """Whether ``block`` is in a read-only block group, looked at without a lock."""
+        group = self.lookup(block)
+        if group is None:
+            return True
+        group.put("lookup")
+        return group.ro > 0
+
+    def btrfs_inc_block_group_ro(self, group: BlockGroup) -> Steps[None]:
+        """Make a block group read-only, in a transaction that has not begun its writeout.
+
+        Raises Errno(ENOSPC) where the rest of the space could not hold what is promised.
+        """
+        fs = self.fs
+        handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
+        yield "btrfs_inc_block_group_ro"
+        yield from fs.ro_block_group_mutex.lock()
+        while handle.transaction.dirty_bg_run:
+            trans = handle.transaction
+            fs.ro_block_group_mutex.unlock()
+            yield from fs.transactions.btrfs_end_transaction(handle)
+            yield from fs.transactions.wait_for_commit(trans)
+            handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
+            yield "btrfs_inc_block_group_ro"
+            yield from fs.ro_block_group_mutex.lock()
+        try:
+            if not self._inc_block_group_ro(group, handle):
+                # No room for what would be lost: force a chunk, try once more.
+                yield from fs.volumes.do_chunk_alloc(handle, group.type, force=True)
+                yield "do_chunk_alloc"
+                if not self._inc_block_group_ro(group, handle):
+                    raise Errno(errno.ENOSPC)
+        except Errno:
+            fs.ro_block_group_mutex.unlock()
+            yield from fs.transactions.btrfs_end_transaction(handle)
+            raise
+        fs.ro_block_group_mutex.unlock()
+        yield from fs.transactions.btrfs_end_transaction(handle)
+
+    def _inc_block_group_ro(self, group: BlockGroup, handle: Handle) -> bool:
+        """inc_block_group_ro: one section under space_info.lock and bg.lock; whether it is read-only now."""
+        if group.ro:
+            group.ro += 1
+            return True
+        info = self.space_of(group)
+        slack = 0 if group.type is BlockGroupType.DATA else SYSTEM_SLACK
+        if info.promised + group.unused + slack > info.total:
+            return False
+        info.readonly += group.unused
+        info.ro_bgs.append(group)
+        group.ro = 1
+        self.fs.history.became_ro.append((group, handle.transaction.dirty_bg_run))
+        self.fs.sim.note("btrfs_inc_block_group_ro", f"{group} turns read-only")
+        return True
+
+    def btrfs_dec_block_group_ro(self, group: BlockGroup) -> None:
+        """One holder less that wants the block group read-only."""
+        warn_on(group.ro == 0, f"{group}: ro dropped below zero")
+        group.ro -= 1
+        if group.ro == 0:
+            info = self.space_of(group)
+            info.readonly -= group.unused
+            info.ro_bgs.remove(group)
+
+    def btrfs_inc_nocow_writers(self, block: int) -> bool:
+        """Count a task that is about to write in place at ``block``; False in a read-only block group."""
+        group = self.lookup(block)
+        if group is None:
+            return False
+        if group.ro:
+            group.put("lookup")
+            return False
+        group.nocow_writers += 1
+        group.nocow_tasks.append(self.fs.sim.current.name)
+        group.get("nocow_writers")
+        group.put("lookup")
+        self.fs.history.entered.append(("nocow writer", group, group.ro))
+        return True
+
+    def btrfs_dec_nocow_writers(self, block: int) -> None:
+        """The task's ordered extent exists now (or it gave up)."""
+        group = self.lookup(block)
+        warn_on(group is None, f"nocow writer's block {block} is in no block group")
+        assert group is not None
+        group.nocow_writers -= 1
+        group.nocow_tasks.remove(self.fs.sim.current.name)
+        group.put("nocow_writers")
+        group.put("lookup")
+
+    def btrfs_wait_nocow_writers(self, group: BlockGroup) -> Steps[None]:
+        """Wait until nobody stands between the decision to write in place and its ordered extent."""
+        yield from self.fs.sim.wait_event(
+            f"nocow_writers of {group}",
+            lambda: group.nocow_writers == 0,
+            lambda: group.nocow_tasks,
+        )
+
+    def btrfs_wait_block_group_reservations(self, group: BlockGroup) -> Steps[None]:
+        """Wait until every allocation from ``group`` has its ordered extent.
+
+        Taking groups_sem for writing flushes out allocators that saw the block group writable.
+        """
+        sem = self.space_of(group).groups_sem
+        yield from sem.down_write()
+        sem.up_write()
+        yield "btrfs_wait_block_group_reservations"
+        yield from self.fs.sim.wait_event(
+            f"reservations of {group}",
+            lambda: group.reservations == 0,
+            lambda: group.reserving_tasks,
+        )
+
+    def btrfs_dec_block_group_reservations(self, block: int) -> None:
+        """The extent at ``block`` has its ordered extent (or file extent item) now."""
+        group = self.lookup(block)
+        warn_on(group is None, f"reserved block {block} is in no block group")
+        assert group is not None
+        group.reservations -= 1
+        group.reserving_tasks.remove(self.fs.sim.current.name)
+        group.put("lookup")
+
+    def mark_unused(self, group: BlockGroup) -> None:
+        """Queue a block group without used space for the cleaner, unless it is on a list already."""
+        if group.bg_list is None:
+            group.get("unused_bgs")
+            self.unused_bgs.append(group)
+            group.bg_list = self.unused_bgs

@@ -1,0 +1,241 @@
+"""btrfs_commit_transaction, in the kernel's order (protocol: v4.1-v4.9).
+
+Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical section: nobody else can
+hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may
+run while this one is still written; the superblock write is the durability point.
+
+Left out, because nothing here uses them: delayed items, qgroups, snapshots, the log tree, flushoncommit,
+pausing scrub, last_byte_to_unpin (block groups are cached whole from mount on).
+"""
+
+from __future__ import annotations
+
+import errno
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from models.btrfs.errors import Errno, warn_on
+from models.btrfs.transaction import Handle, Transaction, TransState
+from models.btrfs.trees import Image, RootItem
+from models.simulation import Steps
+
+if TYPE_CHECKING:
+    from models.btrfs.fs_info import FsInfo
+
+
+class Commit:
+    """Committing a transaction, its unpinning, and cleaning up after an abort."""
+
+    def __init__(self, fs: FsInfo) -> None:
+        self.fs = fs
+
+    def btrfs_commit_transaction(self, handle: Handle) -> Steps[None]:
+        """Make everything done in the handle's transaction durable; the handle is gone afterwards.
+
+        Raises Errno when the transaction was or is aborted.
+        """
+        fs, trans = self.fs, handle.transaction
+        if trans.aborted:
+            yield from self._lose(handle, trans)
+        try:
+            yield from self._before_the_critical_section(handle)
+        except Errno:
+            # Delayed refs or phase 2 failed: the handle ends, the transaction is aborted.
+            yield from self._lose(handle, trans)
+        if trans.state >= TransState.COMMIT_START:
+            yield from fs.transactions.btrfs_end_transaction(handle)
+            yield from fs.transactions.wait_for_commit(trans)
+            if trans.aborted:
+                raise Errno(trans.aborted)
+            return
+        trans.state = TransState.COMMIT_START
+        yield "TRANS_STATE_COMMIT_START"
+        try:
+            yield from self._enter_critical_section(handle)
+            image = yield from self._critical_section(handle)
+        except Errno as error:
+            yield from self._cleanup_transaction(handle, error.code)
+            raise
+        yield from self._write_out(handle, image)
+
+    def _lose(self, handle: Handle, trans: Transaction) -> Steps[None]:
+        """End the handle of an aborted transaction, clean up if it is the last, and fail."""
+        code = trans.aborted or errno.EROFS
+        last = trans is self.fs.transactions.running and trans.state < TransState.COMMIT_START
+        if last:
+            # In the kernel the transaction kthread finds the error state and cleans up.
+            trans.state = TransState.COMMIT_START
+            yield from self._cleanup_transaction(handle, code)
+        else:
+            self.fs.transactions.release_metadata(handle)
+            self.fs.transactions.drop_writer(handle)
+        raise Errno(code)
+
+    def _before_the_critical_section(self, handle: Handle) -> Steps[None]:
+        """Rows 2-5: delayed refs, phase 2, and the early writeout of dirty block groups."""
+        fs, trans = self.fs, handle.transaction
+        yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
+        fs.transactions.release_metadata(handle)
+        yield "btrfs_run_delayed_refs"
+        yield from fs.volumes.btrfs_create_pending_block_groups(handle)
+        yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
+        yield "btrfs_commit_transaction"
+        yield from fs.ro_block_group_mutex.lock()
+        run_it = not trans.dirty_bg_run
+        trans.dirty_bg_run = True
+        fs.ro_block_group_mutex.unlock()
+        yield "BTRFS_TRANS_DIRTY_BG_RUN"
+        if run_it:
+            yield from fs.writeout.btrfs_start_dirty_block_groups(handle)
+
+    def _enter_critical_section(self, handle: Handle) -> Steps[None]:
+        """Rows 7-10: wait for the previous transaction, for external writers, for all writers."""
+        fs, trans = self.fs, handle.transaction
+        previous = next((t for t in fs.transactions.trans_list if t.transid == trans.transid - 1), None)
+        if previous is not None:
+            yield from fs.transactions.wait_for_commit(previous)
+            if previous.aborted:
+                raise Errno(previous.aborted)
+        trans.num_extwriters -= handle.extwriter
+        handle.extwriter = False
+        yield from fs.sim.wait_event(
+            "num_extwriters == 0",
+            lambda: trans.num_extwriters == 0,
+            lambda: [h.task for h in trans.handles if h.extwriter],
+        )
+        yield "wait_event(num_extwriters)"
+        trans.state = TransState.COMMIT_DOING
+        yield from fs.sim.wait_event(
+            "num_writers == 1",
+            lambda: trans.num_writers == 1,
+            lambda: [h.task for h in trans.handles if h is not handle],
+        )
+        yield "TRANS_STATE_COMMIT_DOING"
+
+    def _critical_section(self, handle: Handle) -> Steps[Image]:
+        """Rows 11-15: the trees become what will be on disk; the next transaction may start."""
+        fs, trans = self.fs, handle.transaction
+        if trans.aborted:
+            raise Errno(trans.aborted)
+        yield from fs.reloc_mutex.lock()
+        try:
+            yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
+        except Errno:
+            fs.reloc_mutex.unlock()
+            raise
+        yield from fs.tree_log_mutex.lock()
+        try:
+            fs.reloc_trees.commit_fs_roots()
+            yield "commit_fs_roots"
+            yield from fs.writeout.btrfs_write_dirty_block_groups(handle)
+            yield "commit_cowonly_roots"
+            if trans.aborted:
+                raise Errno(trans.aborted)
+        except Errno:
+            fs.tree_log_mutex.unlock()
+            fs.reloc_mutex.unlock()
+            raise
+        warn_on(bool(trans.dirty_bgs), "dirty block groups are left after the final writeout")
+        image = self._switch_commit_roots(trans)
+        trans.state = TransState.UNBLOCKED
+        fs.transactions.running = None
+        fs.reloc_mutex.unlock()
+        yield "TRANS_STATE_UNBLOCKED"
+        return image
+
+    def _switch_commit_roots(self, trans: Transaction) -> Image:
+        """Flip the pinned tree and all commit roots, under commit_root_sem; the image to write."""
+        fs = self.fs
+        fs.pinned_extents = fs.freed_extents[1 if fs.pinned_extents is fs.freed_extents[0] else 0]
+        for root in fs.roots.values():
+            root.switch_commit_root()
+            item = fs.trees.root.root.get(root.name)
+            fs.trees.root.root[root.name] = RootItem(
+                root.generation, root.last_snapshot, item.refs if item else 1
+            )
+        fs.trees.switch_commit_roots()
+        files = {root.name: root.commit_root for root in fs.roots.values()}
+        files |= {
+            f"{root.name}.reloc{number}": MappingProxyType(dict(reloc_root.leaves))
+            for root in fs.roots.values()
+            for number, reloc_root in enumerate(root.reloc_roots)
+        }
+        return Image(
+            trans.transid,
+            fs.trees.chunk.commit_root,
+            fs.trees.dev.commit_root,
+            fs.trees.block_group.commit_root,
+            fs.trees.extent.commit_root,
+            fs.trees.root.commit_root,
+            MappingProxyType(files),
+            sum(item.used for item in fs.trees.block_group.commit_root.values()),
+        )
+
+    def _write_out(self, handle: Handle, image: Image) -> Steps[None]:
+        """Rows 16-20: tree blocks, superblock, unpin; the next transaction runs meanwhile."""
+        fs, trans = self.fs, handle.transaction
+        fs.device.write_tree_blocks(image)
+        yield "btrfs_write_and_wait_transaction"
+        fs.device.write_super(trans.transid)
+        fs.tree_log_mutex.unlock()
+        yield "write_ctree_super"
+        yield from self.btrfs_finish_extent_commit()
+        if trans.have_free_bgs:
+            fs.space.clear_full()
+        fs.transactions.last_committed = trans.transid
+        trans.state = TransState.COMPLETED
+        fs.transactions.trans_list.remove(trans)
+        fs.transactions.drop_writer(handle)
+        fs.sim.note("btrfs_commit_transaction", f"transaction {trans.transid} committed")
+
+    def btrfs_finish_extent_commit(self) -> Steps[None]:
+        """Make the space freed in the committed transaction usable again.
+
+        Source: fs/btrfs/extent-tree.c btrfs_finish_extent_commit, unpin_extent_range (v4.9).
+        """
+        fs = self.fs
+        unpin = fs.freed_extents[1 if fs.pinned_extents is fs.freed_extents[0] else 0]
+        while unpin:
+            yield from fs.unused_bg_unpin_mutex.lock()
+            if unpin:
+                start = min(unpin)
+                group = fs.block_groups.lookup(start)
+                assert group is not None, f"unpin of block {start}, which is in no block group"
+                end = start
+                while end in unpin and end < group.start + group.length:
+                    unpin.remove(end)
+                    end += 1
+                fs.extents.unpin_extent_range(group, start, end)
+                group.put("lookup")
+            fs.unused_bg_unpin_mutex.unlock()
+            yield "unpin_extent_range"
+
+    def _cleanup_transaction(self, handle: Handle, code: int) -> Steps[None]:
+        """Take an aborted transaction apart without writing anything.
+
+        Freed ranges are neither discarded nor given back: the last superblock still references them.
+        Source: fs/btrfs/transaction.c cleanup_transaction, disk-io.c btrfs_cleanup_one_transaction (v4.9).
+        """
+        fs, trans = self.fs, handle.transaction
+        handle.dirty = True
+        fs.transactions.btrfs_abort_transaction(handle, code, "cleanup_transaction")
+        fs.transactions.release_metadata(handle)
+        if trans is fs.transactions.running:
+            trans.state = TransState.COMMIT_DOING
+            yield from fs.sim.wait_event(
+                "num_writers == 1",
+                lambda: trans.num_writers == 1,
+                lambda: [h.task for h in trans.handles if h is not handle],
+            )
+        fs.writeout.btrfs_cleanup_dirty_bgs(trans)
+        for head in trans.delayed_refs.values():
+            if head.must_insert_reserved:
+                fs.extents.btrfs_pin_reserved(head.bytenr, head.num)
+        trans.delayed_refs.clear()
+        fs.volumes.btrfs_cleanup_pending_block_groups(handle)
+        fs.pinned_extents.clear()
+        if trans is fs.transactions.running:
+            fs.transactions.running = None
+        trans.state = TransState.COMPLETED
+        fs.transactions.trans_list.remove(trans)
+        fs.transactions.drop_writer(handle)

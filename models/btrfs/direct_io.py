@@ -1,0 +1,187 @@
+"""Direct IO writes, in place (NOCOW) where that is allowed, else COW; and their completion.
+
+Source: fs/btrfs/inode.c btrfs_direct_IO, btrfs_get_blocks_direct, can_nocow_extent,
+btrfs_new_extent_direct, btrfs_submit_direct; extent-tree.c btrfs_cross_ref_exist (v4.9).
+
+Deviations: the inode lock is not taken, as within i_size the kernel drops it; no page cache and no
+checksums, so nothing falls back to buffered IO.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.btrfs.device import Bio
+from models.btrfs.errors import Errno, warn_on
+from models.btrfs.ordered_data import OrderedExtent, OrderedType
+from models.btrfs.subvolume import ExtentMap, FileExtentType, Inode
+from models.btrfs.transaction import HandleType
+from models.btrfs.trees import BlockGroupType, RefKey
+from models.simulation import Steps
+
+if TYPE_CHECKING:
+    from models.btrfs.fs_info import FsInfo
+
+
+class DirectIo:
+    """One direct write: map and submit piece by piece, then wait for all bios."""
+
+    def __init__(self, fs: FsInfo) -> None:
+        self.fs = fs
+
+    def btrfs_direct_IO(self, inode: Inode, start: int, num: int, value: int) -> Steps[list[OrderedExtent]]:  # noqa: N802
+        """Write ``value`` to ``num`` blocks from ``start`` on; the ordered extents, in file order.
+
+        They may cover less than was asked for: an error after the first piece is a short write.
+        Raises Errno(ENOSPC) when nothing was written.
+        """
+        fs = self.fs
+        yield from fs.space.btrfs_alloc_data_chunk_ondemand(inode.root, num)
+        yield "btrfs_check_data_free_space"
+        done: list[OrderedExtent] = []
+        block, end = start, start + num
+        while block < end:
+            try:
+                ordered = yield from self._btrfs_get_blocks_direct(inode, block, end)
+            except Errno:
+                fs.space.infos[BlockGroupType.DATA].release(end - block)
+                if not done:
+                    raise
+                break
+            self._btrfs_submit_direct(ordered, len(done), value)
+            done.append(ordered)
+            yield "btrfs_submit_direct"
+            block += ordered.num
+        yield from fs.sim.wait_event(
+            "dio_await_completion", lambda: all(o.io_done for o in done), lambda: ["the device"]
+        )
+        return done
+
+    def _lock_extent_direct(self, inode: Inode, start: int, end: int) -> Steps[None]:
+        """Lock a range with no ordered extent in it."""
+        while True:
+            yield from inode.io_tree.lock(start, end)
+            ordered = inode.ordered_in(start, end)
+            if ordered is None:
+                return
+            inode.io_tree.unlock(start, end)
+            yield from self.fs.ordered.btrfs_start_ordered_extent(ordered)
+
+    def btrfs_get_extent(self, inode: Inode, block: int) -> ExtentMap:
+        """The mapping around ``block``, from the cache or else from the tree."""
+        for em in inode.extent_maps:
+            if em.start <= block < em.start + em.num:
+                return em
+        found = inode.root.lookup(inode.ino, block)
+        warn_on(found is None, f"file {inode.ino} has a hole at block {block}")
+        assert found is not None
+        offset, item = found
+        em = ExtentMap(offset, item.num, item.disk_bytenr + item.offset, item.type)
+        inode.add_extent_mapping(em)
+        return em
+
+    def _btrfs_get_blocks_direct(self, inode: Inode, start: int, end: int) -> Steps[OrderedExtent]:
+        """Decide where the blocks from ``start`` on go, as far as one mapping reaches.
+
+        The extent range is locked from the look at the mapping until the ordered extent exists.
+        """
+        fs, locked_end = self.fs, end
+        yield from self._lock_extent_direct(inode, start, locked_end)
+        em = self.btrfs_get_extent(inode, start)
+        yield "btrfs_get_extent"
+        end = min(end, em.start + em.num)
+        block_start = em.block_start + start - em.start
+        nocow = False
+        if em.type is FileExtentType.PREALLOC or inode.nodatacow:
+            nocow = yield from self._can_nocow_extent(inode, start, end)
+            fs.sim.note("can_nocow_extent", f"returns {int(nocow)}")
+            yield "can_nocow_extent"
+            nocow = nocow and fs.block_groups.btrfs_inc_nocow_writers(block_start)
+        try:
+            if nocow:
+                yield "btrfs_inc_nocow_writers"
+                ordered = self._nocow(inode, start, end - start, em, block_start)
+            else:
+                ordered = yield from self._btrfs_new_extent_direct(inode, start, end - start)
+        except Errno:
+            inode.io_tree.unlock(start, locked_end)
+            raise
+        yield "btrfs_add_ordered_extent_dio"
+        inode.io_tree.unlock(start, locked_end)
+        yield "unlock_extent"
+        return ordered
+
+    def _nocow(self, inode: Inode, start: int, num: int, em: ExtentMap, block_start: int) -> OrderedExtent:
+        """Write in place: the promised space is not needed, the ordered extent replaces the count."""
+        fs, kind = self.fs, OrderedType.NOCOW
+        if em.type is FileExtentType.PREALLOC:
+            kind = OrderedType.PREALLOC
+            inode.add_extent_mapping(ExtentMap(start, num, block_start, FileExtentType.REG))
+        ordered = fs.ordered.btrfs_add_ordered_extent(inode, start, num, block_start, kind)
+        fs.space.infos[BlockGroupType.DATA].release(num)
+        fs.block_groups.btrfs_dec_nocow_writers(block_start)
+        fs.sim.note("btrfs_get_blocks_direct", f"ordered extent for block {block_start}, in place")
+        return ordered
+
+    def _btrfs_new_extent_direct(self, inode: Inode, start: int, num: int) -> Steps[OrderedExtent]:
+        """COW: new blocks, at least one.  Raises Errno(ENOSPC)."""
+        fs = self.fs
+        disk_bytenr, got = yield from fs.extents.btrfs_reserve_extent(num, min_blocks=1)
+        ordered = fs.ordered.btrfs_add_ordered_extent(inode, start, got, disk_bytenr, OrderedType.REGULAR)
+        yield "btrfs_create_dio_extent"
+        inode.add_extent_mapping(ExtentMap(start, got, disk_bytenr, FileExtentType.REG))
+        fs.block_groups.btrfs_dec_block_group_reservations(disk_bytenr)
+        return ordered
+
+    def _can_nocow_extent(self, inode: Inode, start: int, end: int) -> Steps[bool]:
+        """Whether the blocks may be written in place, as far as the trees tell; no lock outlives this."""
+        fs, root = self.fs, inode.root
+        found = root.lookup(inode.ino, start)
+        if found is None:
+            return False
+        offset, item = found
+        if item.type is FileExtentType.REG and not inode.nodatacow:
+            return False
+        if offset + item.num < end or fs.block_groups.btrfs_extent_readonly(item.disk_bytenr):
+            return False
+        handle = yield from fs.transactions.start_transaction(HandleType.JOIN, root)
+        shared = self._btrfs_cross_ref_exist(inode, offset - item.offset, item.disk_bytenr)
+        try:
+            yield from fs.transactions.btrfs_end_transaction(handle)
+        except Errno:
+            return False
+        return not shared
+
+    def _btrfs_cross_ref_exist(self, inode: Inode, base: int, bytenr: int) -> bool:
+        """Whether anything but this file at this offset references the extent, or a snapshot might.
+
+        Deviation: the kernel waits where a delayed ref head is being run; here what is left of it is
+        looked at (what was run is in the extent item already).
+        """
+        key = RefKey(inode.root.name, inode.ino, base)
+        item = self.fs.trees.extent.root.get(bytenr)
+        if item is not None and (
+            item.generation <= inode.root.last_snapshot or any(k != key for k, _ in item.refs)
+        ):
+            return True
+        trans = self.fs.transactions.running
+        head = trans.delayed_refs.get(bytenr) if trans is not None else None
+        return head is not None and any(k != key for k in (*head.adds, *head.drops))
+
+    def _btrfs_submit_direct(self, ordered: OrderedExtent, index: int, value: int) -> None:
+        """Send the write to the address that was found before."""
+        fs = self.fs
+        physical = fs.volumes.map_block(ordered.disk_bytenr)
+        fs.device.submit(Bio(ordered.task, index, physical, (value,) * ordered.num, ordered))
+        fs.sim.note("btrfs_submit_direct", f"bio to blocks {_span(ordered)} in flight")
+
+    def btrfs_endio_direct_write(self, bio: Bio) -> Steps[None]:
+        """The device has written the bio; finish the ordered extent in a worker."""
+        self.fs.device.complete(bio)
+        self.fs.sim.note("btrfs_endio_direct_write", f"bio to blocks {_span(bio.ordered)} completes")
+        yield "btrfs_endio_direct_write"
+        yield from self.fs.ordered.btrfs_finish_ordered_io(bio.ordered)
+
+
+def _span(ordered: OrderedExtent) -> str:
+    return f"{ordered.disk_bytenr}-{ordered.disk_bytenr + ordered.num - 1}"

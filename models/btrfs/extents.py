@@ -1,0 +1,190 @@
+"""Allocating extents, giving them back, and the block group counters that follow.
+
+Source: fs/btrfs/extent-tree.c find_free_extent, btrfs_reserve_extent, update_block_group,
+unpin_extent_range (v4.9); update_block_group queues a block group as dirty before it queues it as
+unused, as since v4.4.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from models.btrfs.errors import Errno, warn_on
+from models.btrfs.transaction import HandleType
+from models.btrfs.trees import BlockGroupType
+from models.simulation import Steps
+
+if TYPE_CHECKING:
+    from models.btrfs.block_group import BlockGroup
+    from models.btrfs.fs_info import FsInfo
+    from models.btrfs.space_info import SpaceInfo
+    from models.btrfs.transaction import Handle
+
+
+class Extents:
+    """The extent allocator and the counters of A.1.4."""
+
+    def __init__(self, fs: FsInfo) -> None:
+        self.fs = fs
+
+    def btrfs_reserve_extent(self, blocks: int, min_blocks: int) -> Steps[tuple[int, int]]:
+        """Allocate up to ``blocks`` contiguous DATA blocks: (logical start, how many).
+
+        The promise of ``may_use`` for these blocks is used up.  The block group's ``reservations`` counts
+        the allocation until the caller has an ordered extent or a file extent item for it.
+        Raises Errno(ENOSPC) where not even ``min_blocks`` are to be had.
+        """
+        while True:
+            start = yield from self._find_free_extent(blocks)
+            if start is not None:
+                return start, blocks
+            if blocks == min_blocks:
+                raise Errno(errno.ENOSPC)
+            hole = max((g.free.largest_run() for g in self._data().block_groups if not g.ro), default=0)
+            blocks = max(min_blocks, min(blocks // 2, hole))
+
+    def _data(self) -> SpaceInfo:
+        return self.fs.space.infos[BlockGroupType.DATA]
+
+    def _find_free_extent(self, blocks: int) -> Steps[int | None]:
+        """Walk the DATA block groups; where none has room, force a chunk and walk once more."""
+        for forced in (False, True):
+            start = yield from self._walk_block_groups(blocks)
+            if start is not None or forced:
+                return start
+            try:
+                yield from self._allocate_chunk()
+            except Errno as error:
+                if error.code != errno.ENOSPC:
+                    raise
+                return None
+        raise AssertionError("unreachable: the second walk returns")
+
+    def _allocate_chunk(self) -> Steps[None]:
+        """LOOP_ALLOC_CHUNK: in the caller's transaction, or in a JOIN of its own."""
+        handle = yield from self.fs.transactions.start_transaction(HandleType.JOIN)
+        try:
+            yield from self.fs.volumes.do_chunk_alloc(handle, BlockGroupType.DATA, force=True)
+        except Errno:
+            yield from self.fs.transactions.btrfs_end_transaction(handle)
+            raise
+        yield from self.fs.transactions.btrfs_end_transaction(handle)
+
+    def _walk_block_groups(self, blocks: int) -> Steps[int | None]:
+        """One pass of find_free_extent, under groups_sem for reading."""
+        info = self._data()
+        yield from info.groups_sem.down_read()
+        for group in list(info.block_groups):
+            if group.ro:
+                continue
+            start = group.free.find(blocks)
+            if start is None:
+                continue
+            group.get("lookup")
+            group.free.remove(start, blocks)
+            yield "btrfs_find_space_for_alloc"
+            taken = self._btrfs_add_reserved_bytes(group, blocks)
+            if not taken:
+                group.free.add(start, blocks)
+            group.put("lookup")
+            if taken:
+                group.reservations += 1
+                group.reserving_tasks.append(self.fs.sim.current.name)
+                info.groups_sem.up_read()
+                self.fs.sim.note(
+                    "btrfs_reserve_extent", f"takes blocks {start}-{start + blocks - 1} of {group}"
+                )
+                yield "btrfs_add_reserved_bytes"
+                return start
+        info.groups_sem.up_read()
+        return None
+
+    def _btrfs_add_reserved_bytes(self, group: BlockGroup, blocks: int) -> bool:
+        """Charge an allocation; False if the block group turned read-only (-EAGAIN)."""
+        if group.ro:
+            return False
+        info = self._data()
+        group.reserved += blocks
+        group.delalloc_bytes += blocks
+        info.reserved += blocks
+        info.release(blocks)
+        self.fs.history.entered.append(("allocation", group, group.ro))
+        return True
+
+    def btrfs_free_reserved_extent(self, start: int, blocks: int) -> None:
+        """Drop an allocation that was never used."""
+        group = self._group(start)
+        info = self.fs.block_groups.space_of(group)
+        group.reserved -= blocks
+        group.delalloc_bytes -= blocks
+        info.reserved -= blocks
+        if group.ro:
+            info.readonly += blocks
+        group.free.add(start, blocks)
+        group.put("lookup")
+
+    def btrfs_release_delalloc_bytes(self, start: int, blocks: int) -> None:
+        """The file extent item of a data allocation exists: the space cache may be written again."""
+        group = self._group(start)
+        group.delalloc_bytes -= blocks
+        group.put("lookup")
+
+    def _group(self, block: int) -> BlockGroup:
+        group = self.fs.block_groups.lookup(block)
+        warn_on(group is None, f"block {block} is in no block group")
+        assert group is not None
+        return group
+
+    def update_block_group(self, handle: Handle, start: int, blocks: int, *, alloc: bool) -> Steps[None]:
+        """Move the counters after an extent item was inserted or deleted, and queue the group as dirty.
+
+        Raises Errno(ENOENT) if the block group is gone.
+        """
+        trans = handle.transaction
+        group = self.fs.block_groups.lookup(start)
+        if group is None:
+            self.fs.transactions.btrfs_abort_transaction(handle, errno.ENOENT, "update_block_group")
+            raise Errno(errno.ENOENT)
+        handle.dirty = True
+        info = self.fs.block_groups.space_of(group)
+        if alloc:
+            group.reserved -= blocks
+            info.reserved -= blocks
+            group.used += blocks
+            info.used += blocks
+        else:
+            group.used -= blocks
+            info.used -= blocks
+            group.pinned += blocks
+            info.pinned += blocks
+        yield "update_block_group"
+        if not alloc:
+            self.fs.pinned_extents.update(range(start, start + blocks))
+            yield "set_extent_dirty"
+        if group.dirty_list is None:
+            self.fs.writeout.add_dirty_bg(trans, group)
+        yield "dirty_bgs"
+        if not alloc and group.used == 0:
+            self.fs.block_groups.mark_unused(group)
+        group.put("lookup")
+
+    def btrfs_pin_reserved(self, start: int, blocks: int) -> None:
+        """An allocation whose extent item was never inserted lost its last reference: pin it."""
+        group = self._group(start)
+        info = self.fs.block_groups.space_of(group)
+        group.reserved -= blocks
+        info.reserved -= blocks
+        group.pinned += blocks
+        info.pinned += blocks
+        self.fs.pinned_extents.update(range(start, start + blocks))
+        group.put("lookup")
+
+    def unpin_extent_range(self, group: BlockGroup, start: int, end: int) -> None:
+        """The commit that freed ``[start, end)`` is durable: give it back, or to readonly."""
+        info = self.fs.block_groups.space_of(group)
+        group.pinned -= end - start
+        info.pinned -= end - start
+        if group.ro:
+            info.readonly += end - start
+        group.free.add(start, end - start)

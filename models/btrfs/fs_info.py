@@ -1,0 +1,183 @@
+"""A mounted file system: all rooms of the kernel model, and the state they share.
+
+A room is a class that holds one subject's functions; it reaches the others through ``fs``.  A revert
+replaces methods of rooms by subclassing them (:mod:`models.reverts`), so the rooms themselves know
+nothing of reverts.
+
+Lock order, outermost first: delete_unused_bgs_mutex, cleaner_mutex, a transaction handle, reloc_mutex,
+tree_log_mutex; ro_block_group_mutex inside a joined handle, then chunk_mutex; cache_write_mutex inside a
+handle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.commit import Commit
+from models.btrfs.delayed_refs import DelayedRefs
+from models.btrfs.device import SUPER_MIRROR, Device
+from models.btrfs.direct_io import DirectIo
+from models.btrfs.extents import Extents
+from models.btrfs.fallocate import Fallocate
+from models.btrfs.free_space import FreeSpace
+from models.btrfs.ordered_data import OrderedData
+from models.btrfs.reloc_tree import RelocTrees
+from models.btrfs.relocation import Relocation
+from models.btrfs.space_info import Space
+from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
+from models.btrfs.transaction import Transactions
+from models.btrfs.trees import BlockGroupType, Trees
+from models.btrfs.volumes import ChunkMap, Volumes
+from models.btrfs.writeout import Writeout
+from models.locks import Mutex, RangeLock
+from models.simulation import Simulation
+
+Room = TypeVar("Room")
+
+
+@dataclass(slots=True)
+class History:
+    """What happened at lock points since the last check: for properties that the state cannot show.
+
+    Only appended to by the kernel model, and never read by it.
+    """
+
+    became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
+    entered: list[tuple[str, BlockGroup, int]] = field(default_factory=list)
+    new_chunks: list[ChunkMap] = field(default_factory=list)
+    relocated: list[BlockGroup] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Forget everything: it was checked."""
+        for events in (self.became_ro, self.entered, self.new_chunks, self.relocated):
+            cast("list[object]", events).clear()
+
+
+class FsInfo:
+    """btrfs_fs_info.  ``error`` is 0, or the errno that forced the file system read-only."""
+
+    def __init__(self, sim: Simulation, device: Device, overrides: Sequence[type] = ()) -> None:
+        """Mount ``device`` (open_ctree): read the trees that its superblock reaches.
+
+        ``overrides`` are subclasses of rooms, each to be used in its room's place.
+        """
+        self.sim, self.device, self._overrides = sim, device, overrides
+        self.error = 0
+        self.history = History()
+        self.generation = device.superblock.generation
+        self.trees = Trees.read(device.superblock)
+        self.ro_block_group_mutex = Mutex(sim, "ro_block_group_mutex")
+        self.chunk_mutex = Mutex(sim, "chunk_mutex")
+        self.reloc_mutex = Mutex(sim, "reloc_mutex")
+        self.tree_log_mutex = Mutex(sim, "tree_log_mutex")
+        self.unused_bg_unpin_mutex = Mutex(sim, "unused_bg_unpin_mutex")
+        self.freed_extents: tuple[set[int], set[int]] = (set(), set())
+        self.pinned_extents = self.freed_extents[0]
+
+        data_chunks = [i for i in self.trees.chunk.root.values() if i.type is BlockGroupType.DATA]
+        self.volumes = self._room(Volumes)(self, data_chunks[0].length)
+        self.space = self._room(Space)(self)
+        self.block_groups = self._room(BlockGroups)(self)
+        self.transactions = self._room(Transactions)(self)
+        self.commit = self._room(Commit)(self)
+        self.delayed_refs = self._room(DelayedRefs)(self)
+        self.extents = self._room(Extents)(self)
+        self.writeout = self._room(Writeout)(self)
+        self.file_items = self._room(FileItems)(self)
+        self.ordered = self._room(OrderedData)(self)
+        self.direct_io = self._room(DirectIo)(self)
+        self.fallocate = self._room(Fallocate)(self)
+        self.reloc_trees = self._room(RelocTrees)(self)
+        self.relocation = self._room(Relocation)(self)
+        self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
+        self._read_block_groups()
+        for ino in sorted(self.roots[FS_TREE].leaves):
+            self._read_inode(self.roots[FS_TREE], ino)
+
+    def _room(self, room: type[Room]) -> type[Room]:
+        """The room's class, with every override of it in front."""
+        over = tuple(o for o in self._overrides if issubclass(o, room))
+        return type(room.__name__, (*over, room), {}) if over else room
+
+    def _read_root(self, name: str) -> Root:
+        image = self.device.superblock
+        root = Root(name, dict(image.files.get(name, {})))
+        root.generation = image.roots[name].generation
+        root.last_snapshot = image.roots[name].last_snapshot
+        root.switch_commit_root()
+        return root
+
+    def _read_block_groups(self) -> None:
+        """btrfs_read_block_groups: chunk maps, block groups, free space as the extent tree has it."""
+        for start, item in sorted(self.trees.chunk.root.items()):
+            chunk = ChunkMap(start, item.length, item.physical, item.type)
+            self.volumes.mapping_tree[start] = chunk
+            group = self.make_block_group(chunk)
+            group.used = self.trees.block_group.root[start].used
+            for bytenr, extent in self.trees.extent.root.items():
+                if group.start <= bytenr < group.end:
+                    group.free.remove(bytenr, extent.length)
+            self.block_groups.tree[start] = group
+            group.get("tree")
+            info = self.space.infos[item.type]
+            info.total += group.length
+            info.used += group.used
+            info.readonly += group.bytes_super
+            info.block_groups.append(group)
+
+    def make_block_group(self, chunk: ChunkMap) -> BlockGroup:
+        """A block group in memory, all free but for a superblock copy (exclude_super_stripes)."""
+        group = BlockGroup(
+            self.block_groups.created,
+            chunk.start,
+            chunk.length,
+            chunk.type,
+            FreeSpace(chunk.start, chunk.length),
+        )
+        self.block_groups.created += 1
+        if chunk.physical <= SUPER_MIRROR < chunk.physical + chunk.length:
+            group.bytes_super = 1
+            group.free.remove(chunk.start + SUPER_MIRROR - chunk.physical, 1)
+        return group
+
+    def _read_inode(self, root: Root, ino: int) -> None:
+        """Bring a file of the mounted image into memory (btrfs_iget)."""
+        leaf = root.leaves[ino]
+        root.next_ino = ino
+        self.new_inode(root.name, nodatacow=leaf.nodatacow).size = sum(
+            item.num for item in leaf.items.values()
+        )
+
+    def new_inode(self, root_name: str, *, nodatacow: bool) -> Inode:
+        """A new inode in memory; its number is the root's next free one."""
+        root = self.roots[root_name]
+        ino = root.next_ino
+        root.next_ino += 1
+        what = f"file {ino}" if root_name == FS_TREE else "relocation inode"
+        inode = Inode(ino, root, RangeLock(self.sim, what), nodatacow, size=0)
+        root.inodes[ino] = inode
+        return inode
+
+    def find_group(self, number: int) -> BlockGroup | None:
+        """The DATA block group of that number, if it exists."""
+        for group in self.block_groups.tree.values():
+            if group.number == number and group.type is BlockGroupType.DATA:
+                return group
+        return None
+
+    def read_block(self, inode: Inode, block: int) -> int | None:
+        """What a read of one block returns now; None where it would have to wait for a write.
+
+        Source: inode.c btrfs_direct_IO for reads: it waits for ordered extents, and an unwritten
+        PREALLOC extent reads as zero.
+        """
+        if inode.ordered_in(block, block + 1) is not None:
+            return None
+        found = inode.root.lookup(inode.ino, block)
+        if found is None or found[1].type is FileExtentType.PREALLOC:
+            return 0
+        offset, item = found
+        return self.device.blocks[self.volumes.map_block(item.disk_bytenr + item.offset + block - offset)]

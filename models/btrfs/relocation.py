@@ -1,0 +1,297 @@
+"""Relocation of one DATA block group: empty it, then remove it (balance of one chunk).
+
+Data is copied once and never looked at again, so nobody may write the old place between the copy and
+the switch of the pointers.  Read-only mode and the three waits behind it see to that.
+
+Source: fs/btrfs/volumes.c btrfs_relocate_chunk; relocation.c btrfs_relocate_block_group,
+relocate_block_group, relocate_file_extent_cluster, prepare_to_merge (v4.9); after a failed pass the
+dirty pages of the relocation inode are written as well (ff612ba78499, v5.2).
+
+Deviation: the relocator's own reads and writes complete inside its steps, between two preemption points,
+so a copy that is overtaken by its own writeback cannot be seen.  Nothing but relocation makes block
+groups read-only here, and relocations exclude each other, so the copy's target is always writable
+(races.md 31 needs scrub).  METADATA block groups are not relocated.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from models.btrfs.errors import Errno, warn_on
+from models.btrfs.ordered_data import OrderedExtent, OrderedType
+from models.btrfs.reloc_tree import RelocControl, Stage
+from models.btrfs.subvolume import DATA_RELOC_TREE, FileExtent, FileExtentType, Inode
+from models.btrfs.transaction import HandleType
+from models.locks import Mutex
+from models.simulation import Steps
+
+if TYPE_CHECKING:
+    from models.btrfs.block_group import BlockGroup
+    from models.btrfs.fs_info import FsInfo
+
+ITEMS = 2
+"""METADATA blocks reserved for a handle that changes a few items."""
+
+
+class Relocation:
+    """Balance of one chunk."""
+
+    def __init__(self, fs: FsInfo) -> None:
+        self.fs = fs
+        self.delete_unused_bgs_mutex = Mutex(fs.sim, "delete_unused_bgs_mutex")
+        self.cleaner_mutex = Mutex(fs.sim, "cleaner_mutex")
+
+    def btrfs_relocate_chunk(self, number: int) -> Steps[None]:
+        """Relocate and remove block group ``number``.
+
+        Raises Errno: ENOENT if it is gone, ENOSPC if its data fits nowhere else.
+        """
+        yield from self.delete_unused_bgs_mutex.lock()
+        try:
+            group = self.fs.find_group(number)
+            if group is None:
+                raise Errno(errno.ENOENT)
+            group.get("lookup")
+            yield "btrfs_relocate_chunk"
+            yield from self._relocate_and_remove(group)
+        except Errno:
+            self.delete_unused_bgs_mutex.unlock()
+            raise
+        self.delete_unused_bgs_mutex.unlock()
+
+    def _relocate_and_remove(self, group: BlockGroup) -> Steps[None]:
+        fs = self.fs
+        try:
+            yield from self._btrfs_relocate_block_group(group)
+        except Errno:
+            group.put("lookup")
+            raise
+        fs.history.relocated.append(group)
+        yield "btrfs_start_trans_remove_chunk"
+        try:
+            handle = yield from fs.transactions.start_transaction(HandleType.START, items=ITEMS)
+        except Errno as error:
+            if error.code != errno.ENOSPC:
+                raise
+            # btrfs_start_transaction_fallback_global_rsv: removal may use the global reserve.
+            handle = yield from fs.transactions.start_transaction(HandleType.START)
+        yield from fs.volumes.btrfs_remove_chunk(handle, group)
+        group.put("lookup")
+        yield from fs.transactions.btrfs_end_transaction(handle)
+
+    def _btrfs_relocate_block_group(self, group: BlockGroup) -> Steps[None]:
+        """Make the block group read-only, let the writers pass, then move and switch until it is empty."""
+        fs = self.fs
+        yield from fs.block_groups.btrfs_inc_block_group_ro(group)
+        yield "btrfs_relocate_block_group"
+        inode = None
+        try:
+            inode = yield from self._create_reloc_inode()
+            yield from self._wait_for_writers(group)
+            yield from self._relocate_until_empty(RelocControl(group, inode))
+        except Errno:
+            fs.block_groups.btrfs_dec_block_group_ro(group)
+            if inode is not None:
+                yield from self._iput(inode)
+            raise
+        warn_on(group.pinned > 0, f"{group}: pinned space after relocation")
+        warn_on(group.reserved > 0, f"{group}: reserved space after relocation")
+        warn_on(group.used > 0, f"{group}: used space after relocation")
+        yield from self._iput(inode)
+
+    def _wait_for_writers(self, group: BlockGroup) -> Steps[None]:
+        """First everybody on the way to an ordered extent in the group, then the ordered extents.
+
+        The group is read-only already, so nobody new can come in behind either wait.
+        """
+        fs = self.fs
+        yield from fs.block_groups.btrfs_wait_block_group_reservations(group)
+        yield from fs.block_groups.btrfs_wait_nocow_writers(group)
+        yield "btrfs_wait_nocow_writers"
+        yield from fs.ordered.btrfs_wait_ordered_roots(group)
+        yield "btrfs_wait_ordered_roots"
+
+    def _create_reloc_inode(self) -> Steps[Inode]:
+        """An orphan inode of the data relocation tree that will hold the copies (create_reloc_inode)."""
+        fs = self.fs
+        handle = yield from fs.transactions.start_transaction(HandleType.START, items=ITEMS)
+        inode = fs.new_inode(DATA_RELOC_TREE, nodatacow=True)
+        handle.dirty = True
+        yield "create_reloc_inode"
+        yield from fs.transactions.btrfs_end_transaction(handle)
+        return inode
+
+    def _iput(self, inode: Inode) -> Steps[None]:
+        """Drop the relocation inode with whatever it still references (btrfs_evict_inode)."""
+        fs = self.fs
+        handle = yield from fs.transactions.start_transaction(HandleType.START, inode.root)
+        if inode.ino in inode.root.leaves:
+            leaf = fs.file_items.btrfs_cow_block(handle, inode.root, inode.ino)
+            fs.file_items.drop_refs(handle, DATA_RELOC_TREE, inode.ino, leaf.items)
+            del inode.root.leaves[inode.ino]
+            handle.dirty = True
+        del inode.root.inodes[inode.ino]
+        yield "btrfs_evict_inode"
+        yield from fs.transactions.btrfs_end_transaction(handle)
+
+    def _relocate_until_empty(self, rc: RelocControl) -> Steps[None]:
+        """Passes: one that copies, one that switches the pointers, until one finds nothing."""
+        while True:
+            yield from self.cleaner_mutex.lock()
+            try:
+                error = yield from self._relocate_block_group(rc)
+            except Errno:
+                yield from self._set_reloc_control(None)
+                self.cleaner_mutex.unlock()
+                raise
+            self.cleaner_mutex.unlock()
+            if rc.stage is Stage.MOVE_DATA_EXTENTS and rc.found_file_extent:
+                yield from self._write_pages(rc.data_inode)
+                rc.stage = Stage.UPDATE_DATA_PTRS
+            if error is not None:
+                raise error
+            if rc.extents_found == 0:
+                return
+
+    def _relocate_block_group(self, rc: RelocControl) -> Steps[Errno | None]:
+        """One pass: commit, walk the extents, merge, commit.
+
+        Returns what went wrong in the walk, after cleaning up; raises Errno where there is nothing to
+        clean up yet, or the transaction was aborted.
+        """
+        fs, error = self.fs, None
+        yield from self._prepare_to_relocate(rc)
+        try:
+            yield from self._walk_extents(rc)
+        except Errno as caught:
+            error = caught
+        rc.create_reloc_tree = False
+        yield from self._prepare_to_merge(rc, error)
+        yield from fs.reloc_trees.merge_reloc_roots()
+        rc.merge_reloc_tree = False
+        yield from self._set_reloc_control(None)
+        handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
+        yield from fs.commit.btrfs_commit_transaction(handle)
+        return error
+
+    def _set_reloc_control(self, rc: RelocControl | None) -> Steps[None]:
+        yield from self.fs.reloc_mutex.lock()
+        self.fs.reloc_trees.control = rc
+        self.fs.reloc_mutex.unlock()
+
+    def _prepare_to_relocate(self, rc: RelocControl) -> Steps[None]:
+        """From the commit in here on, the first touch of a root in a transaction makes its reloc tree."""
+        fs = self.fs
+        yield from fs.space.reserve_metadata(ITEMS)
+        fs.space.release_metadata(ITEMS)
+        rc.extents_found, rc.create_reloc_tree = 0, True
+        yield from self._set_reloc_control(rc)
+        yield "prepare_to_relocate"
+        handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
+        yield from fs.commit.btrfs_commit_transaction(handle)
+        yield "relocate_block_group"
+
+    def _walk_extents(self, rc: RelocControl) -> Steps[None]:
+        """Move, or switch the pointers of, every extent that the commit root has in the block group."""
+        fs, search_start = self.fs, rc.group.start
+        cluster: list[tuple[int, int]] = []
+        while True:
+            handle = yield from fs.transactions.start_transaction(HandleType.START)
+            found = self._find_next_extent(rc, search_start)
+            if found is None:
+                yield from fs.transactions.btrfs_end_transaction(handle)
+                break
+            rc.extents_found += 1
+            search_start = sum(found)
+            yield "find_next_extent"
+            try:
+                if rc.stage is Stage.UPDATE_DATA_PTRS:
+                    yield from fs.reloc_trees.relocate_tree_blocks(handle, found[0])
+            except Errno:
+                yield from fs.transactions.btrfs_end_transaction(handle)
+                raise
+            yield "relocate_tree_blocks"
+            yield from fs.transactions.btrfs_end_transaction(handle)
+            if rc.stage is Stage.MOVE_DATA_EXTENTS:
+                rc.found_file_extent = True
+                if cluster and sum(cluster[-1]) != found[0]:
+                    yield from self._relocate_file_extent_cluster(rc, cluster)
+                    cluster = []
+                cluster.append(found)
+        yield from self._relocate_file_extent_cluster(rc, cluster)
+
+    def _find_next_extent(self, rc: RelocControl, search_start: int) -> tuple[int, int] | None:
+        """The first extent (start, blocks) from ``search_start`` on, by the extent tree's commit root."""
+        items = self.fs.trees.extent.commit_root
+        starts = [start for start in items if search_start <= start < rc.group.end]
+        return (min(starts), items[min(starts)].length) if starts else None
+
+    def _relocate_file_extent_cluster(self, rc: RelocControl, cluster: list[tuple[int, int]]) -> Steps[None]:
+        """Preallocate a copy of each extent in the relocation inode, then read the old blocks into it.
+
+        Raises Errno(ENOSPC) where an extent cannot be had whole.
+        """
+        fs, inode, group = self.fs, rc.data_inode, rc.group
+        if not cluster:
+            return
+        for start, blocks in cluster:
+            yield from fs.space.btrfs_alloc_data_chunk_ondemand(inode.root, blocks)
+            try:
+                yield from fs.fallocate.btrfs_prealloc_file_range(inode, start - group.start, blocks, blocks)
+            except Errno:
+                fs.space.infos[group.type].release(blocks)
+                raise
+            yield "prealloc_file_extent_cluster"
+        for start, blocks in cluster:
+            for block in range(start, start + blocks):
+                inode.pages[block - group.start] = fs.device.blocks[fs.volumes.map_block(block)]
+                yield "relocate_file_extent_cluster"
+            fs.sim.note(
+                "relocate_file_extent_cluster", f"read blocks {start}-{start + blocks - 1} of {group}"
+            )
+
+    def _prepare_to_merge(self, rc: RelocControl, error: Errno | None) -> Steps[None]:
+        """Mark the reloc trees as complete, durably; after an error they will only be dropped."""
+        fs = self.fs
+        handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
+        rc.merge_reloc_tree = True
+        for reloc_root in rc.reloc_roots:
+            if error is None:
+                reloc_root.refs = 1
+            fs.reloc_trees.btrfs_update_reloc_root(reloc_root.root)
+        yield "prepare_to_merge"
+        if error is None:
+            yield from fs.commit.btrfs_commit_transaction(handle)
+        else:
+            yield from fs.transactions.btrfs_end_transaction(handle)
+
+    def _write_pages(self, inode: Inode) -> Steps[None]:
+        """Write the copied pages, in place into the preallocated extents, and wait for that.
+
+        Source: inode.c run_delalloc_nocow, ordered-data.c btrfs_wait_ordered_range.
+        """
+        fs = self.fs
+        leaf = inode.root.leaves.get(inode.ino)
+        ordered: list[OrderedExtent] = []
+        handle = yield from fs.transactions.start_transaction(HandleType.JOIN, inode.root)
+        for offset, item in leaf.items.items() if leaf else ():
+            if offset not in inode.pages:
+                continue
+            writable = fs.block_groups.btrfs_inc_nocow_writers(item.disk_bytenr)
+            warn_on(not writable, "the target of a relocation is read-only")
+            yield "run_delalloc_nocow"
+            ordered.append(self._order(inode, offset, item))
+            fs.block_groups.btrfs_dec_nocow_writers(item.disk_bytenr)
+        yield from fs.transactions.btrfs_end_transaction(handle)
+        for extent in ordered:
+            yield "btrfs_wait_ordered_range"
+            first = fs.volumes.map_block(extent.disk_bytenr)
+            for i in range(extent.num):
+                fs.device.blocks[first + i] = inode.pages.pop(extent.start + i)
+            extent.blocks_left = 0
+            yield from fs.ordered.btrfs_finish_ordered_io(extent)
+
+    def _order(self, inode: Inode, offset: int, item: FileExtent) -> OrderedExtent:
+        kind = OrderedType.PREALLOC if item.type is FileExtentType.PREALLOC else OrderedType.NOCOW
+        return self.fs.ordered.btrfs_add_ordered_extent(inode, offset, item.num, item.disk_bytenr, kind)

@@ -1,0 +1,239 @@
+"""Chunks and device extents; creating and removing block groups.
+
+Creation has two phases.  Phase 1 makes the block group in memory: from then on anybody may allocate from
+it.  Phase 2, when the creating handle ends, inserts its items.
+
+Source: fs/btrfs/volumes.c, fs/btrfs/extent-tree.c (v4.9).  Two later fixes are in: a task that waited
+for another's chunk drops its FORCE (v6.0, races.md 42), and removal deletes the block group item before
+it drops the chunk map (8eaf40c0e24e, v5.3).  DATA and METADATA chunks have one size each.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.btrfs.device import RESERVED_BLOCKS
+from models.btrfs.errors import Errno, warn_on
+from models.btrfs.trees import BlockGroupType, ChunkItem, DevExtent
+from models.simulation import Steps
+
+if TYPE_CHECKING:
+    from models.btrfs.block_group import BlockGroup
+    from models.btrfs.fs_info import FsInfo
+    from models.btrfs.space_info import SpaceInfo
+    from models.btrfs.transaction import Handle, Transaction
+
+SYSTEM_CHUNK, METADATA_CHUNK = 4, 4
+"""Sizes of SYSTEM and METADATA chunks, in blocks."""
+CHUNK_ITEM_SPACE = 1
+"""SYSTEM blocks that check_system_chunk reserves for the items of one new chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkMap:
+    """A chunk in memory (extent_map of the mapping tree): ``length`` blocks at ``start`` are at
+    ``physical`` on the device."""
+
+    start: int
+    length: int
+    physical: int
+    type: BlockGroupType
+
+
+class Volumes:
+    """The mapping tree, and chunk allocation and removal."""
+
+    def __init__(self, fs: FsInfo, data_chunk: int) -> None:
+        self.fs = fs
+        self.sizes = {
+            BlockGroupType.DATA: data_chunk,
+            BlockGroupType.METADATA: METADATA_CHUNK,
+            BlockGroupType.SYSTEM: SYSTEM_CHUNK,
+        }
+        self.mapping_tree: dict[int, ChunkMap] = {}
+
+    def map_block(self, block: int) -> int:
+        """Device block of a logical one (btrfs_map_block).  Raises KernelBug if no chunk has it."""
+        for chunk in self.mapping_tree.values():
+            if chunk.start <= block < chunk.start + chunk.length:
+                return chunk.physical + block - chunk.start
+        warn_on(True, f"logical block {block} is in no chunk")
+        raise AssertionError
+
+    def unallocated(self) -> int:
+        """Device blocks in no device extent (free_chunk_space)."""
+        used = sum(extent.length for extent in self.fs.trees.dev.root.values())
+        return self.fs.device.size - used
+
+    def _find_free_dev_extent(self, trans: Transaction, length: int) -> int:
+        """First device hole, by the commit root of the device tree and the pending chunks.
+
+        Space of a chunk removed in this transaction is thus not reused before its commit.
+        Source: volumes.c find_free_dev_extent_start, contains_pending_extent.  Raises Errno(ENOSPC).
+        """
+        taken = [(p, p + e.length) for p, e in self.fs.trees.dev.commit_root.items()]
+        taken += [(c.physical, c.physical + c.length) for c in trans.pending_chunks]
+        start = RESERVED_BLOCKS
+        for low, high in sorted(taken):
+            if low < start + length and start < high:
+                start = high
+        if start + length > self.fs.device.size:
+            raise Errno(errno.ENOSPC)
+        return start
+
+    def _should_alloc_chunk(self, info: SpaceInfo, *, force: bool) -> bool:
+        """Whether a chunk is wanted: forced, or 80 % of what is writable is allocated."""
+        return force or (info.used + info.reserved) * 10 >= (info.total - info.readonly) * 8
+
+    def do_chunk_alloc(self, handle: Handle, kind: BlockGroupType, *, force: bool = False) -> Steps[None]:
+        """Phase 1 of creating a block group, if one is wanted; one task at a time.
+
+        Raises Errno(ENOSPC) where the device has no room, or when called from within itself.
+        """
+        if handle.allocating_chunk:
+            raise Errno(errno.ENOSPC)
+        info = self.fs.space.infos[kind]
+        while True:
+            force = force or info.force_alloc
+            wanted = self._should_alloc_chunk(info, force=force)
+            if info.full:
+                if wanted:
+                    raise Errno(errno.ENOSPC)
+                return
+            if not wanted:
+                return
+            wait_for_alloc, info.chunk_alloc = info.chunk_alloc, True
+            yield "do_chunk_alloc"
+            yield from self.fs.chunk_mutex.lock()
+            if not wait_for_alloc:
+                break
+            self.fs.chunk_mutex.unlock()
+            # The kernel goes round again until the other has its chunk; here the task sleeps.
+            yield from self.fs.sim.wait_event("chunk_alloc", lambda: not info.chunk_alloc)
+            force = info.force_alloc = False
+        handle.allocating_chunk = True
+        try:
+            if kind is not BlockGroupType.SYSTEM:
+                yield from self._check_system_chunk(handle)
+            yield from self._btrfs_alloc_chunk(handle, kind)
+            info.force_alloc = False
+        except Errno:
+            info.full, info.chunk_alloc, handle.allocating_chunk = True, False, False
+            self.fs.chunk_mutex.unlock()
+            raise
+        info.chunk_alloc, handle.allocating_chunk = False, False
+        self.fs.chunk_mutex.unlock()
+
+    def _check_system_chunk(self, handle: Handle) -> Steps[None]:
+        """Reserve SYSTEM space for the items of phase 2, with a new SYSTEM chunk if need be.
+
+        Where there is no room for one, phase 2 goes on without a reservation, as in the kernel.
+        """
+        info = self.fs.space.infos[BlockGroupType.SYSTEM]
+        if info.promised + CHUNK_ITEM_SPACE > info.total:
+            try:
+                yield from self._btrfs_alloc_chunk(handle, BlockGroupType.SYSTEM)
+            except Errno:
+                return
+        info.may_use += CHUNK_ITEM_SPACE
+        handle.chunk_bytes_reserved += CHUNK_ITEM_SPACE
+
+    def _btrfs_alloc_chunk(self, handle: Handle, kind: BlockGroupType) -> Steps[None]:
+        """Pick addresses, make the chunk map, make the block group visible (btrfs_make_block_group)."""
+        length = self.sizes[kind]
+        physical = self._find_free_dev_extent(handle.transaction, length)
+        start = max(c.start + c.length for c in self.mapping_tree.values())
+        chunk = ChunkMap(start, length, physical, kind)
+        self.mapping_tree[start] = chunk
+        handle.transaction.pending_chunks.append(chunk)
+        self.fs.history.new_chunks.append(chunk)
+        yield "btrfs_alloc_chunk"
+        group = self.fs.make_block_group(chunk)
+        yield "btrfs_make_block_group"
+        info = self.fs.space.infos[kind]
+        self.fs.block_groups.tree[start] = group
+        group.get("tree")
+        info.total += length
+        info.readonly += group.bytes_super
+        info.full = False
+        info.block_groups.append(group)
+        handle.new_bgs.append(group)
+        group.bg_list = handle.new_bgs
+        self.fs.sim.note("btrfs_make_block_group", f"{group} ({kind.value}) can be allocated from")
+
+    def btrfs_create_pending_block_groups(self, handle: Handle) -> Steps[None]:
+        """Phase 2: insert the items of every block group that this handle made.
+
+        Raises Errno after aborting the transaction when an item exists already; the rest of the list is
+        then only unlinked.
+        """
+        while handle.new_bgs:
+            group = handle.new_bgs[0]
+            try:
+                yield from self._insert_items(handle, group)
+            except Errno:
+                self.btrfs_cleanup_pending_block_groups(handle)
+                raise
+            handle.new_bgs.pop(0)
+            group.bg_list = None
+            self.fs.sim.note("btrfs_create_pending_block_groups", f"the item of {group} exists")
+        if handle.chunk_bytes_reserved:
+            self.fs.space.infos[BlockGroupType.SYSTEM].release(handle.chunk_bytes_reserved)
+            handle.chunk_bytes_reserved = 0
+
+    def _insert_items(self, handle: Handle, group: BlockGroup) -> Steps[None]:
+        trees, chunk = self.fs.trees, self.mapping_tree[group.start]
+        handle.dirty = True
+        yield "btrfs_create_pending_block_groups"
+        if group.start in trees.block_group.root or chunk.physical in trees.dev.root:
+            self.fs.transactions.btrfs_abort_transaction(
+                handle, errno.EEXIST, "btrfs_create_pending_block_groups"
+            )
+            raise Errno(errno.EEXIST)
+        trees.block_group.root[group.start] = group.item
+        yield "btrfs_insert_item"
+        trees.dev.root[chunk.physical] = DevExtent(chunk.length, chunk.start)
+        trees.chunk.root[chunk.start] = ChunkItem(chunk.length, chunk.type, chunk.physical)
+        yield "btrfs_finish_chunk_alloc"
+
+    def btrfs_cleanup_pending_block_groups(self, handle: Handle) -> None:
+        """Unlink what phase 2 will not insert any more."""
+        for group in handle.new_bgs:
+            group.bg_list = None
+        handle.new_bgs.clear()
+        self.fs.space.infos[BlockGroupType.SYSTEM].release(handle.chunk_bytes_reserved)
+        handle.chunk_bytes_reserved = 0
+
+    def btrfs_remove_chunk(self, handle: Handle, group: BlockGroup) -> Steps[None]:
+        """Delete the items of an empty, read-only block group and take it out of memory.
+
+        Source: volumes.c btrfs_remove_chunk, extent-tree.c btrfs_remove_block_group.
+        """
+        fs, info = self.fs, self.fs.block_groups.space_of(group)
+        chunk = self.mapping_tree[group.start]
+        handle.dirty = True
+        del fs.trees.dev.root[chunk.physical]
+        handle.transaction.have_free_bgs = True
+        del fs.trees.chunk.root[group.start]
+        yield "btrfs_remove_chunk"
+        warn_on(group.ro == 0, f"{group}: removed while writable")
+        yield from fs.writeout.forget_dirty_bg(group)
+        yield "btrfs_remove_block_group"
+        del fs.block_groups.tree[group.start]
+        yield "block_group_cache_lock"
+        yield from info.groups_sem.down_write()
+        info.block_groups.remove(group)
+        info.groups_sem.up_write()
+        warn_on(group.dirty_list is not None, f"{group}: removed while queued as dirty")
+        info.total -= group.length
+        info.readonly -= group.length
+        info.ro_bgs.remove(group)
+        yield "remove_block_group_cache"
+        del fs.trees.block_group.root[group.start]
+        yield "btrfs_del_item"
+        group.removed = True
+        del self.mapping_tree[group.start]
+        fs.sim.note("btrfs_remove_block_group", f"{group} is gone")
+        group.put("tree")

@@ -1,0 +1,161 @@
+"""Simulated tasks on one simulated machine: the scheduler, and nothing of any protocol.
+
+Theory of operation
+-------------------
+A task is a generator.  Everything between two ``yield``s is one atomic step, as a section under a
+spinlock is.  A task gives the processor away in two ways only:
+
+* ``yield "name"`` is a **preemption point**: the task could go on, but others may run first.
+* ``yield Wait(...)`` is **blocking**: the task cannot go on until a condition holds.  Nobody writes
+  it by hand; :meth:`Simulation.wait_event` and the locks in :mod:`models.locks` do.
+
+:meth:`Simulation.run` advances one task until it ends, blocks, or reaches the preemption point it was
+told to stop at.  Which task runs next is the caller's choice: the simulation has no policy, draws
+nothing and reads no clock, so equal calls give equal runs.
+
+A blocked task is woken by nobody: its condition is looked at when somebody asks whether it is
+runnable.  Lost wake-ups (a condition that came true without a ``wake_up``) cannot be seen here, and
+locks are not fair: any waiter may get a free lock, which allows every order that a fair lock allows.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wait:
+    """A task cannot go on before ``condition()`` holds; ``held_by()`` says who can make it hold."""
+
+    name: str
+    condition: Callable[[], bool]
+    held_by: Callable[[], Iterable[str]]
+
+
+Pause = str | Wait
+Steps = Generator[Pause, None, T]
+
+
+class State(enum.Enum):
+    """Where a task is between two calls of :meth:`Simulation.run`."""
+
+    IDLE = "idle"
+    PREEMPTED = "preempted"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing worth telling in a diagram: ``text`` happened to ``task`` inside ``function``."""
+
+    task: str
+    function: str
+    text: str
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One simulated kernel task.  It runs one operation at a time.
+
+    ``journal_info`` belongs to whoever writes the protocol (the kernel keeps the task's open
+    transaction handle in ``current->journal_info``).
+    """
+
+    name: str
+    steps: Generator[Pause, None, object] | None = None
+    state: State = State.IDLE
+    stopped_at: str = ""
+    blocked_on: Wait | None = None
+    result: object = None
+    journal_info: object = None
+
+    @property
+    def runnable(self) -> bool:
+        """Whether the task could go on now."""
+        if self.state is State.BLOCKED:
+            assert self.blocked_on is not None
+            return self.blocked_on.condition()
+        return self.state is State.PREEMPTED
+
+
+@dataclass(slots=True, eq=False)
+class Simulation:
+    """All tasks of one machine, and what they have told."""
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+    _current: Task | None = None
+
+    @property
+    def current(self) -> Task:
+        """The task that is running now.
+
+        Raises RuntimeError outside a step: only code that runs inside a task may ask.
+        """
+        if self._current is None:
+            raise RuntimeError("no task is running")
+        return self._current
+
+    def task(self, name: str) -> Task:
+        """The task of that name; it is made when first asked for."""
+        return self.tasks.setdefault(name, Task(name))
+
+    def start(self, task: Task, steps: Generator[Pause, None, object]) -> None:
+        """Give an idle task an operation to run.  Nothing of it has run yet."""
+        assert task.state is State.IDLE, f"{task.name} is {task.state.value}"
+        task.steps, task.state, task.stopped_at, task.result = steps, State.PREEMPTED, "", None
+
+    def run(self, task: Task, until: str | None = None) -> None:
+        """Advance ``task`` until it ends, blocks, or stops at the preemption point ``until``."""
+        assert task.steps is not None, f"{task.name} has nothing to run"
+        assert self._current is None, "a task cannot run another task"
+        self._current, task.blocked_on = task, None
+        try:
+            while True:
+                pause = next(task.steps)
+                if isinstance(pause, Wait):
+                    task.state, task.blocked_on = State.BLOCKED, pause
+                    return
+                if pause == until:
+                    task.state, task.stopped_at = State.PREEMPTED, pause
+                    return
+        except StopIteration as end:
+            task.steps, task.state, task.result = None, State.IDLE, end.value
+        finally:
+            self._current = None
+
+    def wait_event(
+        self,
+        name: str,
+        condition: Callable[[], bool],
+        held_by: Callable[[], Iterable[str]] = tuple,
+    ) -> Steps[None]:
+        """Block the running task until ``condition()`` holds.  No pause where it holds already."""
+        while not condition():
+            yield Wait(name, condition, held_by)
+
+    def note(self, function: str, text: str) -> None:
+        """Tell what the running task just did."""
+        self.notes.append(Note(self.current.name, function, text))
+
+    def runnable(self) -> list[Task]:
+        """The tasks that could go on now, in the order in which they were made."""
+        return [task for task in self.tasks.values() if task.runnable]
+
+    def waiting(self) -> list[str]:
+        """Who waits for what, held by whom: one line for each task that cannot go on.
+
+        Lines here while nothing is runnable are a deadlock, unless somebody outside (a device that
+        completes a bio, say) can still make a condition hold.
+        """
+        lines = []
+        for task in self.tasks.values():
+            if task.blocked_on is not None and not task.runnable:
+                holders = ", ".join(task.blocked_on.held_by()) or "nobody"
+                lines.append(f"{task.name} waits for {task.blocked_on.name}, held by {holders}")
+        return lines

@@ -1,0 +1,1 @@
+"""Hypothesis strategies for geometries and operations.  Imports ``models`` and nothing of ``fuzz``."""

@@ -29,6 +29,11 @@ class File:
         return f"File({self.kind}, {self.blocks})"
 
 
+def initial_value(file: int, block: int) -> int:
+    """What block ``block`` of a NODATACOW file holds at first: a negative number of its own."""
+    return -(1000 * (file + 1) + block)
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """DATA block groups, what is in them, and how much of the device is unallocated.

@@ -33,7 +33,8 @@ class BlockGroup:
     ``number`` counts block groups in the order of their creation.  The list hooks hold the list that
     the block group is on (``None``: on none).  ``refs`` counts references by holder: ``tree``,
     ``dirty_list``, ``unused_bgs``, ``nocow_writers``, ``lookup``; membership in ``new_bgs`` holds none.
-    ``nocow_tasks`` and ``reserving_tasks`` name who is counted, for the report of a wait only.
+    ``in_hand`` counts blocks that an allocator took out of ``free`` and has not charged yet (a ghost: the
+    kernel has no such counter).  ``nocow_tasks`` and ``reserving_tasks`` name who is counted, for the report of a wait only.
     """
 
     number: int
@@ -48,6 +49,7 @@ class BlockGroup:
     bytes_super: int = 0
     ro: int = 0
     removed: bool = False
+    in_hand: int = 0
     reservations: int = 0
     nocow_writers: int = 0
     reserving_tasks: list[str] = field(default_factory=list)

@@ -38,14 +38,17 @@ class Bio:
 
 @dataclass(slots=True, eq=False)
 class Device:
-    """``size`` blocks that hold values; 0 is a block never written."""
+    """``size`` blocks that hold values; 0 is a block never written.
+
+    ``committed`` collects the images made durable, for whoever checks them (and then clears the list).
+    """
 
     size: int
     superblock: Image
     tree_blocks: Image | None = None
     blocks: list[int] = field(default_factory=list)
     in_flight: list[Bio] = field(default_factory=list)
-    supers_written: list[int] = field(default_factory=list)
+    committed: list[Image] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.blocks = self.blocks or [0] * self.size
@@ -72,4 +75,4 @@ class Device:
         )
         assert self.tree_blocks is not None
         self.superblock, self.tree_blocks = self.tree_blocks, None
-        self.supers_written.append(generation)
+        self.committed.append(self.superblock)

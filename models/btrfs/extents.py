@@ -83,7 +83,9 @@ class Extents:
                 continue
             group.get("lookup")
             group.free.remove(start, blocks)
+            group.in_hand += blocks
             yield "btrfs_find_space_for_alloc"
+            group.in_hand -= blocks
             taken = self._btrfs_add_reserved_bytes(group, blocks)
             if not taken:
                 group.free.add(start, blocks)

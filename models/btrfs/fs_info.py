@@ -11,9 +11,9 @@ handle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from models.btrfs.block_group import BlockGroup, BlockGroups
 from models.btrfs.commit import Commit
@@ -29,7 +29,7 @@ from models.btrfs.relocation import Relocation
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
-from models.btrfs.trees import BlockGroupType, Trees
+from models.btrfs.trees import BlockGroupType, DevExtent, Trees
 from models.btrfs.volumes import ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
 from models.locks import Mutex, RangeLock
@@ -42,18 +42,25 @@ Room = TypeVar("Room")
 class History:
     """What happened at lock points since the last check: for properties that the state cannot show.
 
-    Only appended to by the kernel model, and never read by it.
+    Only appended to by the kernel model, and never read by it.  ``became_ro``: block group, and whether
+    its transaction had begun its writeout; ``entered``: what entered a block group, and its ``ro`` then;
+    ``new_chunks``: chunk, and the device tree's commit root then; ``past_barrier``: block group, and
+    its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then.
     """
 
     became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
     entered: list[tuple[str, BlockGroup, int]] = field(default_factory=list)
-    new_chunks: list[ChunkMap] = field(default_factory=list)
-    relocated: list[BlockGroup] = field(default_factory=list)
+    new_chunks: list[tuple[ChunkMap, Mapping[int, DevExtent]]] = field(default_factory=list)
+    past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
+    relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forget everything: it was checked."""
-        for events in (self.became_ro, self.entered, self.new_chunks, self.relocated):
-            cast("list[object]", events).clear()
+        self.became_ro.clear()
+        self.entered.clear()
+        self.new_chunks.clear()
+        self.past_barrier.clear()
+        self.relocated.clear()
 
 
 class FsInfo:

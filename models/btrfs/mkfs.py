@@ -17,14 +17,9 @@ from models.btrfs.trees import (
     RootItem,
 )
 from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
-from models.geometry import FileKind, Geometry
+from models.geometry import FileKind, Geometry, initial_value
 
 GENERATION = 1
-
-
-def initial_value(ino: int, block: int) -> int:
-    """What block ``block`` of a NODATACOW file holds after mkfs: a negative number of its own."""
-    return -(1000 * (ino + 1) + block)
 
 
 def mkfs(geometry: Geometry) -> Device:

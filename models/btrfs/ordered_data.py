@@ -75,6 +75,14 @@ class OrderedData:
             for ordered in inode.ordered
         ]
 
+    def touching(self, group: BlockGroup) -> list[OrderedExtent]:
+        """Those that write into ``group``."""
+        return [
+            ordered
+            for ordered in self.all()
+            if group.start < ordered.disk_bytenr + ordered.num and ordered.disk_bytenr < group.end
+        ]
+
     def btrfs_start_ordered_extent(self, ordered: OrderedExtent) -> Steps[None]:
         """Wait until one ordered extent is complete."""
         yield from self.fs.sim.wait_event(
@@ -85,9 +93,8 @@ class OrderedData:
 
     def btrfs_wait_ordered_roots(self, group: BlockGroup) -> Steps[None]:
         """Wait for the ordered extents that exist now and write into ``group``."""
-        for ordered in self.all():
-            if group.start < ordered.disk_bytenr + ordered.num and ordered.disk_bytenr < group.end:
-                yield from self.btrfs_start_ordered_extent(ordered)
+        for ordered in self.touching(group):
+            yield from self.btrfs_start_ordered_extent(ordered)
 
     def btrfs_finish_ordered_io(self, ordered: OrderedExtent) -> Steps[None]:
         """All bios are done: bring the file's metadata up to date, and let the waiters go.

@@ -238,13 +238,17 @@ class RelocTrees:
         yield "invalidate_extent_cache"
 
     def _btrfs_drop_snapshot(self, reloc_root: RelocRoot) -> Steps[None]:
-        """Drop the references of the leaves that only the reloc tree has, then the tree."""
+        """Walk the reloc tree: what it shares with the live tree is let go, the rest is dropped.
+
+        A leaf that somebody COWs in the live tree before the walk comes to it is the reloc tree's alone.
+        """
         fs, root = self.fs, reloc_root.root
-        for ino in sorted(reloc_root.owned):
-            handle = yield from fs.transactions.start_transaction(HandleType.START)
-            handle.dirty = True
-            leaf = reloc_root.leaves.pop(ino)
-            fs.file_items.drop_refs(handle, reloc_root.owned.pop(ino), ino, leaf.items)
+        handle = yield from fs.transactions.start_transaction(HandleType.START)
+        for ino in sorted(reloc_root.leaves):
+            leaf, holder = reloc_root.leaves.pop(ino), reloc_root.owned.pop(ino, None)
+            if holder is not None:
+                handle.dirty = True
+                fs.file_items.drop_refs(handle, holder, ino, leaf.items)
             yield "btrfs_drop_snapshot"
-            yield from fs.transactions.btrfs_end_transaction(handle)
         root.reloc_roots.remove(reloc_root)
+        yield from fs.transactions.btrfs_end_transaction(handle)

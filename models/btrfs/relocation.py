@@ -67,7 +67,7 @@ class Relocation:
         except Errno:
             group.put("lookup")
             raise
-        fs.history.relocated.append(group)
+        fs.history.relocated.append((group, group.ro))
         yield "btrfs_start_trans_remove_chunk"
         try:
             handle = yield from fs.transactions.start_transaction(HandleType.START, items=ITEMS)
@@ -190,6 +190,8 @@ class Relocation:
         yield "prepare_to_relocate"
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
         yield from fs.commit.btrfs_commit_transaction(handle)
+        touching = len(fs.ordered.touching(rc.group))
+        fs.history.past_barrier.append((rc.group, rc.group.reserved, touching))
         yield "relocate_block_group"
 
     def _walk_extents(self, rc: RelocControl) -> Steps[None]:

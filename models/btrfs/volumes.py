@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.btrfs.device import RESERVED_BLOCKS
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, KernelBug, warn_on
 from models.btrfs.trees import BlockGroupType, ChunkItem, DevExtent
 from models.simulation import Steps
 
@@ -59,8 +59,7 @@ class Volumes:
         for chunk in self.mapping_tree.values():
             if chunk.start <= block < chunk.start + chunk.length:
                 return chunk.physical + block - chunk.start
-        warn_on(True, f"logical block {block} is in no chunk")
-        raise AssertionError
+        raise KernelBug(f"logical block {block} is in no chunk")
 
     def unallocated(self) -> int:
         """Device blocks in no device extent (free_chunk_space)."""
@@ -148,7 +147,7 @@ class Volumes:
         chunk = ChunkMap(start, length, physical, kind)
         self.mapping_tree[start] = chunk
         handle.transaction.pending_chunks.append(chunk)
-        self.fs.history.new_chunks.append(chunk)
+        self.fs.history.new_chunks.append((chunk, self.fs.trees.dev.commit_root))
         yield "btrfs_alloc_chunk"
         group = self.fs.make_block_group(chunk)
         yield "btrfs_make_block_group"

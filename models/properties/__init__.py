@@ -1,0 +1,78 @@
+"""What must hold: each property a named function, declared with when it must.
+
+A property looks at an :class:`Observation` and yields a :class:`Mismatch` for everything that is wrong.
+The numbers are those of the list of invariants that the field's own checks were collected in: where the
+kernel or btrfs-check has the same check, the docstring names it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from models.btrfs.fs_info import FsInfo
+    from models.btrfs.transaction import TransState
+    from models.reference import Reference
+
+
+class When(enum.Enum):
+    """When a property must hold."""
+
+    ALWAYS = "after every step"
+    COMMIT = "on every committed image"
+    QUIET = "when nothing is in flight and no handle is open"
+    END = "after everything was drained and committed"
+
+
+class Mismatch(NamedTuple):
+    """What was expected, and what was observed instead."""
+
+    expected: str
+    observed: str
+
+
+@dataclass(slots=True, eq=False)
+class Observation:
+    """What a property may look at.  ``states`` is each transaction's state at the last check."""
+
+    fs: FsInfo
+    reference: Reference
+    states: dict[int, TransState] = field(default_factory=dict)
+
+
+Check = Callable[[Observation], Iterator[Mismatch]]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A named check.  The name is the function's, a sentence."""
+
+    name: str
+    when: When
+    check: Check
+
+
+_REGISTRY: list[Property] = []
+
+
+def holds(when: When) -> Callable[[Check], Check]:
+    """Declare a function to be a property."""
+
+    def declare(check: Check) -> Check:
+        _REGISTRY.append(Property(getattr(check, "__name__", ""), when, check))
+        return check
+
+    return declare
+
+
+@cache
+def properties(when: When) -> tuple[Property, ...]:
+    """All properties that must hold then, what a user would notice first first."""
+    for module in ("data", "transactions", "structure", "accounting", "relocation"):
+        import_module(f"models.properties.{module}")
+    return tuple(p for p in _REGISTRY if p.when is when)

@@ -1,0 +1,155 @@
+"""Counters, and who owns every block."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from models.btrfs.subvolume import Leaf
+from models.btrfs.trees import BlockGroupType, Image
+from models.properties import Mismatch, Observation, When, holds
+
+
+@holds(When.ALWAYS)
+def a_block_groups_counters_add_up_to_its_length(seen: Observation) -> Iterator[Mismatch]:
+    """C.7: used + reserved + pinned + bytes_super + free == length.
+
+    Holds between two steps of an allocation only with what it has taken out and not charged yet: those
+    blocks are ``in_hand``.
+    """
+    for group in seen.fs.block_groups.tree.values():
+        counted = group.used + group.reserved + group.pinned + group.bytes_super + len(group.free)
+        if counted + group.in_hand != group.length:
+            yield Mismatch(
+                f"used + reserved + pinned + super + free of {group} is {group.length - group.in_hand}",
+                f"{group.used} + {group.reserved} + {group.pinned} + {group.bytes_super} + {len(group.free)}",
+            )
+
+
+@holds(When.ALWAYS)
+def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mismatch]:
+    """C.8: used, reserved, pinned, total and readonly."""
+    for kind, info in seen.fs.space.infos.items():
+        groups = info.block_groups
+        sums = {
+            "total": sum(g.length for g in groups),
+            "used": sum(g.used for g in groups),
+            "reserved": sum(g.reserved for g in groups),
+            "pinned": sum(g.pinned for g in groups),
+            "readonly": sum(g.bytes_super + (g.unused if g.ro else 0) for g in groups),
+        }
+        for name, expected in sums.items():
+            if getattr(info, name) != expected:
+                yield Mismatch(
+                    f"{kind.value} bytes_{name} is {expected}, the sum over its block groups",
+                    f"it is {getattr(info, name)}",
+                )
+
+
+@holds(When.ALWAYS)
+def promises_never_exceed_the_space(seen: Observation) -> Iterator[Mismatch]:
+    """C.9: used + reserved + pinned + readonly <= total; for DATA with may_use (as since 4.8)."""
+    for kind, info in seen.fs.space.infos.items():
+        promised = info.promised if kind is BlockGroupType.DATA else info.promised - info.may_use
+        if promised > info.total:
+            yield Mismatch(f"{kind.value} promises at most {info.total} blocks", f"{promised}")
+
+
+@holds(When.ALWAYS)
+def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
+    """C.13, and the lower half of C.7 and C.8."""
+    names = ("used", "reserved", "pinned", "delalloc_bytes", "ro", "reservations", "nocow_writers")
+    for group in seen.fs.block_groups.tree.values():
+        for name in names:
+            if getattr(group, name) < 0:
+                yield Mismatch(f"{name} of {group} is at least 0", f"{getattr(group, name)}")
+    for kind, info in seen.fs.space.infos.items():
+        for name in ("total", "used", "reserved", "pinned", "readonly", "may_use"):
+            if getattr(info, name) < 0:
+                yield Mismatch(f"{kind.value} {name} is at least 0", f"{getattr(info, name)}")
+
+
+@holds(When.QUIET)
+def nobody_is_counted_as_writing_or_reserving(seen: Observation) -> Iterator[Mismatch]:
+    """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes, ro and may_use are back to 0."""
+    for group in seen.fs.block_groups.tree.values():
+        for name in ("reservations", "nocow_writers", "delalloc_bytes", "ro"):
+            if getattr(group, name):
+                yield Mismatch(f"{name} of {group} is 0", f"{getattr(group, name)}")
+    for kind, info in seen.fs.space.infos.items():
+        if info.may_use:
+            yield Mismatch(f"{kind.value} bytes_may_use is 0", f"{info.may_use}")
+
+
+@holds(When.END)
+def nothing_is_reserved_or_pinned(seen: Observation) -> Iterator[Mismatch]:
+    """C.10, C.11: after the last commit (check_removing_space_info)."""
+    for kind, info in seen.fs.space.infos.items():
+        for name in ("reserved", "pinned"):
+            if getattr(info, name):
+                yield Mismatch(f"{kind.value} bytes_{name} is 0", f"{getattr(info, name)}")
+
+
+@holds(When.COMMIT)
+def committed_used_bytes_are_the_extents(seen: Observation) -> Iterator[Mismatch]:
+    """C.12: each block group item's used is the sum of its extent items; bytes_used is the sum of those."""
+    for image in seen.fs.device.committed:
+        for start, item in image.block_groups.items():
+            used = sum(e.length for b, e in image.extents.items() if start <= b < start + item.length)
+            if used != item.used:
+                yield Mismatch(f"the block group item at {start} says used {used}", f"it says {item.used}")
+        total = sum(item.used for item in image.block_groups.values())
+        if total != image.bytes_used:
+            yield Mismatch(f"the superblock says {total} blocks are used", f"{image.bytes_used}")
+
+
+@holds(When.COMMIT)
+def committed_references_are_counted(seen: Observation) -> Iterator[Mismatch]:
+    """C.15: an extent item counts the file extent items that reference it ("ref mismatch")."""
+    for image in seen.fs.device.committed:
+        counted = {b: sum(n for k, n in e.refs if k.root != "tree") for b, e in image.extents.items()}
+        expected = _references(image)
+        for bytenr in sorted(counted.keys() | expected.keys()):
+            if counted.get(bytenr, 0) != expected[bytenr]:
+                yield Mismatch(
+                    f"extent {bytenr} has {expected[bytenr]} references", f"{counted.get(bytenr, 0)}"
+                )
+
+
+def _references(image: Image) -> Counter[int]:
+    """References by extent; a leaf that two trees share counts once."""
+    leaves: dict[int, Leaf] = {id(leaf): leaf for tree in image.files.values() for leaf in tree.values()}
+    return Counter(item.disk_bytenr for leaf in leaves.values() for item in leaf.items.values())
+
+
+@holds(When.ALWAYS)
+def no_block_is_in_two_places(seen: Observation) -> Iterator[Mismatch]:
+    """C.14: not in two of {extent item, pinned, free, superblock}, and in no two extents.
+
+    Reserved blocks are what is left over; C.7 counts them.
+    """
+    fs = seen.fs
+    owners: dict[int, str] = {}
+    claims = [(b, f"free in {g}") for g in fs.block_groups.tree.values() for b in g.free.blocks()]
+    claims += [(b, "pinned") for pinned in fs.freed_extents for b in sorted(pinned)]
+    claims += [
+        (b, f"in extent {start}")
+        for start, item in fs.trees.extent.root.items()
+        for b in range(start, start + item.length)
+    ]
+    for block, what in claims:
+        if block in owners:
+            yield Mismatch(f"block {block} has one owner", f"it is {owners[block]} and {what}")
+        owners[block] = what
+
+
+@holds(When.ALWAYS)
+def what_the_superblock_references_is_not_free(seen: Observation) -> Iterator[Mismatch]:
+    """C.16: a crash now would need it.  Freed space is pinned until the commit that freed it is durable."""
+    fs = seen.fs
+    for start, item in fs.device.superblock.extents.items():
+        for group in fs.block_groups.tree.values():
+            if group.start <= start < group.end:
+                free = [b for b in range(start, start + item.length) if b in group.free]
+                if free:
+                    yield Mismatch(f"extent {start} of the superblock is kept", f"blocks {free} are free")

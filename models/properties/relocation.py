@@ -1,0 +1,50 @@
+"""Read-only block groups and relocation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from models.btrfs.subvolume import FS_TREE, Leaf
+from models.properties import Mismatch, Observation, When, holds
+
+
+@holds(When.ALWAYS)
+def nobody_enters_a_read_only_block_group(seen: Observation) -> Iterator[Mismatch]:
+    """C.33: no new allocation and no new nocow writer, judged where each is counted."""
+    for what, group, ro in seen.fs.history.entered:
+        if ro:
+            yield Mismatch(f"no {what} enters {group}, which is read-only", "one did")
+
+
+@holds(When.ALWAYS)
+def nobody_is_on_the_way_once_relocation_copies(seen: Observation) -> Iterator[Mismatch]:
+    """C.34: behind the three waits and the commit nothing is reserved in the block group, and no
+    ordered extent touches it."""
+    for group, reserved, ordered in seen.fs.history.past_barrier:
+        if reserved or ordered:
+            yield Mismatch(
+                f"{group} has no reserved space and no ordered extent when its data is copied",
+                f"{reserved} blocks reserved, {ordered} ordered extents",
+            )
+
+
+@holds(When.ALWAYS)
+def a_relocated_block_group_is_empty(seen: Observation) -> Iterator[Mismatch]:
+    """C.32: used, reserved and pinned are 0, ro is still held, and no file points into it."""
+    for group, ro in seen.fs.history.relocated:
+        if group.used or group.reserved or group.pinned or not ro:
+            yield Mismatch(
+                f"{group} is empty and read-only after relocation",
+                f"used {group.used}, reserved {group.reserved}, pinned {group.pinned}, ro {ro}",
+            )
+        root = seen.fs.roots[FS_TREE]
+        leaves: list[Leaf] = [*root.leaves.values(), *root.commit_root.values()]
+        for leaf in leaves:
+            for item in leaf.items.values():
+                if group.start <= item.disk_bytenr < group.end and not _reused(seen, group.start):
+                    yield Mismatch(f"no file points into {group}", f"one points to {item.disk_bytenr}")
+
+
+def _reused(seen: Observation, start: int) -> bool:
+    """Whether a later block group has the same logical address."""
+    return start in seen.fs.block_groups.tree

@@ -1,0 +1,81 @@
+"""Transactions, handles and aborts."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from models.btrfs.transaction import TransState
+from models.properties import Mismatch, Observation, When, holds
+
+
+@holds(When.ALWAYS)
+def no_legal_schedule_aborts(seen: Observation) -> Iterator[Mismatch]:
+    """C.23: without injected faults nothing forces the file system read-only."""
+    codes = {t.aborted for t in seen.fs.transactions.trans_list if t.aborted} | {seen.fs.error}
+    for code in sorted(codes - {0}):
+        yield Mismatch(
+            "the file system stays writable",
+            f"transaction aborted (-{errno.errorcode[code]}), forced readonly",
+        )
+
+
+@holds(When.ALWAYS)
+def transactions_only_move_forward_one_at_a_time(seen: Observation) -> Iterator[Mismatch]:
+    """C.18: states grow, one transaction runs, the list is in order, and N is COMPLETED before N+1
+    enters its critical section."""
+    transactions = seen.fs.transactions
+    listed = transactions.trans_list
+    for trans in listed:
+        before = seen.states.get(trans.transid, TransState.RUNNING)
+        if trans.state < before:
+            yield Mismatch(f"transaction {trans.transid} is past {before.name}", trans.state.name)
+    seen.states.clear()
+    seen.states.update((trans.transid, trans.state) for trans in listed)
+    ids = [trans.transid for trans in listed]
+    if ids != sorted(set(ids)):
+        yield Mismatch("trans_list is ordered", f"it has {ids}")
+    running = [trans for trans in listed if trans.state < TransState.UNBLOCKED]
+    if running != ([transactions.running] if transactions.running else []):
+        yield Mismatch("the running transaction is the only one", f"{len(running)} are running")
+    for earlier, later in zip(listed, listed[1:], strict=False):
+        if later.state >= TransState.COMMIT_DOING:
+            yield Mismatch(
+                f"{later.transid} waits until {earlier.transid} is COMPLETED", f"it is {later.state.name}"
+            )
+
+
+@holds(When.ALWAYS)
+def writers_are_the_handles_that_tasks_hold(seen: Observation) -> Iterator[Mismatch]:
+    """C.19: num_writers counts live handles, and behind UNBLOCKED only the committer's is left."""
+    held = [task.journal_info for task in seen.fs.sim.tasks.values() if task.journal_info is not None]
+    for trans in seen.fs.transactions.trans_list:
+        of_tasks = sum(handle in trans.handles for handle in held)
+        if not trans.num_writers == len(trans.handles) == of_tasks:
+            yield Mismatch(
+                f"num_writers of {trans.transid} is {of_tasks}, the handles that tasks hold",
+                f"it is {trans.num_writers}",
+            )
+        extwriters = sum(handle.extwriter for handle in trans.handles)
+        if trans.num_extwriters != extwriters:
+            yield Mismatch(f"num_extwriters is {extwriters}", f"it is {trans.num_extwriters}")
+        if trans.state >= TransState.UNBLOCKED and trans.num_writers > 1:
+            yield Mismatch(
+                f"nobody but the committer holds a handle of {trans.transid}, which is committed",
+                f"{trans.num_writers} handles",
+            )
+
+
+@holds(When.ALWAYS)
+def no_block_group_turns_read_only_once_writeout_began(seen: Observation) -> Iterator[Mismatch]:
+    """C.21: btrfs_inc_block_group_ro never succeeds in a transaction with DIRTY_BG_RUN set."""
+    for group, writeout_began in seen.fs.history.became_ro:
+        if writeout_began:
+            yield Mismatch(f"{group} waits for the next transaction", "it turned read-only in this one")
+
+
+@holds(When.END)
+def no_transaction_is_left(seen: Observation) -> Iterator[Mismatch]:
+    """C.25: after the last commit there is none (warn_about_uncommitted_trans)."""
+    for trans in seen.fs.transactions.trans_list:
+        yield Mismatch("all transactions are COMPLETED", f"{trans.transid} is {trans.state.name}")

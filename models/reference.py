@@ -1,0 +1,145 @@
+"""The reference model: what a file system has to do, whatever block groups and transactions are.
+
+Small and sequential.  It is told which operations start and end, never how far one has got, and knows
+nothing of the kernel model's code.  It answers:
+
+* **contents**: which values a block may hold: the last completed write's, or that of any write
+  concurrent with it;
+* **space**: how many DATA blocks the files keep from being free;
+* **in place**: whether a write had the right to overwrite.
+
+Writability (nothing aborts) and liveness (everything ends) need no state; the judge in
+:mod:`models.world` asks for both.
+
+Relational: whether a write went in place or to new blocks, and into how many extents an allocation fell,
+is the system's choice; the reference takes it from the operation's outcome and holds it to the rules above.
+What is unchecked by that: that a write which could have gone in place did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from models.geometry import FileKind, Geometry, initial_value
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """``num`` blocks from file block ``start`` on went to one extent, in place or a new one."""
+
+    start: int
+    num: int
+    in_place: bool
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """A write of ``value``.  Times count events; ``ended`` is 0 while it runs."""
+
+    value: int
+    started: int
+    ended: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Extent:
+    """``blocks`` blocks that are allocated as one, and free again when no file block needs any.
+
+    ``ended`` is when the write that brought it was acknowledged.
+    """
+
+    blocks: int
+    ended: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """One file block.
+
+    ``extents`` are those it may be in, ``candidates`` the writes whose value it may hold: more than one
+    where writes were concurrent.  ``running`` are in flight.
+    """
+
+    extents: list[Extent]
+    candidates: list[Write]
+    running: list[Write] = field(default_factory=list)
+    last_write_ended: int = 0
+
+    def allowed(self) -> list[int]:
+        """Every value that a read may return now."""
+        return sorted({write.value for write in (*self.candidates, *self.running)})
+
+
+@dataclass(slots=True, eq=False)
+class File:
+    """A file: its blocks, and whether overwriting in place is its normal way."""
+
+    nodatacow: bool
+    blocks: list[Block]
+
+
+class Reference:
+    """The files of one file system."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._now = 0
+        self.files: dict[int, File] = {}
+        position = 0
+        for number, spec in enumerate(geometry.files):
+            nodatacow = spec.kind is FileKind.NODATACOW
+            sizes, left = [], spec.blocks
+            while left:
+                sizes.append(min(left, geometry.group_blocks - position % geometry.group_blocks))
+                left, position = left - sizes[-1], position + sizes[-1]
+            self.add_file(number, sizes, nodatacow=nodatacow)
+            for block, state in enumerate(self.files[number].blocks if nodatacow else ()):
+                state.candidates = [Write(initial_value(number, block), 0)]
+
+    def add_file(self, number: int, sizes: Sequence[int], *, nodatacow: bool = False) -> None:
+        """A file of extents of these sizes appeared; its blocks read as zero."""
+        extents = [Extent(size) for size in sizes]
+        blocks = [Block([extent], [Write(0, 0)]) for extent in extents for _ in range(extent.blocks)]
+        self.files[number] = File(nodatacow, blocks)
+
+    def start_write(self, file: int, start: int, num: int, value: int) -> Write:
+        """A write began; from now on a read may return its value."""
+        self._now += 1
+        write = Write(value, self._now)
+        for block in self.files[file].blocks[start : start + num]:
+            block.running.append(write)
+        return write
+
+    def end_write(self, file: int, write: Write, pieces: Sequence[Piece]) -> str:
+        """A write was acknowledged for ``pieces``, and failed for what else it was to write.
+
+        The answer is empty, or says which piece had no right to go in place.
+        """
+        self._now += 1
+        write.ended = self._now
+        blocks, complaint = self.files[file].blocks, ""
+        for piece in pieces:
+            extent = Extent(piece.num, self._now)
+            for block in blocks[piece.start : piece.start + piece.num]:
+                if not piece.in_place:
+                    block.extents = [e for e in block.extents if e.ended > write.started]
+                    block.extents.append(extent)
+                elif not self.files[file].nodatacow and 0 < block.last_write_ended < write.started:
+                    complaint = f"block {piece.start} of file {file} was written before, and is not NODATACOW"
+                block.candidates = [c for c in block.candidates if c.ended > write.started]
+                block.candidates.append(write)
+                block.last_write_ended = self._now
+        for block in blocks:
+            if write in block.running:
+                block.running.remove(write)
+        return complaint
+
+    def data_used(self) -> tuple[int, int]:
+        """DATA blocks in extents that some file block needs: at least, at most.
+
+        The two differ only where concurrent writes leave open which of them came last.
+        """
+        blocks = [block for file in self.files.values() for block in file.blocks]
+        certain = {id(b.extents[0]): b.extents[0] for b in blocks if len(b.extents) == 1}
+        possible = {id(extent): extent for b in blocks for extent in b.extents}
+        return sum(e.blocks for e in certain.values()), sum(e.blocks for e in possible.values())

@@ -1,0 +1,300 @@
+"""One case: a fresh file system, the tasks that use it, and the judge that watches.
+
+The world runs the steps of a program on the kernel model, tells the reference model which operations
+start and end, and checks the properties.  It is the only place that knows both.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.btrfs.errors import Errno, KernelBug
+from models.btrfs.fs_info import FsInfo
+from models.btrfs.mkfs import mkfs
+from models.btrfs.ordered_data import OrderedExtent, OrderedType
+from models.btrfs.subvolume import FS_TREE, Inode
+from models.btrfs.transaction import HandleType
+from models.btrfs.trees import BlockGroupType
+from models.geometry import Geometry
+from models.operations import (
+    Allocate,
+    Commit,
+    CompleteBio,
+    CreateBg,
+    EndTransaction,
+    Operation,
+    Relocate,
+    StartNocowDio,
+    Step,
+)
+from models.properties import Mismatch, Observation, When, properties
+from models.reference import Piece, Reference, Write
+from models.reverts import Revert
+from models.simulation import Note, Simulation, State, Steps, Task
+
+DRAIN_LIMIT = 10_000
+"""Steps after which a case that does not come to an end is taken to be a livelock."""
+
+
+class Violation(Exception):  # noqa: N818 - the field's word
+    """A property does not hold."""
+
+    def __init__(self, name: str, mismatch: Mismatch) -> None:
+        self.property, self.mismatch = name, mismatch
+        super().__init__(f"{name}: expected that {mismatch.expected}; observed: {mismatch.observed}")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How an operation ended that the kernel refused: ENOSPC is a result, not a crash."""
+
+    code: int
+
+    def __str__(self) -> str:
+        return f"-{errno.errorcode[self.code]}"
+
+
+class World:
+    """A file system of ``geometry`` with the fixes of ``reverts`` taken out.
+
+    ``program`` lists the steps that did something; ``notes`` in ``sim`` tell what happened.
+    """
+
+    def __init__(self, geometry: Geometry, reverts: Sequence[Revert] = ()) -> None:
+        self.geometry, self.reverts = geometry, tuple(reverts)
+        self.sim = Simulation()
+        overrides = [override for revert in reverts for override in revert.overrides]
+        self.fs = FsInfo(self.sim, mkfs(geometry), overrides)
+        self.reference = Reference(geometry)
+        self.seen = Observation(self.fs, self.reference)
+        self.program: list[Step] = []
+        self.stops: Counter[str] = Counter()
+        self.draining = False
+        self._operations: dict[str, Operation] = {}
+        self._writes: dict[str, Write] = {}
+        self._values = 0
+
+    # What can be done now
+
+    def idle(self, task: str) -> bool:
+        """Whether the task could start an operation."""
+        return self.sim.task(task).state is State.IDLE
+
+    def has_handle(self, task: str) -> bool:
+        """Whether the task holds a transaction handle."""
+        return self.sim.task(task).journal_info is not None
+
+    def _makes_sense(self, step: Step) -> bool:
+        """Whether the step can be taken; who holds a handle may only allocate, end and commit."""
+        task, operation = self.sim.task(step.task), step.operation
+        if operation is None:
+            return task.runnable
+        if task.state is not State.IDLE:
+            return False
+        if isinstance(operation, EndTransaction):
+            return task.journal_info is not None
+        if isinstance(operation, CreateBg | Allocate | Commit):
+            return True
+        if task.journal_info is not None:
+            return False
+        if isinstance(operation, StartNocowDio):
+            file = self.reference.files.get(operation.file)
+            return file is not None and operation.block + operation.blocks <= len(file.blocks)
+        if isinstance(operation, Relocate):
+            return self.fs.find_group(operation.group) is not None
+        assert isinstance(operation, CompleteBio)
+        return any(
+            (bio.submitter, bio.index) == (operation.submitter, operation.index)
+            for bio in self.fs.device.in_flight
+        )
+
+    # Doing it
+
+    def apply(self, step: Step) -> bool:
+        """Take one step and check what must hold after it; False if it makes no sense here.
+
+        Raises Violation.
+        """
+        if not self._makes_sense(step):
+            return False
+        self.program.append(step)
+        task = self.sim.task(step.task)
+        if step.operation is not None:
+            self._operations[task.name] = step.operation
+            self._tell(task, f"> {step.operation}")
+            self.sim.start(task, self._steps(task, step.operation))
+        else:
+            self._tell(task, "> resumes")
+        try:
+            self.sim.run(task, step.until)
+        except KernelBug as bug:
+            raise Violation(
+                "no_assertion_of_the_kernel_fails", Mismatch("the kernel goes on", str(bug))
+            ) from bug
+        self._tell_pause(task)
+        if task.state is State.IDLE:
+            self._end(task)
+        self._check(When.ALWAYS)
+        self._check(When.COMMIT)
+        self.fs.history.clear()
+        self.fs.device.committed.clear()
+        if self.quiet:
+            self._check(When.QUIET)
+        return True
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing in flight, nobody inside an operation or a transaction."""
+        return not self.fs.device.in_flight and all(
+            task.state is State.IDLE and task.journal_info is None for task in self.sim.tasks.values()
+        )
+
+    def _tell(self, task: Task, text: str) -> None:
+        self.sim.notes.append(Note(task.name, "", text))
+
+    def _tell_pause(self, task: Task) -> None:
+        if task.state is State.PREEMPTED:
+            self.stops[task.stopped_at] += 1
+            self._tell(task, f"... stopped at {task.stopped_at}")
+        elif task.blocked_on is not None:
+            holders = ", ".join(task.blocked_on.held_by()) or "nobody"
+            self._tell(task, f"... waits for {task.blocked_on.name} ({holders})")
+
+    def _steps(self, task: Task, operation: Operation) -> Steps[object]:
+        """The operation, as the kernel does it.  What the kernel refuses is a result."""
+        try:
+            return (yield from self._kernel_steps(task, operation))
+        except Errno as error:
+            return Failed(error.code)
+
+    def _kernel_steps(self, task: Task, operation: Operation) -> Steps[object]:
+        fs = self.fs
+        if isinstance(operation, CreateBg):
+            yield from self._create_bg(task)
+        elif isinstance(operation, Allocate):
+            return (yield from fs.fallocate.btrfs_fallocate(operation.blocks))
+        elif isinstance(operation, EndTransaction):
+            handle = fs.transactions.current_handle()
+            assert handle is not None
+            yield from fs.transactions.btrfs_end_transaction(handle)
+        elif isinstance(operation, Commit):
+            yield from self._btrfs_sync_fs()
+        elif isinstance(operation, StartNocowDio):
+            inode = fs.roots[FS_TREE].inodes[operation.file]
+            self._values += 1
+            write = self.reference.start_write(
+                operation.file, operation.block, operation.blocks, self._values
+            )
+            self._writes[task.name] = write
+            return (
+                yield from fs.direct_io.btrfs_direct_IO(
+                    inode, operation.block, operation.blocks, write.value
+                )
+            )
+        elif isinstance(operation, Relocate):
+            yield from fs.relocation.btrfs_relocate_chunk(operation.group)
+        elif isinstance(operation, CompleteBio):
+            bio = next(
+                bio
+                for bio in fs.device.in_flight
+                if (bio.submitter, bio.index) == (operation.submitter, operation.index)
+            )
+            yield from fs.direct_io.btrfs_endio_direct_write(bio)
+        return None
+
+    def _create_bg(self, task: Task) -> Steps[None]:
+        """A forced chunk allocation; the handle stays open, unless it was joined for nothing."""
+        fs, joined = self.fs, task.journal_info is None
+        handle = fs.transactions.current_handle()
+        if handle is None:
+            handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
+            yield "join_transaction"
+        try:
+            yield from fs.volumes.do_chunk_alloc(handle, BlockGroupType.DATA, force=True)
+        except Errno:
+            if joined:
+                yield from fs.transactions.btrfs_end_transaction(handle)
+            raise
+
+    def _btrfs_sync_fs(self) -> Steps[None]:
+        """sync(2): commit the running transaction, if there is one (super.c btrfs_sync_fs, v4.9)."""
+        fs = self.fs
+        handle = fs.transactions.current_handle()
+        if handle is None:
+            try:
+                handle = yield from fs.transactions.start_transaction(HandleType.ATTACH)
+            except Errno as error:
+                if error.code != errno.ENOENT:
+                    raise
+                return
+        yield from fs.commit.btrfs_commit_transaction(handle)
+
+    def _end(self, task: Task) -> None:
+        """An operation ended: tell the reference model."""
+        operation, result = self._operations.pop(task.name), task.result
+        if isinstance(operation, StartNocowDio):
+            write = self._writes.pop(task.name)
+            done: list[OrderedExtent] = result if isinstance(result, list) else []
+            pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done]
+            complaint = self.reference.end_write(operation.file, write, pieces)
+            if complaint:
+                raise Violation(
+                    "only_unshared_space_is_overwritten",
+                    Mismatch("a write goes in place only where nothing else needs the old blocks", complaint),
+                )
+        elif isinstance(operation, Allocate) and isinstance(result, Inode):
+            items = result.root.leaves[result.ino].items.values()
+            self.reference.add_file(result.ino, [item.num for item in items])
+        self._tell(task, f"< {result}" if isinstance(result, Failed) else "<")
+
+    def _check(self, when: When) -> None:
+        for prop in properties(when):
+            for mismatch in prop.check(self.seen):
+                raise Violation(prop.name, mismatch)
+
+    # The end of a case
+
+    def finish(self) -> None:
+        """Let everything that was begun come to its end, commit, and check what must hold then.
+
+        Raises Violation, also when a task can never go on.
+        """
+        self.draining = True
+        for _ in range(DRAIN_LIMIT):
+            step = self._next_to_drain()
+            if step is None:
+                break
+            self.apply(step)
+        else:
+            raise Violation("every_task_can_finish", Mismatch("the case ends", "it goes on and on"))
+        waiting = self.sim.waiting()
+        if waiting:
+            raise Violation("every_task_can_finish", Mismatch("no task waits for ever", "; ".join(waiting)))
+        self.apply(Step("transaction kthread", Commit()))
+        self._check(When.END)
+
+    def _next_to_drain(self) -> Step | None:
+        """What comes next when nobody chooses: bios complete, tasks go on, handles end, and the
+        transaction kthread commits for those who wait for it."""
+        if self.fs.device.in_flight:
+            bio = self.fs.device.in_flight[0]
+            return Step(self.idle_worker(), CompleteBio(bio.submitter, bio.index))
+        for task in self.sim.runnable():
+            return Step(task.name)
+        for task in self.sim.tasks.values():
+            if task.state is State.IDLE and task.journal_info is not None:
+                return Step(task.name, EndTransaction())
+        kthread = self.sim.task("transaction kthread")
+        if self.sim.waiting() and kthread.state is State.IDLE and self.fs.transactions.running:
+            return Step(kthread.name, Commit())
+        return None
+
+    def idle_worker(self) -> str:
+        """The first worker with nothing to do."""
+        number = 1
+        while not self.idle(f"kworker {number}"):
+            number += 1
+        return f"kworker {number}"

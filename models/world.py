@@ -38,6 +38,13 @@ from models.simulation import Note, Simulation, State, Steps, Task
 DRAIN_LIMIT = 10_000
 """Steps after which a case that does not come to an end is taken to be a livelock."""
 
+ABORT, ASSERTION, LIVENESS = (
+    "no_legal_schedule_aborts",
+    "no_assertion_of_the_kernel_fails",
+    "every_task_can_finish",
+)
+"""Properties that the world itself has to know: two end a case, one is judged only here."""
+
 
 class Violation(Exception):  # noqa: N818 - the field's word
     """A property does not hold."""
@@ -60,17 +67,26 @@ class Failed:
 class World:
     """A file system of ``geometry`` with the fixes of ``reverts`` taken out.
 
-    ``program`` lists the steps that did something; ``notes`` in ``sim`` tell what happened.
+    A property that does not hold raises Violation, at once; with ``run_on`` the case goes on, to show
+    what comes of it, and ``violations`` collects the first of each property.  An abort or a failed
+    assertion of the kernel's own ends a case always: what a dead file system loses proves nothing.
+
+    ``program`` lists the steps that did something, ``drained`` those that :meth:`finish` added;
+    ``sim.notes`` tell what happened.
     """
 
-    def __init__(self, geometry: Geometry, reverts: Sequence[Revert] = ()) -> None:
-        self.geometry, self.reverts = geometry, tuple(reverts)
+    def __init__(
+        self, geometry: Geometry, reverts: Sequence[Revert] = (), *, run_on: bool = False
+    ) -> None:
+        self.geometry, self.reverts, self.run_on = geometry, tuple(reverts), run_on
+        self.violations: dict[str, Violation] = {}
         self.sim = Simulation()
         overrides = [override for revert in reverts for override in revert.overrides]
         self.fs = FsInfo(self.sim, mkfs(geometry), overrides)
         self.reference = Reference(geometry)
         self.seen = Observation(self.fs, self.reference)
         self.program: list[Step] = []
+        self.drained: list[Step] = []
         self.stops: Counter[str] = Counter()
         self.draining = False
         self._operations: dict[str, Operation] = {}
@@ -86,6 +102,15 @@ class World:
     def has_handle(self, task: str) -> bool:
         """Whether the task holds a transaction handle."""
         return self.sim.task(task).journal_info is not None
+
+    def operation_of(self, task: str) -> Operation:
+        """What a busy task is doing."""
+        return self._operations[task]
+
+    def data_groups(self) -> list[int]:
+        """Numbers of the DATA block groups that exist."""
+        groups = self.fs.block_groups.tree.values()
+        return [group.number for group in groups if group.type is BlockGroupType.DATA]
 
     def _makes_sense(self, step: Step) -> bool:
         """Whether the step can be taken; who holds a handle may only allocate, end and commit."""
@@ -120,7 +145,7 @@ class World:
         """
         if not self._makes_sense(step):
             return False
-        self.program.append(step)
+        (self.drained if self.draining else self.program).append(step)
         task = self.sim.task(step.task)
         if step.operation is not None:
             self._operations[task.name] = step.operation
@@ -131,9 +156,7 @@ class World:
         try:
             self.sim.run(task, step.until)
         except KernelBug as bug:
-            raise Violation(
-                "no_assertion_of_the_kernel_fails", Mismatch("the kernel goes on", str(bug))
-            ) from bug
+            self._complain(ASSERTION, Mismatch("the kernel goes on", str(bug)))
         self._tell_pause(task)
         if task.state is State.IDLE:
             self._end(task)
@@ -241,7 +264,7 @@ class World:
             pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done]
             complaint = self.reference.end_write(operation.file, write, pieces)
             if complaint:
-                raise Violation(
+                self._complain(
                     "only_unshared_space_is_overwritten",
                     Mismatch("a write goes in place only where nothing else needs the old blocks", complaint),
                 )
@@ -253,7 +276,14 @@ class World:
     def _check(self, when: When) -> None:
         for prop in properties(when):
             for mismatch in prop.check(self.seen):
-                raise Violation(prop.name, mismatch)
+                self._complain(prop.name, mismatch)
+                break
+
+    def _complain(self, name: str, mismatch: Mismatch) -> None:
+        violation = Violation(name, mismatch)
+        self.violations.setdefault(name, violation)
+        if not self.run_on or name in (ABORT, ASSERTION):
+            raise violation
 
     # The end of a case
 
@@ -264,26 +294,27 @@ class World:
         """
         self.draining = True
         for _ in range(DRAIN_LIMIT):
-            step = self._next_to_drain()
+            step = self.next_to_drain()
             if step is None:
                 break
             self.apply(step)
         else:
-            raise Violation("every_task_can_finish", Mismatch("the case ends", "it goes on and on"))
+            self._complain(LIVENESS, Mismatch("the case ends", "it goes on and on"))
         waiting = self.sim.waiting()
         if waiting:
-            raise Violation("every_task_can_finish", Mismatch("no task waits for ever", "; ".join(waiting)))
+            self._complain(LIVENESS, Mismatch("no task waits for ever", "; ".join(waiting)))
+            return
         self.apply(Step("transaction kthread", Commit()))
         self._check(When.END)
 
-    def _next_to_drain(self) -> Step | None:
-        """What comes next when nobody chooses: bios complete, tasks go on, handles end, and the
+    def next_to_drain(self) -> Step | None:
+        """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the
         transaction kthread commits for those who wait for it."""
+        for task in self.sim.runnable():
+            return Step(task.name)
         if self.fs.device.in_flight:
             bio = self.fs.device.in_flight[0]
             return Step(self.idle_worker(), CompleteBio(bio.submitter, bio.index))
-        for task in self.sim.runnable():
-            return Step(task.name)
         for task in self.sim.tasks.values():
             if task.state is State.IDLE and task.journal_info is not None:
                 return Step(task.name, EndTransaction())

@@ -76,7 +76,11 @@ class DirectIo:
         warn_on(found is None, f"file {inode.ino} has a hole at block {block}")
         assert found is not None
         offset, item = found
-        em = ExtentMap(offset, item.num, item.disk_bytenr + item.offset, item.type)
+        # Only the gap between cached maps: theirs may be newer than the tree (merge_extent_mapping).
+        low = max([offset, *(em.start + em.num for em in inode.extent_maps if em.start < block)])
+        high = min([offset + item.num, *(em.start for em in inode.extent_maps if em.start > block)])
+        first = item.disk_bytenr + item.offset
+        em = ExtentMap(low, high - low, first + low - offset, item.type)
         inode.add_extent_mapping(em)
         return em
 

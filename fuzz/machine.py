@@ -1,0 +1,151 @@
+"""The rule-based machine: the seven operations, and resuming tasks.
+
+Thin on purpose.  A rule picks who runs the drawn operation and what its positions stand for; the world
+does the rest, checks included (in :meth:`models.world.World.apply`, not as invariants).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from models.geometry import Geometry
+from models.operations import CompleteBio, Operation, Relocate, StartNocowDio, Step
+from models.reverts import Revert
+from models.world import Violation, World
+from fuzz.case import Case
+from strategies.geometries import geometries
+from strategies.operations import Drawn, Resumed, choices
+
+TASKS = ("CPU 1", "CPU 2", "CPU 3")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run of the machine did: counts, added up over all shards."""
+
+    examples: int = 0
+    steps: int = 0
+    operations: Counter[str] = field(default_factory=Counter)
+    stops: Counter[str] = field(default_factory=Counter)
+
+    def add(self, world: World) -> None:
+        """Count one case."""
+        self.examples += 1
+        self.steps += len(world.program)
+        self.operations.update(
+            "resume" if step.operation is None else step.operation.name for step in world.program
+        )
+        self.stops.update(world.stops)
+
+
+class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the fuzzer
+    """A case breaks a property.  Carries the case as data; Hypothesis shrinks whatever raises it."""
+
+    def __init__(self, violation: Violation, case: Case) -> None:
+        self.violation, self.case = violation, case
+        super().__init__(str(violation))
+
+
+class BlockGroupMachine(RuleBasedStateMachine):
+    """Tasks on a small file system, in any order that the protocol allows."""
+
+    def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
+        super().__init__()
+        self.reverts, self.tally = reverts, tally
+        self.world = World(Geometry(), reverts)
+        self.failed = False
+
+    @initialize(geometry=geometries())
+    def mkfs(self, geometry: Geometry) -> None:
+        """Every case starts on a fresh file system."""
+        self.world = World(geometry, self.reverts)
+
+    @rule(choice=choices())
+    def step(self, choice: Drawn | Resumed) -> None:
+        """A task starts an operation, or a paused one goes on.
+
+        One rule with one packed choice: with a rule for each operation, swarm testing switched off what
+        the others were waiting for, a quarter of the cases ended at once, and races were found later.
+        """
+        step = self.resume(choice) if isinstance(choice, Resumed) else self.start(choice)
+        # What cannot be done now becomes what would be done if nobody chose: no draw is wasted.
+        self.apply(step or self.world.next_to_drain())
+
+    def resume(self, choice: Resumed) -> Step | None:
+        """A paused task that could go on."""
+        runnable = self.world.sim.runnable()
+        if not runnable:
+            return None
+        task = runnable[choice.position % len(runnable)]
+        points = self.world.operation_of(task.name).points
+        until = None if choice.point is None else points[choice.point % len(points)]
+        return Step(task.name, None, until)
+
+    def start(self, choice: Drawn) -> Step | None:
+        """Give the drawn operation to a task, with names in the place of positions."""
+        operation = self.name_things(choice.operation)
+        if operation is None:
+            return None
+        if isinstance(operation, CompleteBio):
+            return Step(self.world.idle_worker(), operation, choice.until)
+        idle = [task for task in TASKS if self.world.idle(task)]
+        # Tasks are interchangeable but for the handle that they may hold: take the lowest.
+        idle.sort(key=lambda task: self.world.has_handle(task) != choice.in_handle)
+        return Step(idle[0], operation, choice.until) if idle else None
+
+    def name_things(self, operation: Operation) -> Operation | None:
+        """Positions modulo what there is; None where there is nothing."""
+        world = self.world
+        if isinstance(operation, StartNocowDio):
+            files = sorted(world.reference.files)
+            file = files[operation.file % len(files)]
+            size = len(world.reference.files[file].blocks)
+            block = operation.block % size
+            return StartNocowDio(file, block, min(operation.blocks, size - block))
+        if isinstance(operation, Relocate):
+            groups = world.data_groups()
+            return Relocate(groups[operation.group % len(groups)]) if groups else None
+        if isinstance(operation, CompleteBio):
+            in_flight = world.fs.device.in_flight
+            if not in_flight:
+                return None
+            bio = in_flight[operation.index % len(in_flight)]
+            return CompleteBio(bio.submitter, bio.index)
+        return operation
+
+    def apply(self, step: Step | None) -> None:
+        """Take a step, if there is one; a failure carries the program so far."""
+        try:
+            if step is not None:
+                self.world.apply(step)
+        except Violation as violation:
+            raise self.failure(violation) from violation
+
+    def failure(self, violation: Violation) -> FoundFailure:
+        """What to raise: the violation, with the program that leads to it."""
+        self.failed = True
+        return FoundFailure(violation, Case(self.world.geometry, tuple(self.world.program)))
+
+    def teardown(self) -> None:
+        """Let everything come to its end and check that it can; count the case."""
+        try:
+            if not self.failed:
+                self.world.finish()
+        except Violation as violation:
+            raise self.failure(violation) from violation
+        finally:
+            self.tally.add(self.world)
+
+
+def machine_factory(reverts: Sequence[Revert], tally: Tally) -> Any:  # noqa: ANN401 - Hypothesis's own type
+    """What run_state_machine_as_test takes."""
+
+    def new_machine() -> BlockGroupMachine:
+        return BlockGroupMachine(reverts, tally)
+
+    return new_machine

@@ -1,0 +1,41 @@
+"""Fresh file systems to fuzz on: few block groups, nearly full, as that is where they interact."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from models.geometry import File, FileKind, Geometry
+
+GROUPS = 3
+"""DATA block groups at most."""
+FILES = 3
+"""Files at most."""
+FILE_BLOCKS = 4
+"""Blocks of a file at most."""
+SPARE_CHUNKS = 5
+"""Unallocated chunks at most."""
+
+_SHAPES = [
+    (groups, blocks, spare)
+    for groups in range(1, GROUPS + 1)
+    for blocks in (4, 8)
+    for spare in range(1, SPARE_CHUNKS + 1)
+]
+_FILES = [File(kind, blocks) for blocks in range(FILE_BLOCKS, 0, -1) for kind in FileKind]
+
+
+def _fit(shape: tuple[int, int, int], files: list[File]) -> Geometry:
+    """Cut the files to the room that there is."""
+    groups, blocks, spare = shape
+    room, fitting = groups * blocks, []
+    for file in files:
+        if room:
+            fitting.append(File(file.kind, min(file.blocks, room)))
+            room -= fitting[-1].blocks
+    return Geometry(groups, blocks, spare, tuple(fitting))
+
+
+def geometries() -> st.SearchStrategy[Geometry]:
+    """Geometries; the simplest is one full block group with one NODATACOW file."""
+    files = st.lists(st.sampled_from(_FILES), min_size=1, max_size=FILES)
+    return st.builds(_fit, st.sampled_from(_SHAPES), files)

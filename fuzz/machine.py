@@ -13,11 +13,11 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from fuzz.case import Case
 from models.geometry import Geometry
 from models.operations import CompleteBio, Operation, Relocate, StartNocowDio, Step
 from models.reverts import Revert
 from models.world import Violation, World
-from fuzz.case import Case
 from strategies.geometries import geometries
 from strategies.operations import Drawn, Resumed, choices
 

@@ -62,9 +62,7 @@ def case_of(verdict: Verdict) -> Case:
 
 def _same_bug(one: Verdict, other: Verdict) -> bool:
     """Whether the same property broke first, or a user would notice the same."""
-    return (
-        one.symptom.property == other.symptom.property or one.first.property == other.first.property
-    )
+    return one.symptom.property == other.symptom.property or one.first.property == other.first.property
 
 
 SIMPLEST_FIRST = (

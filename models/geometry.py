@@ -8,6 +8,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+MAX_DATA_BLOCKS = 31
+"""What lies before the second superblock copy, so that mkfs need not lay files around it."""
+
 
 class FileKind(enum.Enum):
     """What a file of the fresh file system is, and so when a write to it may go in place."""
@@ -58,6 +61,8 @@ class Geometry:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"geometry: {name} is {value}, must be {low} to {high}")
+        if self.groups * self.group_blocks > MAX_DATA_BLOCKS:
+            raise ValueError(f"geometry: at most {MAX_DATA_BLOCKS} blocks in DATA block groups at first")
         if any(file.blocks < 1 for file in self.files):
             raise ValueError("geometry: a file needs at least one block")
         room, need = self.groups * self.group_blocks, sum(file.blocks for file in self.files)

@@ -18,6 +18,7 @@ What is unchecked by that: that a write which could have gone in place did.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -46,11 +47,13 @@ class Write:
 class Extent:
     """``blocks`` blocks that are allocated as one, and free again when no file block needs any.
 
-    ``ended`` is when the write that brought it was acknowledged.
+    ``ended`` is when the write that brought it was acknowledged.  ``copies`` is how many there may be: a
+    relocation that fails half-way has moved some file extents to the copy and left others.
     """
 
     blocks: int
     ended: int = 0
+    copies: int = 1
 
 
 @dataclass(slots=True, eq=False)
@@ -134,12 +137,21 @@ class Reference:
                 block.running.remove(write)
         return complaint
 
+    def relocation_failed(self) -> None:
+        """A relocation ended with an error; what it had copied may stay in use beside the original."""
+        for file in self.files.values():
+            for extent in {id(e): e for block in file.blocks for e in block.extents}.values():
+                extent.copies += 1
+
     def data_used(self) -> tuple[int, int]:
         """DATA blocks in extents that some file block needs: at least, at most.
 
-        The two differ only where concurrent writes leave open which of them came last.
+        The two differ where concurrent writes leave open which of them came last, and after a failed
+        relocation; no extent can be in more copies than it has blocks that need it.
         """
         blocks = [block for file in self.files.values() for block in file.blocks]
         certain = {id(b.extents[0]): b.extents[0] for b in blocks if len(b.extents) == 1}
         possible = {id(extent): extent for b in blocks for extent in b.extents}
-        return sum(e.blocks for e in certain.values()), sum(e.blocks for e in possible.values())
+        needed_by = Counter(id(extent) for b in blocks for extent in b.extents)
+        most = sum(e.blocks * min(e.copies, needed_by[key]) for key, e in possible.items())
+        return sum(e.blocks for e in certain.values()), most

@@ -49,13 +49,25 @@ class State(enum.Enum):
     BLOCKED = "blocked"
 
 
+class Mark(enum.Enum):
+    """What a note is about."""
+
+    STARTS = "starts"
+    HAPPENED = "happened"
+    STOPS = "stops"
+    WAITS = "waits"
+    ENDS = "ends"
+    BREAKS = "breaks"
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing worth telling in a diagram: ``text`` happened to ``task`` inside ``function``."""
+    """One thing worth telling in a diagram: ``text`` about ``task``, inside ``function`` if it happened."""
 
     task: str
-    function: str
     text: str
+    mark: Mark = Mark.HAPPENED
+    function: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -111,7 +123,10 @@ class Simulation:
         task.steps, task.state, task.stopped_at, task.result = steps, State.PREEMPTED, "", None
 
     def run(self, task: Task, until: str | None = None) -> None:
-        """Advance ``task`` until it ends, blocks, or stops at the preemption point ``until``."""
+        """Advance ``task`` until it ends, blocks, or stops at the preemption point ``until``.
+
+        Raises what the operation raises; the task is idle then.
+        """
         assert task.steps is not None, f"{task.name} has nothing to run"
         assert self._current is None, "a task cannot run another task"
         self._current, task.blocked_on = task, None
@@ -126,6 +141,9 @@ class Simulation:
                     return
         except StopIteration as end:
             task.steps, task.state, task.result = None, State.IDLE, end.value
+        except Exception:
+            task.steps, task.state = None, State.IDLE
+            raise
         finally:
             self._current = None
 
@@ -141,7 +159,7 @@ class Simulation:
 
     def note(self, function: str, text: str) -> None:
         """Tell what the running task just did."""
-        self.notes.append(Note(self.current.name, function, text))
+        self.notes.append(Note(self.current.name, text, function=function))
 
     def runnable(self) -> list[Task]:
         """The tasks that could go on now, in the order in which they were made."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.btrfs.device import Bio
 from models.btrfs.errors import Errno, KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
@@ -33,7 +34,7 @@ from models.operations import (
 from models.properties import Mismatch, Observation, When, properties
 from models.reference import Piece, Reference, Write
 from models.reverts import Revert
-from models.simulation import Note, Simulation, State, Steps, Task
+from models.simulation import Mark, Note, Simulation, State, Steps, Task
 
 DRAIN_LIMIT = 10_000
 """Steps after which a case that does not come to an end is taken to be a livelock."""
@@ -75,9 +76,7 @@ class World:
     ``sim.notes`` tell what happened.
     """
 
-    def __init__(
-        self, geometry: Geometry, reverts: Sequence[Revert] = (), *, run_on: bool = False
-    ) -> None:
+    def __init__(self, geometry: Geometry, reverts: Sequence[Revert] = (), *, run_on: bool = False) -> None:
         self.geometry, self.reverts, self.run_on = geometry, tuple(reverts), run_on
         self.violations: dict[str, Violation] = {}
         self.sim = Simulation()
@@ -113,7 +112,7 @@ class World:
         return [group.number for group in groups if group.type is BlockGroupType.DATA]
 
     def _makes_sense(self, step: Step) -> bool:
-        """Whether the step can be taken; who holds a handle may only allocate, end and commit."""
+        """Whether the step can be taken here."""
         task, operation = self.sim.task(step.task), step.operation
         if operation is None:
             return task.runnable
@@ -123,18 +122,23 @@ class World:
             return task.journal_info is not None
         if isinstance(operation, CreateBg | Allocate | Commit):
             return True
-        if task.journal_info is not None:
-            return False
+        # Nobody may write or relocate inside a transaction: both wait for transactions.
+        return task.journal_info is None and self._exists(operation)
+
+    def _exists(self, operation: Operation) -> bool:
+        """Whether what the operation names is there."""
         if isinstance(operation, StartNocowDio):
             file = self.reference.files.get(operation.file)
             return file is not None and operation.block + operation.blocks <= len(file.blocks)
         if isinstance(operation, Relocate):
             return self.fs.find_group(operation.group) is not None
         assert isinstance(operation, CompleteBio)
-        return any(
-            (bio.submitter, bio.index) == (operation.submitter, operation.index)
-            for bio in self.fs.device.in_flight
-        )
+        return self._bio(operation) is not None
+
+    def _bio(self, operation: CompleteBio) -> Bio | None:
+        name = (operation.submitter, operation.index)
+        named = (bio for bio in self.fs.device.in_flight if (bio.submitter, bio.index) == name)
+        return next(named, None)
 
     # Doing it
 
@@ -149,10 +153,10 @@ class World:
         task = self.sim.task(step.task)
         if step.operation is not None:
             self._operations[task.name] = step.operation
-            self._tell(task, f"> {step.operation}")
+            self._tell(task, str(step.operation), Mark.STARTS)
             self.sim.start(task, self._steps(task, step.operation))
         else:
-            self._tell(task, "> resumes")
+            self._tell(task, "resumes", Mark.STARTS)
         try:
             self.sim.run(task, step.until)
         except KernelBug as bug:
@@ -175,16 +179,16 @@ class World:
             task.state is State.IDLE and task.journal_info is None for task in self.sim.tasks.values()
         )
 
-    def _tell(self, task: Task, text: str) -> None:
-        self.sim.notes.append(Note(task.name, "", text))
+    def _tell(self, task: Task, text: str, mark: Mark) -> None:
+        self.sim.notes.append(Note(task.name, text, mark))
 
     def _tell_pause(self, task: Task) -> None:
         if task.state is State.PREEMPTED:
             self.stops[task.stopped_at] += 1
-            self._tell(task, f"... stopped at {task.stopped_at}")
+            self._tell(task, task.stopped_at, Mark.STOPS)
         elif task.blocked_on is not None:
             holders = ", ".join(task.blocked_on.held_by()) or "nobody"
-            self._tell(task, f"... waits for {task.blocked_on.name} ({holders})")
+            self._tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
 
     def _steps(self, task: Task, operation: Operation) -> Steps[object]:
         """The operation, as the kernel does it.  What the kernel refuses is a result."""
@@ -213,18 +217,13 @@ class World:
             )
             self._writes[task.name] = write
             return (
-                yield from fs.direct_io.btrfs_direct_IO(
-                    inode, operation.block, operation.blocks, write.value
-                )
+                yield from fs.direct_io.btrfs_direct_IO(inode, operation.block, operation.blocks, write.value)
             )
         elif isinstance(operation, Relocate):
             yield from fs.relocation.btrfs_relocate_chunk(operation.group)
         elif isinstance(operation, CompleteBio):
-            bio = next(
-                bio
-                for bio in fs.device.in_flight
-                if (bio.submitter, bio.index) == (operation.submitter, operation.index)
-            )
+            bio = self._bio(operation)
+            assert bio is not None
             yield from fs.direct_io.btrfs_endio_direct_write(bio)
         return None
 
@@ -268,10 +267,12 @@ class World:
                     "only_unshared_space_is_overwritten",
                     Mismatch("a write goes in place only where nothing else needs the old blocks", complaint),
                 )
+        elif isinstance(operation, Relocate) and isinstance(result, Failed):
+            self.reference.relocation_failed()
         elif isinstance(operation, Allocate) and isinstance(result, Inode):
             items = result.root.leaves[result.ino].items.values()
             self.reference.add_file(result.ino, [item.num for item in items])
-        self._tell(task, f"< {result}" if isinstance(result, Failed) else "<")
+        self._tell(task, str(result) if isinstance(result, Failed) else "", Mark.ENDS)
 
     def _check(self, when: When) -> None:
         for prop in properties(when):
@@ -281,7 +282,9 @@ class World:
 
     def _complain(self, name: str, mismatch: Mismatch) -> None:
         violation = Violation(name, mismatch)
-        self.violations.setdefault(name, violation)
+        if name not in self.violations:
+            self.violations[name] = violation
+            self.sim.notes.append(Note("", name, Mark.BREAKS))
         if not self.run_on or name in (ABORT, ASSERTION):
             raise violation
 

@@ -45,6 +45,8 @@ class Resumed(NamedTuple):
 
 RESUMED_POINTS = 12
 """How many of its operation's points a resumed task may be told to stop at, modulo what it has."""
+
+
 def _stopping(operations: Sequence[Operation], *, in_handle: bool = False) -> list[Drawn]:
     """Each operation run to its end as often as stopped somewhere: preemption is the exception."""
     points = operations[0].points

@@ -19,7 +19,7 @@ from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
 from models.btrfs.ordered_data import OrderedExtent
 from models.btrfs.space_info import SpaceInfo
-from models.btrfs.subvolume import FS_TREE, Inode, Leaf
+from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, Inode, Leaf
 from models.btrfs.transaction import Handle, HandleType, Transaction
 from models.btrfs.trees import BlockGroupType, Image
 from models.geometry import Geometry
@@ -101,6 +101,11 @@ class Mounted:
         """End the handle that a task holds."""
         self.call(name, self.fs.transactions.btrfs_end_transaction(self.handle(name)))
 
+    def abort(self, name: str, code: int) -> None:
+        """Abort the transaction of a task's handle, as if something in it had failed."""
+        handle = self.handle(name)
+        self.step(name, lambda: self.fs.transactions.btrfs_abort_transaction(handle, code, "planted"))
+
     def commit(self) -> Steps[Transaction]:
         """Operation: commit the running transaction, or a new one; the transaction."""
         handle = yield from self.fs.transactions.start_transaction(HandleType.JOIN)
@@ -158,9 +163,14 @@ class Mounted:
         assert group is not None, f"there is no block group {number}"
         return group
 
+    def supers_written(self) -> list[int]:
+        """The generations that were made durable since the mount."""
+        return [image.generation for image in self.device.committed]
+
     def remount(self) -> Mounted:
         """Lose power now and mount again: only what the superblock reaches is left."""
         self.device.in_flight.clear()
+        self.device.committed.clear()
         return Mounted(device=self.device)
 
 
@@ -171,6 +181,23 @@ def assert_counters_add_up(fs: FsInfo) -> None:
         assert counted == group.length, f"{group} ({group.type.value})"
     for info in fs.space.infos.values():
         _assert_is_the_sum(info)
+
+
+def assert_quiet(fs: FsInfo) -> None:
+    """While no operation runs: nothing is promised, counted, locked or referenced for anybody."""
+    for group in fs.block_groups.tree.values():
+        assert (group.ro, group.reserved, group.delalloc_bytes, group.in_hand) == (0, 0, 0, 0), group
+        assert (group.reservations, group.nocow_writers) == (0, 0), group
+        assert group.reserving_tasks == group.nocow_tasks == [], group
+        assert set(+group.refs) <= {"tree", "unused_bgs"}, group
+    for info in fs.space.infos.values():
+        assert info.may_use == 0, info.type
+        assert info.groups_sem.readers == [], info.type
+    assert fs.ordered.all() == []
+    assert (fs.roots[DATA_RELOC_TREE].inodes, fs.roots[DATA_RELOC_TREE].leaves) == ({}, {})
+    mutexes = (fs.reloc_mutex, fs.tree_log_mutex, fs.ro_block_group_mutex, fs.chunk_mutex)
+    rooms = (fs.writeout.cache_write_mutex, fs.relocation.cleaner_mutex)
+    assert [mutex.owner for mutex in (*mutexes, *rooms, fs.relocation.delete_unused_bgs_mutex)] == [None] * 7
 
 
 def _assert_is_the_sum(info: SpaceInfo) -> None:

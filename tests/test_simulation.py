@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.simulation import Note, Simulation, State, Steps
+from models.simulation import Simulation, State, Steps
 
 
 def three_points() -> Steps[int]:
@@ -214,4 +214,6 @@ def test_a_note_carries_the_task_that_told_it() -> None:
 
     sim.start(sim.task("a"), operation())
     sim.run(sim.task("a"))
-    assert sim.notes == [Note("a", "btrfs_sync", "goes first")]
+    assert [(note.task, note.function, note.text) for note in sim.notes] == [
+        ("a", "btrfs_sync", "goes first")
+    ]

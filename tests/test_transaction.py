@@ -150,7 +150,7 @@ def test_a_join_that_fails_returns_the_reservation() -> None:
     handle = fs.join("victim")
     fs.begin("a", fs.fs.transactions.start_transaction(START, items=2), until="btrfs_block_rsv_add")
     handle.dirty = True
-    fs.step("victim", lambda: fs.fs.transactions.btrfs_abort_transaction(handle, errno.EIO, "planted"))
+    fs.abort("victim", errno.EIO)
 
     fs.resume("a")
 
@@ -177,7 +177,7 @@ def test_an_abort_by_a_handle_that_changed_something_is_everybodys() -> None:
     fs = Mounted()
     handle = fs.join("a")
     handle.dirty = True
-    fs.step("a", lambda: fs.fs.transactions.btrfs_abort_transaction(handle, errno.ENOSPC, "planted"))
+    fs.abort("a", errno.ENOSPC)
 
     assert (handle.transaction.aborted, fs.fs.error) == (errno.ENOSPC, errno.ENOSPC)
     with pytest.raises(Errno, match="EROFS"):
@@ -188,7 +188,7 @@ def test_an_abort_by_a_handle_that_changed_nothing_kills_only_the_handle() -> No
     """If it took the transaction along, a harmless error would force the file system read-only."""
     fs = Mounted()
     handle = fs.join("a")
-    fs.step("a", lambda: fs.fs.transactions.btrfs_abort_transaction(handle, errno.ENOSPC, "planted"))
+    fs.abort("a", errno.ENOSPC)
 
     assert (handle.transaction.aborted, fs.fs.error) == (0, 0)
     with pytest.raises(Errno, match="EIO"):
@@ -200,8 +200,7 @@ def test_a_handle_with_a_new_block_group_is_not_unused() -> None:
     """If it were, its block group would stay in memory and its item would never exist."""
     fs = Mounted()
     fs.create_bg("a")
-    handle = fs.handle("a")
-    fs.step("a", lambda: fs.fs.transactions.btrfs_abort_transaction(handle, errno.ENOSPC, "planted"))
+    fs.abort("a", errno.ENOSPC)
     assert fs.fs.error == errno.ENOSPC
 
 
@@ -210,8 +209,8 @@ def test_the_first_error_of_a_transaction_stays() -> None:
     fs = Mounted()
     first, second = fs.join("a"), fs.join("b")
     first.dirty = second.dirty = True
-    for name, handle, code in (("a", first, errno.ENOENT), ("b", second, errno.EIO)):
-        fs.step(name, lambda h=handle, c=code: fs.fs.transactions.btrfs_abort_transaction(h, c, "planted"))
+    fs.abort("a", errno.ENOENT)
+    fs.abort("b", errno.EIO)
     assert first.transaction.aborted == errno.ENOENT
 
 

@@ -33,8 +33,10 @@ class BlockGroup:
     ``number`` counts block groups in the order of their creation.  The list hooks hold the list that
     the block group is on (``None``: on none).  ``refs`` counts references by holder: ``tree``,
     ``dirty_list``, ``unused_bgs``, ``nocow_writers``, ``lookup``; membership in ``new_bgs`` holds none.
-    ``in_hand`` counts blocks that an allocator took out of ``free`` and has not charged yet (a ghost: the
-    kernel has no such counter).  ``nocow_tasks`` and ``reserving_tasks`` name who is counted, for the report of a wait only.
+
+    Ghosts, which the kernel does not have: ``in_hand`` counts blocks that an allocator took out of
+    ``free`` and has not charged yet; ``nocow_tasks`` and ``reserving_tasks`` name who is counted, for
+    the report of a wait only.
     """
 
     number: int

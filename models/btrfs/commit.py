@@ -68,6 +68,7 @@ class Commit:
             yield from self._cleanup_transaction(handle, code)
         else:
             self.fs.transactions.release_metadata(handle)
+            self.fs.volumes.btrfs_cleanup_pending_block_groups(handle)
             self.fs.transactions.drop_writer(handle)
         raise Errno(code)
 
@@ -149,9 +150,8 @@ class Commit:
         fs.pinned_extents = fs.freed_extents[1 if fs.pinned_extents is fs.freed_extents[0] else 0]
         for root in fs.roots.values():
             root.switch_commit_root()
-            item = fs.trees.root.root.get(root.name)
             fs.trees.root.root[root.name] = RootItem(
-                root.generation, root.last_snapshot, item.refs if item else 1
+                root.generation, root.last_snapshot, frozenset(root.full_backref)
             )
         fs.trees.switch_commit_roots()
         files = {root.name: root.commit_root for root in fs.roots.values()}
@@ -233,7 +233,8 @@ class Commit:
                 fs.extents.btrfs_pin_reserved(head.bytenr, head.num)
         trans.delayed_refs.clear()
         fs.volumes.btrfs_cleanup_pending_block_groups(handle)
-        fs.pinned_extents.clear()
+        for pinned in fs.freed_extents:
+            fs.extents.btrfs_destroy_pinned_extent(pinned)
         if trans is fs.transactions.running:
             fs.transactions.running = None
         trans.state = TransState.COMPLETED

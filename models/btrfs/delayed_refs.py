@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import warn_on
+from models.btrfs.errors import Errno, warn_on
 from models.btrfs.trees import ExtentItem, RefKey
 from models.locks import Mutex
 from models.simulation import Steps
@@ -79,7 +79,11 @@ class DelayedRefs:
             head = next(iter(trans.delayed_refs.values()))
             yield from head.mutex.lock()
             while head.adds or head.drops:
-                yield from self._run_one(handle, head)
+                try:
+                    yield from self._run_one(handle, head)
+                except Errno:
+                    head.mutex.unlock()
+                    raise
                 yield "run_one_delayed_ref"
             if trans.delayed_refs.get(head.bytenr) is head:
                 del trans.delayed_refs[head.bytenr]
@@ -90,6 +94,7 @@ class DelayedRefs:
     def _run_one(self, handle: Handle, head: DelayedRefHead) -> Steps[None]:
         """Apply one queued change, additions first (select_delayed_ref)."""
         items = self.fs.trees.extent.root
+        handle.dirty = True
         if head.adds:
             key = head.adds.pop(0)
             if head.must_insert_reserved:

@@ -148,9 +148,9 @@ class DirectIo:
             return False
         if offset + item.num < end or fs.block_groups.btrfs_extent_readonly(item.disk_bytenr):
             return False
-        handle = yield from fs.transactions.start_transaction(HandleType.JOIN, root)
-        shared = self._btrfs_cross_ref_exist(inode, offset - item.offset, item.disk_bytenr)
         try:
+            handle = yield from fs.transactions.start_transaction(HandleType.JOIN, root)
+            shared = self._btrfs_cross_ref_exist(inode, offset - item.offset, item.disk_bytenr)
             yield from fs.transactions.btrfs_end_transaction(handle)
         except Errno:
             return False

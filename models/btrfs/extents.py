@@ -182,6 +182,16 @@ class Extents:
         self.fs.pinned_extents.update(range(start, start + blocks))
         group.put("lookup")
 
+    def btrfs_destroy_pinned_extent(self, pinned: set[int]) -> None:
+        """After an abort: nothing is pinned any more, and nothing of it becomes free (disk-io.c)."""
+        for block in sorted(pinned):
+            group = self._group(block)
+            info = self.fs.block_groups.space_of(group)
+            group.pinned -= 1
+            info.pinned -= 1
+            group.put("lookup")
+        pinned.clear()
+
     def unpin_extent_range(self, group: BlockGroup, start: int, end: int) -> None:
         """The commit that freed ``[start, end)`` is durable: give it back, or to readonly."""
         info = self.fs.block_groups.space_of(group)

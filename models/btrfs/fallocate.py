@@ -5,6 +5,7 @@ Source: fs/btrfs/file.c btrfs_fallocate; inode.c __btrfs_prealloc_file_range (v4
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno
@@ -39,10 +40,11 @@ class Fallocate:
         inode = fs.new_inode(FS_TREE, nodatacow=False)
         try:
             yield from self.btrfs_prealloc_file_range(inode, 0, blocks, min_blocks=1)
-        except Errno:
+        except Errno as error:
             fs.space.infos[BlockGroupType.DATA].release(blocks - inode.size)
             if inode.size == 0:
                 del root.inodes[inode.ino]
+            if inode.size == 0 or error.code != errno.ENOSPC:
                 raise
         return inode
 

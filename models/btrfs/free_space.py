@@ -36,6 +36,7 @@ class FreeSpace:
     def add(self, block: int, count: int) -> None:
         """Return a range; none of it may be free already (btrfs_add_free_space, -EEXIST)."""
         mask = self._mask(block, count)
+        warn_on(block + count > self.start + self.length, f"block {block} is behind the end")
         warn_on(bool(self._bits & mask), f"blocks {block}-{block + count - 1} are freed twice")
         self._bits |= mask
 

@@ -30,7 +30,7 @@ from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
 from models.btrfs.trees import BlockGroupType, DevExtent, Trees
-from models.btrfs.volumes import ChunkMap, Volumes
+from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
 from models.locks import Mutex, RangeLock
 from models.simulation import Simulation
@@ -69,6 +69,8 @@ class FsInfo:
     def __init__(self, sim: Simulation, device: Device, overrides: Sequence[type] = ()) -> None:
         """Mount ``device`` (open_ctree): read the trees that its superblock reaches.
 
+        Deviation: what a relocation in progress left behind is neither merged nor dropped.
+
         ``overrides`` are subclasses of rooms, each to be used in its room's place.
         """
         self.sim, self.device, self._overrides = sim, device, overrides
@@ -84,8 +86,9 @@ class FsInfo:
         self.freed_extents: tuple[set[int], set[int]] = (set(), set())
         self.pinned_extents = self.freed_extents[0]
 
-        data_chunks = [i for i in self.trees.chunk.root.values() if i.type is BlockGroupType.DATA]
-        self.volumes = self._room(Volumes)(self, data_chunks[0].length)
+        chunks = self.trees.chunk.root.values()
+        data_sizes = [chunk.length for chunk in chunks if chunk.type is BlockGroupType.DATA]
+        self.volumes = self._room(Volumes)(self, max(data_sizes, default=METADATA_CHUNK))
         self.space = self._room(Space)(self)
         self.block_groups = self._room(BlockGroups)(self)
         self.transactions = self._room(Transactions)(self)
@@ -114,6 +117,7 @@ class FsInfo:
         root = Root(name, dict(image.files.get(name, {})))
         root.generation = image.roots[name].generation
         root.last_snapshot = image.roots[name].last_snapshot
+        root.full_backref = set(image.roots[name].full_backref)
         root.switch_commit_root()
         return root
 

@@ -53,7 +53,7 @@ def mkfs(geometry: Geometry) -> Device:
         MappingProxyType({c.physical: DevExtent(c.length, start) for start, c in chunks.items()}),
         MappingProxyType({s: BlockGroupItem(c.length, used[s], c.type) for s, c in chunks.items()}),
         MappingProxyType(extents),
-        MappingProxyType({name: RootItem(GENERATION, 0, 1) for name in (FS_TREE, DATA_RELOC_TREE)}),
+        MappingProxyType({name: RootItem(GENERATION, 0) for name in (FS_TREE, DATA_RELOC_TREE)}),
         MappingProxyType({FS_TREE: MappingProxyType(files)}),
         sum(used.values()),
     )

@@ -116,16 +116,21 @@ class OrderedData:
             self.btrfs_remove_ordered_extent(ordered)
             raise
         yield "btrfs_finish_ordered_io"
-        self._update_file_extents(handle, ordered)
+        failure = None
+        try:
+            self._update_file_extents(handle, ordered)
+        except Errno as error:
+            failure = error
         yield "insert_reserved_file_extent"
         if locked:
             inode.io_tree.unlock(ordered.start, end)
         try:
             yield from fs.transactions.btrfs_end_transaction(handle)
-        except Errno:
-            self.btrfs_remove_ordered_extent(ordered)
-            raise
+        except Errno as error:
+            failure = error
         self.btrfs_remove_ordered_extent(ordered)
+        if failure is not None:
+            raise failure
 
     def _update_file_extents(self, handle: Handle, ordered: OrderedExtent) -> None:
         """Make the file's items say what was written; a NOCOW write changes only size and times."""

@@ -29,6 +29,7 @@ from models.simulation import Steps
 if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.fs_info import FsInfo
+    from models.btrfs.transaction import Handle
 
 ITEMS = 2
 """METADATA blocks reserved for a handle that changes a few items."""
@@ -70,15 +71,23 @@ class Relocation:
         fs.history.relocated.append((group, group.ro))
         yield "btrfs_start_trans_remove_chunk"
         try:
-            handle = yield from fs.transactions.start_transaction(HandleType.START, items=ITEMS)
-        except Errno as error:
-            if error.code != errno.ENOSPC:
-                raise
-            # btrfs_start_transaction_fallback_global_rsv: removal may use the global reserve.
-            handle = yield from fs.transactions.start_transaction(HandleType.START)
+            handle = yield from self._btrfs_start_trans_remove_chunk()
+        except Errno:
+            group.put("lookup")
+            raise
         yield from fs.volumes.btrfs_remove_chunk(handle, group)
         group.put("lookup")
         yield from fs.transactions.btrfs_end_transaction(handle)
+
+    def _btrfs_start_trans_remove_chunk(self) -> Steps[Handle]:
+        """Removing a chunk gives space back, so it may use the global reserve where there is no other."""
+        start = self.fs.transactions.start_transaction
+        try:
+            return (yield from start(HandleType.START, items=ITEMS))
+        except Errno as error:
+            if error.code != errno.ENOSPC:
+                raise
+        return (yield from start(HandleType.START))
 
     def _btrfs_relocate_block_group(self, group: BlockGroup) -> Steps[None]:
         """Make the block group read-only, let the writers pass, then move and switch until it is empty."""
@@ -242,7 +251,8 @@ class Relocation:
             try:
                 yield from fs.fallocate.btrfs_prealloc_file_range(inode, start - group.start, blocks, blocks)
             except Errno:
-                fs.space.infos[group.type].release(blocks)
+                if inode.root.lookup(inode.ino, start - group.start) is None:
+                    fs.space.infos[group.type].release(blocks)
                 raise
             yield "prealloc_file_extent_cluster"
         for start, blocks in cluster:

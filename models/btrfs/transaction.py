@@ -66,7 +66,7 @@ BLOCKED_TYPES: dict[TransState, tuple[HandleType, ...]] = {
 @dataclass(slots=True, eq=False)
 class Transaction:
     """A btrfs_transaction.  ``num_writers`` counts live handles, ``num_extwriters`` those of
-    :data:`EXTWRITERS`; ``pinned`` holds the logical blocks freed in it."""
+    :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent."""
 
     transid: int
     state: TransState = TransState.RUNNING
@@ -187,7 +187,12 @@ class Transactions:
 
     def writers(self, trans: Transaction) -> Callable[[], list[str]]:
         """Who holds handles of ``trans``, for the report of a wait."""
-        return lambda: [handle.task for handle in trans.handles]
+
+        def holders() -> list[str]:
+            tasks = [handle.task for handle in trans.handles]
+            return tasks or (["the transaction kthread, to commit"] if trans.state else [])
+
+        return holders
 
     def btrfs_end_transaction(self, handle: Handle) -> Steps[None]:
         """Give a handle up; only the outermost end has an effect.

@@ -73,11 +73,15 @@ class ExtentItem(NamedTuple):
 
 
 class RootItem(NamedTuple):
-    """A root item, key: name of the tree."""
+    """A root item, key: name of the tree.
+
+    ``full_backref`` lists the inodes whose leaf holds full back references; the kernel keeps that as a
+    flag in the extent item of the leaf.
+    """
 
     generation: int
     last_snapshot: int
-    refs: int
+    full_backref: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

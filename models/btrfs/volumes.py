@@ -11,6 +11,7 @@ it drops the chunk map (8eaf40c0e24e, v5.3).  DATA and METADATA chunks have one 
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,9 @@ class Volumes:
                 break
             self.fs.chunk_mutex.unlock()
             # The kernel goes round again until the other has its chunk; here the task sleeps.
-            yield from self.fs.sim.wait_event("chunk_alloc", lambda: not info.chunk_alloc)
+            yield from self.fs.sim.wait_event(
+                "chunk_alloc", lambda: not info.chunk_alloc, self._allocating(handle.transaction)
+            )
             force = info.force_alloc = False
         handle.allocating_chunk = True
         try:
@@ -119,11 +122,17 @@ class Volumes:
             yield from self._btrfs_alloc_chunk(handle, kind)
             info.force_alloc = False
         except Errno:
-            info.full, info.chunk_alloc, handle.allocating_chunk = True, False, False
+            info.full, info.force_alloc = True, False
+            info.chunk_alloc, handle.allocating_chunk = False, False
             self.fs.chunk_mutex.unlock()
             raise
         info.chunk_alloc, handle.allocating_chunk = False, False
         self.fs.chunk_mutex.unlock()
+
+    def _allocating(self, trans: Transaction) -> Callable[[], list[str]]:
+        """Who allocates a chunk, or is about to, for the report of a wait."""
+        owner = self.fs.chunk_mutex.owner
+        return lambda: [owner.name] if owner else [handle.task for handle in trans.handles]
 
     def _check_system_chunk(self, handle: Handle) -> Steps[None]:
         """Reserve SYSTEM space for the items of phase 2, with a new SYSTEM chunk if need be.

@@ -55,7 +55,11 @@ class Writeout:
         for _ in range(PASSES):
             private = trans.dirty_bgs
             trans.dirty_bgs = []
-            yield from fs.volumes.btrfs_create_pending_block_groups(handle)
+            try:
+                yield from fs.volumes.btrfs_create_pending_block_groups(handle)
+            except Errno:
+                self._give_back(trans, private)
+                raise
             yield "btrfs_start_dirty_block_groups"
             while private:
                 yield from self.cache_write_mutex.lock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from itertools import pairwise
 
 from models.btrfs.transaction import TransState
 from models.properties import Mismatch, Observation, When, holds
@@ -38,7 +39,7 @@ def transactions_only_move_forward_one_at_a_time(seen: Observation) -> Iterator[
     running = [trans for trans in listed if trans.state < TransState.UNBLOCKED]
     if running != ([transactions.running] if transactions.running else []):
         yield Mismatch("the running transaction is the only one", f"{len(running)} are running")
-    for earlier, later in zip(listed, listed[1:], strict=False):
+    for earlier, later in pairwise(listed):
         if later.state >= TransState.COMMIT_DOING:
             yield Mismatch(
                 f"{later.transid} waits until {earlier.transid} is COMPLETED", f"it is {later.state.name}"

@@ -1,0 +1,131 @@
+"""pytest's side of the fuzzer: options, shards, summary."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Protocol
+
+import pytest
+
+from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, make_run, register_profiles
+from fuzz.shards import Outcome
+from fuzz.summary import summary_lines
+
+
+class WorkerNode(Protocol):
+    """What pytest-xdist hands to its hook: a worker as the controller sees it."""
+
+    config: pytest.Config
+    workerinput: dict[str, object]
+
+
+RUN: pytest.StashKey[Run] = pytest.StashKey()
+OUTCOMES: pytest.StashKey[list[tuple[str, Outcome]]] = pytest.StashKey()
+STARTED: pytest.StashKey[float] = pytest.StashKey()
+
+register_profiles()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of a run; the profile is Hypothesis's own option, --hypothesis-profile."""
+    group = parser.getgroup("bgfuzz", "block group fuzzer")
+    group.addoption(
+        "--revert",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="take this fix out (upstream commit or name; see python -m fuzz races); repeatable",
+    )
+    group.addoption("--fuzz-seed", type=int, metavar="N", help="the one seed of the run (default: a new one)")
+    group.addoption(
+        "--database",
+        action="append",
+        default=[],
+        metavar="PLACE",
+        help="where failures are saved: DIR, readonly:DIR, redis://..., github:OWNER/REPO; "
+        "repeatable, all but the first are only read (default: .hypothesis/examples)",
+    )
+    for name in LIMITS:
+        group.addoption(f"--fuzz-{name}", type=int, metavar="N", help=f"{name} instead of the profile's")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options before anything runs."""
+    if config.getoption("--hypothesis-seed", None) is not None:
+        raise pytest.UsageError(
+            "--hypothesis-seed gives all shards the same seed and turns the database off: "
+            "use --fuzz-seed N, from which every shard's seed derives"
+        )
+    overrides = {name: config.getoption(f"--fuzz-{name}") for name in LIMITS}
+    profile = config.getoption("--hypothesis-profile", None) or "default"
+    seed = config.getoption("--fuzz-seed")
+    if seed is None:
+        known = PROFILES.get(profile)
+        seed = known.seed if known else None
+    if seed is None:
+        sent = getattr(config, "workerinput", {}).get("fuzz_seed")
+        seed = secrets.randbelow(MAX_SEED) if sent is None else sent
+    try:
+        run = make_run(profile, overrides, seed, config.getoption("--revert"), config.getoption("--database"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    if config.getoption("dist", "no") == "load":
+        # Few heavy items: a worker that runs dry takes from the others.
+        config.option.dist = "worksteal"
+    config.stash[RUN] = run
+    config.stash[OUTCOMES] = []
+    config.stash[STARTED] = time.perf_counter()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerNode) -> None:
+    """Every worker has the controller's seed."""
+    node.workerinput["fuzz_seed"] = node.config.stash[RUN].seed
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One item for each shard."""
+    if "shard" in metafunc.fixturenames:
+        metafunc.parametrize("shard", range(metafunc.config.stash[RUN].profile.shards))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A profile without shards has no shard item at all, rather than one that is skipped."""
+    if config.stash[RUN].profile.shards == 0:
+        items[:] = [item for item in items if "NOTSET" not in item.nodeid]
+
+
+@pytest.fixture
+def fuzz_run(pytestconfig: pytest.Config) -> Run:
+    """What this run is asked to do."""
+    return pytestconfig.stash[RUN]
+
+
+class _Collector:
+    """Outcomes as they come in, on the side that prints the summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties:
+            if report.when == "call" and name == "fuzz":
+                outcome = Outcome.from_json(str(value))
+                self.config.stash[OUTCOMES].append((report.nodeid, outcome))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Collect outcomes where the summary is printed: not in workers."""
+    if not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(_Collector(session.config))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what the run did, and the reproducers."""
+    elapsed = time.perf_counter() - config.stash[STARTED]
+    terminalreporter.section("block group fuzzer")
+    outcomes: list[tuple[str, Outcome]] = config.stash[OUTCOMES]
+    for line in summary_lines(config.stash[RUN], outcomes, elapsed):
+        terminalreporter.line(line)

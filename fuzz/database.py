@@ -1,0 +1,115 @@
+"""Where failures are saved: any database that Hypothesis has, under one key for the machine.
+
+Hypothesis would use a digest of the machine's source as the key; then every edit of the class would
+orphan what is saved, and shards could not share.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hypothesis.database import (
+    DirectoryBasedExampleDatabase,
+    ExampleDatabase,
+    GitHubArtifactDatabase,
+    MultiplexedDatabase,
+    ReadOnlyDatabase,
+    choices_from_bytes,
+)
+
+KEY = b"block-groups"
+DEFAULT = ".hypothesis/examples"
+_SUFFIXES = (b".secondary", b".pareto")
+
+
+class NamedDatabase(ExampleDatabase):
+    """Another database, with :data:`KEY` in the place of every key."""
+
+    def __init__(self, database: ExampleDatabase) -> None:
+        super().__init__()
+        self._database = database
+
+    def __repr__(self) -> str:
+        return f"NamedDatabase({self._database!r})"
+
+    def _named(self, key: bytes) -> bytes:
+        return KEY + next((suffix for suffix in _SUFFIXES if key.endswith(suffix)), b"")
+
+    def fetch(self, key: bytes) -> Iterable[bytes]:
+        """Everything saved under the machine's name."""
+        yield from self._database.fetch(self._named(key))
+
+    def save(self, key: bytes, value: bytes) -> None:
+        """Save under the machine's name."""
+        self._database.save(self._named(key), value)
+
+    def delete(self, key: bytes, value: bytes) -> None:
+        """Delete under the machine's name."""
+        self._database.delete(self._named(key), value)
+
+    def move(self, src: bytes, dest: bytes, value: bytes) -> None:
+        """Move between the machine's own keys."""
+        self._database.move(self._named(src), self._named(dest), value)
+
+    def saved(self) -> list[bytes]:
+        """The saved failures, the best of each kind only, in an order of their own."""
+        return sorted(self._database.fetch(KEY))
+
+
+def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:
+    """The database at ``places``: the first is written to, the others are only read.
+
+    A place is a directory, ``readonly:DIRECTORY``, ``redis://HOST:PORT/NUMBER`` (needs the extra
+    ``databases``) or ``github:OWNER/REPO`` (reads the artifact ``hypothesis-example-db``; needs
+    GITHUB_TOKEN).  Raises ValueError naming what is wrong with which place.
+    """
+    databases = [_open(place, must_exist=must_exist) for place in places or (DEFAULT,)]
+    first, others = databases[0], [ReadOnlyDatabase(database) for database in databases[1:]]
+    named = NamedDatabase(MultiplexedDatabase(first, *others) if others else first)
+    for value in named.saved():
+        if choices_from_bytes(value) is None:
+            raise ValueError(f"database {', '.join(places)}: a saved failure is corrupt ({value[:16]!r})")
+    return named
+
+
+def _open(place: str, *, must_exist: bool) -> ExampleDatabase:
+    if place.startswith("readonly:"):
+        return ReadOnlyDatabase(_directory(place.removeprefix("readonly:"), must_exist=True))
+    if place.startswith("redis://"):
+        return _redis(place)
+    if place.startswith("github:"):
+        owner, _, repo = place.removeprefix("github:").partition("/")
+        if not owner or not repo:
+            raise ValueError(f"database {place!r}: expected github:OWNER/REPO")
+        if not os.environ.get("GITHUB_TOKEN"):
+            raise ValueError(f"database {place!r}: set GITHUB_TOKEN to read the artifact")
+        return ReadOnlyDatabase(GitHubArtifactDatabase(owner, repo))
+    return _directory(place, must_exist=must_exist)
+
+
+def _directory(place: str, *, must_exist: bool) -> ExampleDatabase:
+    path = Path(place)
+    if not path.exists():
+        if must_exist:
+            raise ValueError(f"database {place!r}: there is no such directory")
+    elif not path.is_dir():
+        raise ValueError(f"database {place!r}: not a directory")
+    elif not os.access(path, os.R_OK | os.X_OK):
+        raise ValueError(f"database {place!r}: not readable")
+    return DirectoryBasedExampleDatabase(path)
+
+
+def _redis(place: str) -> ExampleDatabase:
+    try:
+        from hypothesis.extra.redis import RedisExampleDatabase  # noqa: PLC0415 - an optional extra
+        from redis import Redis, RedisError  # noqa: PLC0415
+    except ImportError as error:
+        raise ValueError(f"database {place!r}: pip install 'bgfuzz[databases]' first") from error
+    try:
+        redis = Redis.from_url(place)
+        redis.ping()
+    except (RedisError, ValueError) as error:
+        raise ValueError(f"database {place!r}: {error}") from error
+    return RedisExampleDatabase(redis)

@@ -1,0 +1,116 @@
+"""What a run is asked to do: profiles, options, and what is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hypothesis import HealthCheck, Phase, settings
+
+from fuzz.database import NamedDatabase, open_database
+from models.reverts import Revert, find_reverts
+
+MAX_SEED = 2**64 - 1
+CI_SEED = 0
+"""The seed of the ``ci`` profile, which is the same every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How much to do: ``shards`` independent searches of ``examples`` cases of ``steps`` steps each.
+
+    The number of shards does not depend on the number of workers, so that a seed means the same
+    everywhere.  Hypothesis keeps all cases of a shard in memory: about 60 MiB for 1,000.
+    """
+
+    shards: int
+    examples: int
+    steps: int = 50
+    seed: int | None = None
+
+
+PROFILES = {
+    "default": Profile(shards=16, examples=300),
+    "ci": Profile(shards=4, examples=100, seed=CI_SEED),
+    "long": Profile(shards=48, examples=500),
+    "replay": Profile(shards=0, examples=0),
+}
+
+LIMITS = {"shards": (1, 10_000), "examples": (1, 2_000), "steps": (1, 400)}
+"""Least and greatest: above 400 steps Hypothesis may cut a case short without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that decides what a run does."""
+
+    profile_name: str
+    profile: Profile
+    seed: int
+    reverts: tuple[Revert, ...]
+    database: NamedDatabase
+
+    @property
+    def replay_only(self) -> bool:
+        """Whether nothing is generated."""
+        return self.profile_name == "replay"
+
+    def shard_seed(self, shard: int) -> int:
+        """The seed of one shard, from the run's."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{shard}".encode()).digest()[:8], "big")
+
+    def settings(self, phases: Sequence[Phase], database: NamedDatabase | None) -> settings:
+        """Hypothesis's settings for one shard.
+
+        The explain phase is left out: it traces every call, and its comments are about draws.
+        """
+        return settings(
+            phases=phases,
+            database=database,
+            max_examples=self.profile.examples or 100_000,
+            stateful_step_count=self.profile.steps,
+            deadline=None,
+            derandomize=False,
+            print_blob=False,
+            report_multiple_bugs=False,
+            suppress_health_check=[
+                HealthCheck.too_slow,  # a case is 50 steps of a whole file system, on a shared machine
+                HealthCheck.data_too_large,  # long cases are wanted; LIMITS keeps them from being cut
+            ],
+        )
+
+
+def register_profiles() -> None:
+    """Make the names known to Hypothesis, whose option ``--hypothesis-profile`` selects them."""
+    for name in PROFILES:
+        settings.register_profile(name, deadline=None, derandomize=False)
+
+
+def make_run(
+    profile_name: str,
+    overrides: dict[str, int | None],
+    seed: int | None,
+    reverts: Sequence[str],
+    databases: Sequence[str],
+) -> Run:
+    """Check what was asked for.  Raises ValueError with one line that says what is wrong."""
+    if profile_name not in PROFILES:
+        raise ValueError(f"unknown profile {profile_name!r}; there are: {', '.join(PROFILES)}")
+    profile = PROFILES[profile_name]
+    for name, value in overrides.items():
+        if value is None:
+            continue
+        least, greatest = LIMITS[name]
+        if not least <= value <= greatest:
+            raise ValueError(f"--fuzz-{name} is {value}, must be {least} to {greatest}")
+        if profile_name == "replay":
+            raise ValueError(f"--fuzz-{name} means nothing for the profile replay, which generates nothing")
+        profile = replace(profile, **{name: value})
+    if seed is None:
+        seed = profile.seed
+    if seed is None or not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"--fuzz-seed is {seed}, must be 0 to {MAX_SEED}")
+    must_exist = profile_name == "replay" and bool(databases)
+    database = open_database(databases, must_exist=must_exist)
+    return Run(profile_name, profile, seed, find_reverts(reverts), database)

@@ -1,0 +1,73 @@
+"""The end of a run: what was found, what was done, and what was never reached."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from fuzz.machine import Tally
+from fuzz.options import Run
+from fuzz.report import Reproducer
+from fuzz.shards import Outcome
+from models.operations import OPERATIONS
+
+
+def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: float) -> Iterator[str]:
+    """Reproducers first, then counts; the seed last."""
+    found = [outcome.reproducer for _, outcome in outcomes if outcome.reproducer is not None]
+    yield from _reproducers(run, found, len(outcomes))
+    replayed = [outcome for nodeid, outcome in outcomes if "test_saved_failures" in nodeid]
+    saved = len(run.database.saved())
+    if replayed:
+        result = "one fails" if replayed[0].reproducer else "all pass"
+        yield f"replayed {saved} saved failure{'' if saved == 1 else 's'}: {result}"
+    else:
+        yield "replayed 0 saved failures: none was saved when the run began"
+    total = _total([outcome.tally for nodeid, outcome in outcomes if "test_shard" in nodeid])
+    if total.examples:
+        yield from _counts(total, elapsed)
+    fixes = ", ".join(f"{revert.id} ({revert.name})" for revert in run.reverts) or "none"
+    yield f"profile {run.profile_name}, fixes taken out: {fixes}"
+    yield f"fuzz seed: {run.seed}  (repeat with --fuzz-seed {run.seed})"
+
+
+def _reproducers(run: Run, found: Sequence[Reproducer], searches: int) -> Iterator[str]:
+    """The shortest program for every property that broke; the same whatever worker found it first."""
+    for name in sorted({reproducer.property for reproducer in found}):
+        same = [reproducer for reproducer in found if reproducer.property == name]
+        yield ""
+        yield from min(same).text.splitlines()
+        yield f"found by {len(same)} of {searches} searches; this is the shortest program"
+        options = "".join(f" --revert {revert.id}" for revert in run.reverts)
+        yield f"replay with: pytest fuzz/ --hypothesis-profile=replay{options}"
+        yield ""
+
+
+def _total(tallies: Sequence[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        total.examples += tally.examples
+        total.steps += tally.steps
+        total.operations.update(tally.operations)
+        total.stops.update(tally.stops)
+    return total
+
+
+def _counts(total: Tally, elapsed: float) -> Iterator[str]:
+    yield f"{total.examples} examples, {total.steps} steps, {total.steps / elapsed:.0f} steps per second"
+    yield from _table("operations", total.operations)
+    yield from _table("stopped at", total.stops)
+    points = {point for operation in OPERATIONS for point in operation.points}
+    names = {operation.name for operation in OPERATIONS}
+    never = sorted(points - total.stops.keys()) + sorted(names - total.operations.keys())
+    yield from _wrapped("never reached", ", ".join(never) or "nothing")
+
+
+def _table(title: str, counts: Counter[str]) -> Iterator[str]:
+    entries = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    yield from _wrapped(title, ", ".join(f"{name} {count}" for name, count in entries))
+
+
+def _wrapped(title: str, text: str) -> Iterator[str]:
+    yield from textwrap.wrap(f"{title}: {text}", 100, subsequent_indent="    ", break_long_words=False)

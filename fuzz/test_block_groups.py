@@ -1,0 +1,31 @@
+"""The fuzzer's test items: the saved failures, and the shards of the search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fuzz.options import Run
+from fuzz.shards import Outcome, fuzz_shard, replay
+
+Record = Callable[[str, object], None]
+
+
+def _report(outcome: Outcome, record_property: Record) -> None:
+    record_property("fuzz", outcome.to_json())
+    if outcome.reproducer is not None:
+        found = outcome.reproducer
+        pytest.fail(f"{found.property} does not hold ({found.steps} steps, shown below)", pytrace=False)
+
+
+def test_saved_failures(fuzz_run: Run, record_property: Record) -> None:
+    """What an earlier run saved."""
+    if not fuzz_run.database.saved():
+        pytest.skip("no failure is saved, nothing to replay")
+    _report(replay(fuzz_run), record_property)
+
+
+def test_shard(fuzz_run: Run, shard: int, record_property: Record) -> None:
+    """One of the independent searches that a run consists of."""
+    _report(fuzz_shard(fuzz_run, shard), record_property)

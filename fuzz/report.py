@@ -7,11 +7,16 @@ from dataclasses import dataclass, replace
 
 from fuzz.case import Case, Verdict, run
 from fuzz.diagram import draw
+from models.btrfs.device import RESERVED_BLOCKS
+from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
 from models.geometry import Geometry
 from models.operations import CompleteBio
 from models.reverts import Revert
+from models.simulation import Mark, Note, span
 from models.world import Violation, World
 
+FIRST_GROUP, FIRST_BLOCK = 2, RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
+"""The first DATA block group: SYSTEM and METADATA come before it."""
 REPEATS = 3
 """How often a reproducer is run again before it is shown."""
 
@@ -30,10 +35,11 @@ def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
     verdict = run(case, reverts)
     if verdict is None:
         raise ValueError("the case does not fail")
+    story = _story(verdict)
     sections = [
         _what_broke(verdict),
-        _program(case, verdict.world),
-        draw(verdict.world.sim.notes, _columns(verdict.world)),
+        _program(case, verdict),
+        draw(story, _columns(verdict.world, story)),
         "\n".join(_certificate(case, verdict, reverts)),
     ]
     return Reproducer(len(case.steps), "\n\n".join(sections), verdict.symptom.property)
@@ -50,34 +56,44 @@ def _what_broke(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
-def _program(case: Case, world: World) -> str:
-    lines = [f"program ({len(case.steps)} steps) on {_describe(case.geometry)}"]
+def _program(case: Case, verdict: Verdict) -> str:
+    steps = "1 step" if len(case.steps) == 1 else f"{len(case.steps)} steps"
+    lines = [f"program ({steps}) on {_describe(case.geometry)}"]
     lines += [f"    {step}" for step in case.steps]
-    if world.drained:
-        lines.append("and then whatever was begun comes to its end:")
-        lines += [f"    {step}" for step in world.drained]
+    drained = verdict.world.drained[: verdict.symptom.drained]
+    if drained:
+        lines.append("then nobody chooses any more, and what was begun comes to its end:")
+        lines += [f"    {step}" for step in drained]
     return "\n".join(lines)
 
 
+def _story(verdict: Verdict) -> list[Note]:
+    """What happened up to the symptom."""
+    notes = verdict.world.sim.notes
+    end = notes.index(Note("", verdict.symptom.property, Mark.BREAKS))
+    return notes[: end + 1]
+
+
 def _describe(geometry: Geometry) -> str:
-    groups = "block group" if geometry.groups == 1 else "block groups"
     files = ", ".join(
         f"file {number} ({file.kind.value}, {file.blocks} {'block' if file.blocks == 1 else 'blocks'})"
         for number, file in enumerate(geometry.files)
     )
-    return (
-        f"{geometry.groups} DATA {groups} of {geometry.group_blocks} blocks, "
-        f"room for {geometry.spare_chunks} more, {files}:"
+    groups = ", ".join(
+        f"block group {FIRST_GROUP + number} "
+        f"({span(FIRST_BLOCK + number * geometry.group_blocks, geometry.group_blocks)})"
+        for number in range(geometry.groups)
     )
+    return f"{groups}, room for {geometry.spare_chunks} more; {files}:"
 
 
-def _columns(world: World) -> dict[str, str]:
+def _columns(world: World, notes: Sequence[Note]) -> dict[str, str]:
     """A column for every CPU; a worker shares that of the task whose bio it completes."""
     columns = {name: name for name in world.sim.tasks if not name.startswith("kworker")}
     for step in (*world.program, *world.drained):
         if isinstance(step.operation, CompleteBio):
             columns[step.task] = step.operation.submitter
-    used = {note.task for note in world.sim.notes}
+    used = {note.task for note in notes}
     return {task: column for task, column in columns.items() if task in used}
 
 

@@ -49,6 +49,11 @@ class State(enum.Enum):
     BLOCKED = "blocked"
 
 
+def span(start: int, count: int) -> str:
+    """A range of blocks, for people."""
+    return f"block {start}" if count == 1 else f"blocks {start}-{start + count - 1}"
+
+
 class Mark(enum.Enum):
     """What a note is about."""
 

@@ -48,10 +48,11 @@ ABORT, ASSERTION, LIVENESS = (
 
 
 class Violation(Exception):  # noqa: N818 - the field's word
-    """A property does not hold."""
+    """A property does not hold.  ``drained`` is how many steps of the case's end it took to show."""
 
     def __init__(self, name: str, mismatch: Mismatch) -> None:
         self.property, self.mismatch = name, mismatch
+        self.drained = 0
         super().__init__(f"{name}: expected that {mismatch.expected}; observed: {mismatch.observed}")
 
 
@@ -283,6 +284,7 @@ class World:
     def _complain(self, name: str, mismatch: Mismatch) -> None:
         violation = Violation(name, mismatch)
         if name not in self.violations:
+            violation.drained = len(self.drained)
             self.violations[name] = violation
             self.sim.notes.append(Note("", name, Mark.BREAKS))
         if not self.run_on or name in (ABORT, ASSERTION):

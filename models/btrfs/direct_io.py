@@ -17,7 +17,7 @@ from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import ExtentMap, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupType, RefKey
-from models.simulation import Steps
+from models.simulation import Steps, span
 
 if TYPE_CHECKING:
     from models.btrfs.fs_info import FsInfo
@@ -177,15 +177,13 @@ class DirectIo:
         fs = self.fs
         physical = fs.volumes.map_block(ordered.disk_bytenr)
         fs.device.submit(Bio(ordered.task, index, physical, (value,) * ordered.num, ordered))
-        fs.sim.note("btrfs_submit_direct", f"bio to blocks {_span(ordered)} in flight")
+        where = span(ordered.disk_bytenr, ordered.num)
+        fs.sim.note("btrfs_submit_direct", f"bio to {where} in flight")
 
     def btrfs_endio_direct_write(self, bio: Bio) -> Steps[None]:
         """The device has written the bio; finish the ordered extent in a worker."""
         self.fs.device.complete(bio)
-        self.fs.sim.note("btrfs_endio_direct_write", f"bio to blocks {_span(bio.ordered)} completes")
+        where = span(bio.ordered.disk_bytenr, bio.ordered.num)
+        self.fs.sim.note("btrfs_endio_direct_write", f"bio to {where} completes")
         yield "btrfs_endio_direct_write"
         yield from self.fs.ordered.btrfs_finish_ordered_io(bio.ordered)
-
-
-def _span(ordered: OrderedExtent) -> str:
-    return f"{ordered.disk_bytenr}-{ordered.disk_bytenr + ordered.num - 1}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupType
-from models.simulation import Steps
+from models.simulation import Steps, span
 
 if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
@@ -94,9 +94,7 @@ class Extents:
                 group.reservations += 1
                 group.reserving_tasks.append(self.fs.sim.current.name)
                 info.groups_sem.up_read()
-                self.fs.sim.note(
-                    "btrfs_reserve_extent", f"takes blocks {start}-{start + blocks - 1} of {group}"
-                )
+                self.fs.sim.note("btrfs_reserve_extent", f"takes {span(start, blocks)} of {group}")
                 yield "btrfs_add_reserved_bytes"
                 return start
         info.groups_sem.up_read()
@@ -166,6 +164,8 @@ class Extents:
             yield "set_extent_dirty"
         if group.dirty_list is None:
             self.fs.writeout.add_dirty_bg(trans, group)
+            if group.start not in self.fs.trees.block_group.root:
+                self.fs.sim.note("update_block_group", f"{group} is dirty, its item does not exist yet")
         yield "dirty_bgs"
         if not alloc and group.used == 0:
             self.fs.block_groups.mark_unused(group)

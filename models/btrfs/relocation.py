@@ -24,7 +24,7 @@ from models.btrfs.reloc_tree import RelocControl, Stage
 from models.btrfs.subvolume import DATA_RELOC_TREE, FileExtent, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
 from models.locks import Mutex
-from models.simulation import Steps
+from models.simulation import Steps, span
 
 if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
@@ -259,9 +259,7 @@ class Relocation:
             for block in range(start, start + blocks):
                 inode.pages[block - group.start] = fs.device.blocks[fs.volumes.map_block(block)]
                 yield "relocate_file_extent_cluster"
-            fs.sim.note(
-                "relocate_file_extent_cluster", f"read blocks {start}-{start + blocks - 1} of {group}"
-            )
+            fs.sim.note("relocate_file_extent_cluster", f"reads {span(start, blocks)} of {group}")
 
     def _prepare_to_merge(self, rc: RelocControl, error: Errno | None) -> Steps[None]:
         """Mark the reloc trees as complete, durably; after an error they will only be dropped."""

@@ -240,10 +240,10 @@ class Transactions:
         warn_on(code == 0, "abort without an error")
         if not handle.transaction.aborted:
             handle.transaction.aborted = code
+        if not self.fs.error:
+            what = f"transaction {handle.transid} aborted (-{errno.errorcode[code]}), forced readonly"
+            self.fs.sim.note(function, what)
         self.fs.error = code
-        self.fs.sim.note(
-            function, f"transaction {handle.transid} aborted (-{errno.errorcode[code]}), forced readonly"
-        )
 
     def wait_for_commit(self, trans: Transaction) -> Steps[None]:
         """Sleep until ``trans`` is COMPLETED."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from models.btrfs.subvolume import FS_TREE
 from models.properties import Mismatch, Observation, When, holds
+from models.simulation import span
 
 
 @holds(When.ALWAYS)
@@ -37,7 +38,7 @@ def no_bio_writes_to_space_that_is_not_its_own(seen: Observation) -> Iterator[Mi
     """C.31: a bio in flight goes to a block group that exists, into space that is neither free nor
     pinned, at the address that its ordered extent was given."""
     for bio in seen.fs.device.in_flight:
-        what = f"the bio to device blocks {bio.physical}-{bio.physical + len(bio.values) - 1}"
+        what = f"the bio to {span(bio.ordered.disk_bytenr, len(bio.values))}"
         for block in range(bio.ordered.disk_bytenr, bio.ordered.disk_bytenr + len(bio.values)):
             observed = _owner_trouble(seen, block, bio.physical + block - bio.ordered.disk_bytenr)
             if observed:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -41,15 +42,17 @@ def _as_data(revert: Revert) -> dict[str, object]:
 
 
 def _as_table(reverts: Sequence[Revert]) -> Table:
-    table = Table("id", "name", "subject", "version", "symptom", "operations")
+    table = Table("race", "since", "what", box=box.SIMPLE, show_lines=True)
+    table.columns[0].no_wrap = True
+    table.columns[2].overflow = "fold"
     for revert in reverts:
         table.add_row(
-            revert.id,
-            revert.name,
-            revert.subject,
+            f"{revert.id}\n{revert.name}",
             revert.version,
-            revert.symptom,
-            ", ".join(revert.operations),
+            f"{revert.subject}\n"
+            f"symptom: {revert.symptom}\n"
+            f"operations: {', '.join(revert.operations)}\n"
+            f"expected to break: {revert.expected}",
         )
     return table
 

@@ -6,18 +6,14 @@ start and end, and checks the properties.  It is the only place that knows both.
 
 from __future__ import annotations
 
-import errno
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from models.btrfs.device import Bio
-from models.btrfs.errors import Errno, KernelBug
+from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
-from models.btrfs.subvolume import FS_TREE, Inode
-from models.btrfs.transaction import HandleType
+from models.btrfs.subvolume import Inode
 from models.btrfs.trees import BlockGroupType
 from models.geometry import Geometry
 from models.operations import (
@@ -34,7 +30,8 @@ from models.operations import (
 from models.properties import Mismatch, Observation, When, properties
 from models.reference import Piece, Reference, Write
 from models.reverts import Revert
-from models.simulation import Mark, Note, Simulation, State, Steps, Task
+from models.simulation import Mark, Note, Simulation, State, Task
+from models.syscalls import Failed, enter_kernel, find_bio
 
 DRAIN_LIMIT = 10_000
 """Steps after which a case that does not come to an end is taken to be a livelock."""
@@ -54,16 +51,6 @@ class Violation(Exception):  # noqa: N818 - the field's word
         self.property, self.mismatch = name, mismatch
         self.drained = 0
         super().__init__(f"{name}: expected that {mismatch.expected}; observed: {mismatch.observed}")
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """How an operation ended that the kernel refused: ENOSPC is a result, not a crash."""
-
-    code: int
-
-    def __str__(self) -> str:
-        return f"-{errno.errorcode[self.code]}"
 
 
 class World:
@@ -134,12 +121,7 @@ class World:
         if isinstance(operation, Relocate):
             return self.fs.find_group(operation.group) is not None
         assert isinstance(operation, CompleteBio)
-        return self._bio(operation) is not None
-
-    def _bio(self, operation: CompleteBio) -> Bio | None:
-        name = (operation.submitter, operation.index)
-        named = (bio for bio in self.fs.device.in_flight if (bio.submitter, bio.index) == name)
-        return next(named, None)
+        return find_bio(self.fs, operation) is not None
 
     # Doing it
 
@@ -153,9 +135,9 @@ class World:
         (self.drained if self.draining else self.program).append(step)
         task = self.sim.task(step.task)
         if step.operation is not None:
-            self._operations[task.name] = step.operation
+            value = self._begin(task, step.operation)
             self._tell(task, str(step.operation), Mark.STARTS)
-            self.sim.start(task, self._steps(task, step.operation))
+            self.sim.start(task, enter_kernel(self.fs, step.operation, value))
         else:
             self._tell(task, "resumes", Mark.STARTS)
         try:
@@ -191,69 +173,15 @@ class World:
             holders = ", ".join(task.blocked_on.held_by()) or "nobody"
             self._tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
 
-    def _steps(self, task: Task, operation: Operation) -> Steps[object]:
-        """The operation, as the kernel does it.  What the kernel refuses is a result."""
-        try:
-            return (yield from self._kernel_steps(task, operation))
-        except Errno as error:
-            return Failed(error.code)
-
-    def _kernel_steps(self, task: Task, operation: Operation) -> Steps[object]:
-        fs = self.fs
-        if isinstance(operation, CreateBg):
-            yield from self._create_bg(task)
-        elif isinstance(operation, Allocate):
-            return (yield from fs.fallocate.btrfs_fallocate(operation.blocks))
-        elif isinstance(operation, EndTransaction):
-            handle = fs.transactions.current_handle()
-            assert handle is not None
-            yield from fs.transactions.btrfs_end_transaction(handle)
-        elif isinstance(operation, Commit):
-            yield from self._btrfs_sync_fs()
-        elif isinstance(operation, StartNocowDio):
-            inode = fs.roots[FS_TREE].inodes[operation.file]
-            self._values += 1
-            write = self.reference.start_write(
-                operation.file, operation.block, operation.blocks, self._values
-            )
-            self._writes[task.name] = write
-            return (
-                yield from fs.direct_io.btrfs_direct_IO(inode, operation.block, operation.blocks, write.value)
-            )
-        elif isinstance(operation, Relocate):
-            yield from fs.relocation.btrfs_relocate_chunk(operation.group)
-        elif isinstance(operation, CompleteBio):
-            bio = self._bio(operation)
-            assert bio is not None
-            yield from fs.direct_io.btrfs_endio_direct_write(bio)
-        return None
-
-    def _create_bg(self, task: Task) -> Steps[None]:
-        """A forced chunk allocation; the handle stays open, unless it was joined for nothing."""
-        fs, joined = self.fs, task.journal_info is None
-        handle = fs.transactions.current_handle()
-        if handle is None:
-            handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
-            yield "join_transaction"
-        try:
-            yield from fs.volumes.do_chunk_alloc(handle, BlockGroupType.DATA, force=True)
-        except Errno:
-            if joined:
-                yield from fs.transactions.btrfs_end_transaction(handle)
-            raise
-
-    def _btrfs_sync_fs(self) -> Steps[None]:
-        """sync(2): commit the running transaction, if there is one (super.c btrfs_sync_fs, v4.9)."""
-        fs = self.fs
-        handle = fs.transactions.current_handle()
-        if handle is None:
-            try:
-                handle = yield from fs.transactions.start_transaction(HandleType.ATTACH)
-            except Errno as error:
-                if error.code != errno.ENOENT:
-                    raise
-                return
-        yield from fs.commit.btrfs_commit_transaction(handle)
+    def _begin(self, task: Task, operation: Operation) -> int:
+        """An operation starts: tell the reference model.  The value that a write is to write."""
+        self._operations[task.name] = operation
+        if not isinstance(operation, StartNocowDio):
+            return 0
+        self._values += 1
+        write = self.reference.start_write(operation.file, operation.block, operation.blocks, self._values)
+        self._writes[task.name] = write
+        return write.value
 
     def _end(self, task: Task) -> None:
         """An operation ended: tell the reference model."""

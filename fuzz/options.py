@@ -33,7 +33,7 @@ class Profile:
 PROFILES = {
     "default": Profile(shards=16, examples=300),
     "ci": Profile(shards=4, examples=100, seed=CI_SEED),
-    "long": Profile(shards=48, examples=500),
+    "long": Profile(shards=60, examples=500),
     "replay": Profile(shards=0, examples=0),
 }
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from models.operations import (
+    OPERATIONS,
     Allocate,
     Commit,
     CompleteBio,
@@ -43,8 +44,8 @@ class Resumed(NamedTuple):
     point: int | None = None
 
 
-RESUMED_POINTS = 12
-"""How many of its operation's points a resumed task may be told to stop at, modulo what it has."""
+RESUMED_POINTS = max(len(operation.points) for operation in OPERATIONS)
+"""How many points a resumed task may be told to stop at; its operation's, modulo what it has."""
 
 
 def _stopping(operations: Sequence[Operation], *, in_handle: bool = False) -> list[Drawn]:

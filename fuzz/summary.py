@@ -34,10 +34,13 @@ def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: fl
 
 def _reproducers(run: Run, found: Sequence[Reproducer], searches: int) -> Iterator[str]:
     """The shortest program for every property that broke; the same whatever worker found it first."""
-    for name in sorted({reproducer.property for reproducer in found}):
+    shortest: dict[str, Reproducer] = {}
+    for reproducer in sorted(found):
+        shortest.setdefault(reproducer.property, reproducer)
+    for name, best in shortest.items():
         same = [reproducer for reproducer in found if reproducer.property == name]
         yield ""
-        yield from min(same).text.splitlines()
+        yield from best.text.splitlines()
         yield f"found by {len(same)} of {searches} searches; this is the shortest program"
         options = "".join(f" --revert {revert.id}" for revert in run.reverts)
         yield f"replay with: pytest fuzz/ --hypothesis-profile=replay{options}"

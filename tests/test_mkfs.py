@@ -69,11 +69,17 @@ def test_the_device_has_room_for_the_spare_chunks_and_no_more(spare: int) -> Non
 
 def test_a_superblock_copy_is_never_handed_out() -> None:
     """If it were, data would overwrite the copy."""
-    fs = Mounted(Geometry(groups=8, group_blocks=4, spare_chunks=0, files=()))
-    group = next(g for g in fs.fs.block_groups.tree.values() if g.start <= 40 < g.end)
-    assert (group.bytes_super, 40 in group.free) == (1, False)
+    fs = Mounted(Geometry(groups=7, group_blocks=4, spare_chunks=1, files=()))
+    group = fs.create_bg("task")
+    assert (group.start, group.bytes_super, group.free.blocks()) == (37, 1, [37, 38, 39])
     assert fs.data.readonly == 1
     assert_counters_add_up(fs.fs)
+
+
+def test_files_that_would_reach_the_superblock_copy_are_refused() -> None:
+    """If they were laid out all the same, their data would lie on the copy."""
+    with pytest.raises(ValueError, match="at most 31 blocks in DATA block groups"):
+        Geometry(groups=8, group_blocks=4, files=())
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,9 @@ def test_many_delayed_refs_block_new_starts_until_somebody_commits() -> None:
 
     assert handle.transaction.state is TransState.BLOCKED
     assert outcome(fs, START) == "wait"
-    assert fs.waiting() == ["joiner waits for transaction 2 unblocked, held by nobody"]
+    assert fs.waiting() == [
+        "joiner waits for transaction 2 unblocked, held by the transaction kthread, to commit"
+    ]
 
 
 def test_an_abort_by_a_handle_that_changed_something_is_everybodys() -> None:

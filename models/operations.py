@@ -45,12 +45,20 @@ COMMIT_POINTS = (
     "write_ctree_super",
     "unpin_extent_range",
 )
-RESERVE_POINTS = ("btrfs_find_space_for_alloc", "btrfs_add_reserved_bytes")
+RESERVE_POINTS = (
+    "btrfs_find_space_for_alloc",
+    "btrfs_inc_block_group_reservations",
+    "btrfs_add_reserved_bytes",
+)
 
 
 class Operation:
-    """One of the operations below.  ``name`` is the field's word; ``points`` are the preemption points
-    of its own at which it may be told to stop, in the order in which they come."""
+    """One of the operations below.
+
+    ``name`` is the field's word; ``points`` are the preemption points at which it may be told to stop: its
+    own, and of what it calls those that matter to it.  Others that it passes are no choice, so that the
+    ones that are stay likely.
+    """
 
     name: ClassVar[str]
     points: ClassVar[tuple[str, ...]]
@@ -103,7 +111,7 @@ class Commit(Operation):
     """Commit the running transaction: through the task's own handle, else attaching to it (sync)."""
 
     name = "commit"
-    points = (*COMMIT_POINTS, *PHASE_2_POINTS)
+    points = (*COMMIT_POINTS, *PHASE_2_POINTS, "btrfs_end_transaction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,8 @@ class StartNocowDio(Operation):
         "btrfs_add_ordered_extent_dio",
         "unlock_extent",
         "btrfs_submit_direct",
+        "join_transaction",
+        "btrfs_end_transaction",
     )
 
 
@@ -164,8 +174,14 @@ class Relocate(Operation):
         "block_group_cache_lock",
         "remove_block_group_cache",
         "btrfs_del_item",
+        "join_transaction",
+        "btrfs_end_transaction",
+        "btrfs_inc_block_group_reservations",
+        "btrfs_prealloc_file_range",
+        "TRANS_STATE_COMMIT_START",
         "TRANS_STATE_COMMIT_DOING",
         "TRANS_STATE_UNBLOCKED",
+        "write_ctree_super",
         "unpin_extent_range",
     )
 

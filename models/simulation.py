@@ -75,6 +75,14 @@ class Note:
     function: str = ""
 
 
+PAUSES_LIMIT = 100_000
+"""Pauses in one call of :meth:`Simulation.run` after which a task is taken to go round in circles."""
+
+
+class Livelock(Exception):  # noqa: N818 - the field's word
+    """A task runs for ever without blocking."""
+
+
 @dataclass(slots=True, eq=False)
 class Task:
     """One simulated kernel task.  It runs one operation at a time.
@@ -130,13 +138,13 @@ class Simulation:
     def run(self, task: Task, until: str | None = None) -> None:
         """Advance ``task`` until it ends, blocks, or stops at the preemption point ``until``.
 
-        Raises what the operation raises; the task is idle then.
+        Raises what the operation raises, or Livelock; the task is idle then.
         """
         assert task.steps is not None, f"{task.name} has nothing to run"
         assert self._current is None, "a task cannot run another task"
         self._current, task.blocked_on = task, None
         try:
-            while True:
+            for _ in range(PAUSES_LIMIT):
                 pause = next(task.steps)
                 if isinstance(pause, Wait):
                     task.state, task.blocked_on = State.BLOCKED, pause
@@ -144,6 +152,7 @@ class Simulation:
                 if pause == until:
                     task.state, task.stopped_at = State.PREEMPTED, pause
                     return
+            raise Livelock(f"{task.name} does not come to an end")
         except StopIteration as end:
             task.steps, task.state, task.result = None, State.IDLE, end.value
         except Exception:

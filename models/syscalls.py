@@ -91,7 +91,10 @@ def _create_bg(fs: FsInfo) -> Steps[None]:
 
 
 def _btrfs_sync_fs(fs: FsInfo) -> Steps[None]:
-    """sync(2): commit the running transaction, if there is one (super.c btrfs_sync_fs, v4.9)."""
+    """sync(2): commit the running transaction, or wait for the one that is being committed.
+
+    Source: fs/btrfs/super.c btrfs_sync_fs, transaction.c btrfs_attach_transaction_barrier (v4.9).
+    """
     handle = fs.transactions.current_handle()
     if handle is None:
         try:
@@ -99,5 +102,8 @@ def _btrfs_sync_fs(fs: FsInfo) -> Steps[None]:
         except Errno as error:
             if error.code != errno.ENOENT:
                 raise
+            committing = fs.transactions.trans_list
+            if committing:
+                yield from fs.transactions.wait_for_commit(committing[-1])
             return
     yield from fs.commit.btrfs_commit_transaction(handle)

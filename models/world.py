@@ -6,6 +6,7 @@ start and end, and checks the properties.  It is the only place that knows both.
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,7 +15,6 @@ from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import Inode
-from models.btrfs.trees import BlockGroupType
 from models.geometry import Geometry
 from models.operations import (
     Allocate,
@@ -30,7 +30,7 @@ from models.operations import (
 from models.properties import Mismatch, Observation, When, properties
 from models.reference import Piece, Reference, Write
 from models.reverts import Revert
-from models.simulation import Mark, Note, Simulation, State, Task
+from models.simulation import Livelock, Mark, Note, Simulation, State, Task
 from models.syscalls import Failed, enter_kernel, find_bio
 
 DRAIN_LIMIT = 10_000
@@ -42,6 +42,14 @@ ABORT, ASSERTION, LIVENESS = (
     "every_task_can_finish",
 )
 """Properties that the world itself has to know: two end a case, one is judged only here."""
+IN_PLACE, REFUSAL, DURABILITY = (
+    "only_unshared_space_is_overwritten",
+    "the_kernel_refuses_for_lack_of_space_only",
+    "a_commit_that_returns_is_durable",
+)
+"""Properties of how an operation ended, judged here too."""
+REFUSALS: dict[type[Operation], tuple[int, ...]] = {Relocate: (errno.ENOSPC, errno.ENOENT)}
+"""What else than ENOSPC an operation may be refused with: a block group may be gone."""
 
 
 class Violation(Exception):  # noqa: N818 - the field's word
@@ -78,6 +86,7 @@ class World:
         self.draining = False
         self._operations: dict[str, Operation] = {}
         self._writes: dict[str, Write] = {}
+        self._to_commit: dict[str, int] = {}
         self._values = 0
 
     # What can be done now
@@ -95,9 +104,8 @@ class World:
         return self._operations[task]
 
     def data_groups(self) -> list[int]:
-        """Numbers of the DATA block groups that exist."""
-        groups = self.fs.block_groups.tree.values()
-        return [group.number for group in groups if group.type is BlockGroupType.DATA]
+        """Numbers of the DATA block groups that can be relocated."""
+        return [group.number for group in self.fs.balanceable()]
 
     def _makes_sense(self, step: Step) -> bool:
         """Whether the step can be taken here."""
@@ -142,8 +150,15 @@ class World:
             self._tell(task, "resumes", Mark.STARTS)
         try:
             self.sim.run(task, step.until)
+            self._judge(task)
         except KernelBug as bug:
             self._complain(ASSERTION, Mismatch("the kernel goes on", str(bug)))
+        except Livelock as livelock:
+            self._complain(LIVENESS, Mismatch("every operation ends or blocks", str(livelock)))
+        return True
+
+    def _judge(self, task: Task) -> None:
+        """Look at what the running task left behind."""
         self._tell_pause(task)
         if task.state is State.IDLE:
             self._end(task)
@@ -153,7 +168,6 @@ class World:
         self.fs.device.committed.clear()
         if self.quiet:
             self._check(When.QUIET)
-        return True
 
     @property
     def quiet(self) -> bool:
@@ -176,6 +190,9 @@ class World:
     def _begin(self, task: Task, operation: Operation) -> int:
         """An operation starts: tell the reference model.  The value that a write is to write."""
         self._operations[task.name] = operation
+        if isinstance(operation, Commit):
+            listed = self.fs.transactions.trans_list
+            self._to_commit[task.name] = listed[-1].transid if listed else 0
         if not isinstance(operation, StartNocowDio):
             return 0
         self._values += 1
@@ -186,6 +203,8 @@ class World:
     def _end(self, task: Task) -> None:
         """An operation ended: tell the reference model."""
         operation, result = self._operations.pop(task.name), task.result
+        if isinstance(result, Failed) and result.code not in REFUSALS.get(type(operation), (errno.ENOSPC,)):
+            self._complain(REFUSAL, Mismatch("the kernel refuses for lack of space only", str(result)))
         if isinstance(operation, StartNocowDio):
             write = self._writes.pop(task.name)
             done: list[OrderedExtent] = result if isinstance(result, list) else []
@@ -193,11 +212,17 @@ class World:
             complaint = self.reference.end_write(operation.file, write, pieces)
             if complaint:
                 self._complain(
-                    "only_unshared_space_is_overwritten",
+                    IN_PLACE,
                     Mismatch("a write goes in place only where nothing else needs the old blocks", complaint),
                 )
         elif isinstance(operation, Relocate) and isinstance(result, Failed):
             self.reference.relocation_failed()
+        elif isinstance(operation, Commit) and result is None:
+            durable, wanted = self.fs.device.superblock.generation, self._to_commit.pop(task.name)
+            if durable < wanted:
+                self._complain(
+                    DURABILITY, Mismatch(f"transaction {wanted} is durable", f"the superblock is {durable}")
+                )
         elif isinstance(operation, Allocate) and isinstance(result, Inode):
             items = result.root.leaves[result.ino].items.values()
             self.reference.add_file(result.ino, [item.num for item in items])

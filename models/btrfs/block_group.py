@@ -2,6 +2,9 @@
 
 Source: fs/btrfs/extent-tree.c, struct btrfs_block_group_cache in ctree.h (v4.9).
 All sizes and addresses are in blocks.
+
+Deviation: nobody takes block groups off ``unused_bgs``, as there is no cleaner (btrfs_delete_unused_bgs); so
+unused_bg_unpin_mutex and cleaner_mutex keep nobody out, and races with the cleaner cannot be seen.
 """
 
 from __future__ import annotations
@@ -163,7 +166,7 @@ class BlockGroups:
         info.readonly += group.unused
         info.ro_bgs.append(group)
         group.ro = 1
-        self.fs.history.became_ro.append((group, handle.transaction.dirty_bg_run))
+        self.fs.history.became_ro.append((group, handle.transaction.writeout_began))
         self.fs.sim.note("btrfs_inc_block_group_ro", f"{group} turns read-only")
         return True
 

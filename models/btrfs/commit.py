@@ -200,7 +200,8 @@ class Commit:
             if unpin:
                 start = min(unpin)
                 group = fs.block_groups.lookup(start)
-                assert group is not None, f"unpin of block {start}, which is in no block group"
+                warn_on(group is None, f"unpin of block {start}, which is in no block group")
+                assert group is not None
                 end = start
                 while end in unpin and end < group.start + group.length:
                     unpin.remove(end)

@@ -76,7 +76,8 @@ class DelayedRefs:
         """
         trans = handle.transaction
         while trans.delayed_refs:
-            head = next(iter(trans.delayed_refs.values()))
+            heads = trans.delayed_refs.values()
+            head = next((head for head in heads if head.mutex.owner is None), next(iter(heads)))
             yield from head.mutex.lock()
             while head.adds or head.drops:
                 try:

@@ -86,11 +86,12 @@ class Extents:
             group.in_hand += blocks
             yield "btrfs_find_space_for_alloc"
             group.in_hand -= blocks
-            taken = self._btrfs_add_reserved_bytes(group, blocks)
+            taken = self._btrfs_add_reserved_bytes(group, start, blocks)
             if not taken:
                 group.free.add(start, blocks)
             group.put("lookup")
             if taken:
+                yield "btrfs_inc_block_group_reservations"
                 group.reservations += 1
                 group.reserving_tasks.append(self.fs.sim.current.name)
                 info.groups_sem.up_read()
@@ -100,7 +101,7 @@ class Extents:
         info.groups_sem.up_read()
         return None
 
-    def _btrfs_add_reserved_bytes(self, group: BlockGroup, blocks: int) -> bool:
+    def _btrfs_add_reserved_bytes(self, group: BlockGroup, start: int, blocks: int) -> bool:
         """Charge an allocation; False if the block group turned read-only (-EAGAIN)."""
         if group.ro:
             return False
@@ -110,6 +111,7 @@ class Extents:
         info.reserved += blocks
         info.release(blocks)
         self.fs.history.entered.append(("allocation", group, group.ro))
+        self.fs.history.allocated.append((start, blocks, self.fs.device.superblock))
         return True
 
     def btrfs_free_reserved_extent(self, start: int, blocks: int) -> None:

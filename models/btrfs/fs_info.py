@@ -29,7 +29,7 @@ from models.btrfs.relocation import Relocation
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
-from models.btrfs.trees import BlockGroupType, DevExtent, Trees
+from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
 from models.locks import Mutex, RangeLock
@@ -44,13 +44,15 @@ class History:
 
     Only appended to by the kernel model, and never read by it.  ``became_ro``: block group, and whether
     its transaction had begun its writeout; ``entered``: what entered a block group, and its ``ro`` then;
-    ``new_chunks``: chunk, and the device tree's commit root then; ``past_barrier``: block group, and
+    ``new_chunks``: chunk, and the device tree's commit root then; ``allocated``: first block, blocks, and
+    what the superblock reached then; ``past_barrier``: block group, and
     its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then.
     """
 
     became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
     entered: list[tuple[str, BlockGroup, int]] = field(default_factory=list)
     new_chunks: list[tuple[ChunkMap, Mapping[int, DevExtent]]] = field(default_factory=list)
+    allocated: list[tuple[int, int, Image]] = field(default_factory=list)
     past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
     relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
 
@@ -59,6 +61,7 @@ class History:
         self.became_ro.clear()
         self.entered.clear()
         self.new_chunks.clear()
+        self.allocated.clear()
         self.past_barrier.clear()
         self.relocated.clear()
 
@@ -173,20 +176,33 @@ class FsInfo:
         return inode
 
     def find_group(self, number: int) -> BlockGroup | None:
-        """The DATA block group of that number, if it exists."""
-        for group in self.block_groups.tree.values():
-            if group.number == number and group.type is BlockGroupType.DATA:
-                return group
-        return None
+        """The DATA block group of that number, if there is one that balance can see."""
+        return next((group for group in self.balanceable() if group.number == number), None)
+
+    def balanceable(self) -> list[BlockGroup]:
+        """DATA block groups as balance finds them: by their chunk items, so after phase 2
+        (volumes.c __btrfs_balance)."""
+        groups = self.block_groups.tree.items()
+        return [
+            group
+            for start, group in groups
+            if group.type is BlockGroupType.DATA and start in self.trees.chunk.root
+        ]
 
     def read_block(self, inode: Inode, block: int) -> int | None:
         """What a read of one block returns now; None where it would have to wait for a write.
 
-        Source: inode.c btrfs_direct_IO for reads: it waits for ordered extents, and an unwritten
-        PREALLOC extent reads as zero.
+        Through the cached map if there is one, else through the tree; nothing is cached by it.
+        Source: inode.c btrfs_direct_IO and btrfs_get_extent for reads (v4.9): it waits for ordered
+        extents, and an unwritten PREALLOC extent reads as zero.
         """
         if inode.ordered_in(block, block + 1) is not None:
             return None
+        for em in inode.extent_maps:
+            if em.start <= block < em.start + em.num:
+                if em.type is FileExtentType.PREALLOC:
+                    return 0
+                return self.device.blocks[self.volumes.map_block(em.block_start + block - em.start)]
         found = inode.root.lookup(inode.ino, block)
         if found is None or found[1].type is FileExtentType.PREALLOC:
             return 0

@@ -10,7 +10,7 @@ dirty pages of the relocation inode are written as well (ff612ba78499, v5.2).
 Deviation: the relocator's own reads and writes complete inside its steps, between two preemption points,
 so a copy that is overtaken by its own writeback cannot be seen.  Nothing but relocation makes block
 groups read-only here, and relocations exclude each other, so the copy's target is always writable
-(races.md 31 needs scrub).  METADATA block groups are not relocated.
+(432cd2a10f1c, v5.8, needs scrub).  METADATA block groups are not relocated.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ COMMITS_FOR_SPACE = 2
 
 @dataclass(slots=True, eq=False)
 class SpaceInfo:
-    """Counters of one type; see protocol.md A.1.4 for when each moves."""
+    """Counters of one type.  ``may_use`` is promised, ``reserved`` allocated and not inserted yet."""
 
     type: BlockGroupType
     groups_sem: RwSem
@@ -72,6 +72,9 @@ class Space:
         """Promise ``blocks`` of DATA space, allocating a chunk or committing to get it.
 
         A task that already holds a handle may not commit here.  Raises Errno(ENOSPC).
+
+        Deviation: nothing is flushed and no ordered extent is waited for before a commit, so ENOSPC comes
+        sooner than in the kernel, and deadlocks through that wait cannot be seen.
         """
         info, commits = self.infos[BlockGroupType.DATA], COMMITS_FOR_SPACE
         transactions = self.fs.transactions

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from models.btrfs.volumes import ChunkMap
 
 DELAYED_REFS_THROTTLE = 8
-"""Queued heads from which on an ending handle asks for a commit (btrfs_should_throttle_delayed_refs)."""
+"""Queued heads from which on an ending handle asks for a commit (should_end_transaction)."""
 
 
 class TransState(enum.IntEnum):
@@ -66,7 +66,9 @@ BLOCKED_TYPES: dict[TransState, tuple[HandleType, ...]] = {
 @dataclass(slots=True, eq=False)
 class Transaction:
     """A btrfs_transaction.  ``num_writers`` counts live handles, ``num_extwriters`` those of
-    :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent."""
+    :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent.
+
+    ``writeout_began`` is a ghost: that the early writeout really runs, where ``dirty_bg_run`` says so."""
 
     transid: int
     state: TransState = TransState.RUNNING
@@ -74,6 +76,7 @@ class Transaction:
     num_writers: int = 0
     num_extwriters: int = 0
     dirty_bg_run: bool = False
+    writeout_began: bool = False
     have_free_bgs: bool = False
     dirty_bgs: list[BlockGroup] = field(default_factory=list)
     pending_chunks: list[ChunkMap] = field(default_factory=list)
@@ -133,6 +136,8 @@ class Transactions:
         handle = self.current_handle()
         if handle is not None:
             handle.use_count += 1
+            if root is not None:
+                yield from self.fs.reloc_trees.btrfs_record_root_in_trans(handle, root)
             return handle
         if items:
             yield from self.fs.space.reserve_metadata(items)

@@ -4,8 +4,12 @@ Creation has two phases.  Phase 1 makes the block group in memory: from then on 
 it.  Phase 2, when the creating handle ends, inserts its items.
 
 Source: fs/btrfs/volumes.c, fs/btrfs/extent-tree.c (v4.9).  Two later fixes are in: a task that waited
-for another's chunk drops its FORCE (v6.0, races.md 42), and removal deletes the block group item before
-it drops the chunk map (8eaf40c0e24e, v5.3).  DATA and METADATA chunks have one size each.
+for another's chunk drops its FORCE (1314ca78b2c3, v6.0), and removal deletes the block group item before
+it drops the chunk map (8eaf40c0e24e, v5.3).
+
+Deviation: chunks of one type have one size; items take no SYSTEM space, so its exhaustion (4fbcdf669454)
+cannot be seen; removal reserves none; a handle with many new block groups does not run phase 2 early;
+counters and list link of a new block group are one step.
 """
 
 from __future__ import annotations
@@ -163,10 +167,12 @@ class Volumes:
         info = self.fs.space.infos[kind]
         self.fs.block_groups.tree[start] = group
         group.get("tree")
+        yield from info.groups_sem.down_write()
         info.total += length
         info.readonly += group.bytes_super
         info.full = False
         info.block_groups.append(group)
+        info.groups_sem.up_write()
         handle.new_bgs.append(group)
         group.bg_list = handle.new_bgs
         self.fs.sim.note("btrfs_make_block_group", f"{group} ({kind.value}) can be allocated from")
@@ -220,15 +226,19 @@ class Volumes:
         Source: volumes.c btrfs_remove_chunk, extent-tree.c btrfs_remove_block_group.
         """
         fs, info = self.fs, self.fs.block_groups.space_of(group)
+        warn_on(group.start not in self.mapping_tree, f"{group} has no chunk map to remove")
         chunk = self.mapping_tree[group.start]
         handle.dirty = True
+        warn_on(chunk.physical not in fs.trees.dev.root, f"{group} has no device extent to delete")
         del fs.trees.dev.root[chunk.physical]
         handle.transaction.have_free_bgs = True
+        warn_on(group.start not in fs.trees.chunk.root, f"{group} has no chunk item to delete")
         del fs.trees.chunk.root[group.start]
         yield "btrfs_remove_chunk"
         warn_on(group.ro == 0, f"{group}: removed while writable")
         yield from fs.writeout.forget_dirty_bg(group)
         yield "btrfs_remove_block_group"
+        warn_on(group.start not in fs.block_groups.tree, f"{group} was removed before")
         del fs.block_groups.tree[group.start]
         yield "block_group_cache_lock"
         yield from info.groups_sem.down_write()
@@ -239,6 +249,7 @@ class Volumes:
         info.readonly -= group.length
         info.ro_bgs.remove(group)
         yield "remove_block_group_cache"
+        warn_on(group.start not in fs.trees.block_group.root, f"{group} has no item to delete")
         del fs.trees.block_group.root[group.start]
         yield "btrfs_del_item"
         group.removed = True

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class When(enum.Enum):
     """When a property must hold."""
 
-    ALWAYS = "after every step"
+    ALWAYS = "whenever a task stops, blocks or ends"
     COMMIT = "on every committed image"
     QUIET = "when nothing is in flight and no handle is open"
     END = "after everything was drained and committed"

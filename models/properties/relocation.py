@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from models.btrfs.subvolume import FS_TREE, Leaf
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, Leaf
 from models.properties import Mismatch, Observation, When, holds
 
 
@@ -41,10 +42,21 @@ def a_relocated_block_group_is_empty(seen: Observation) -> Iterator[Mismatch]:
         leaves: list[Leaf] = [*root.leaves.values(), *root.commit_root.values()]
         for leaf in leaves:
             for item in leaf.items.values():
-                if group.start <= item.disk_bytenr < group.end and not _reused(seen, group.start):
+                if group.start <= item.disk_bytenr < group.end and not _reused(seen, group):
                     yield Mismatch(f"no file points into {group}", f"one points to {item.disk_bytenr}")
 
 
-def _reused(seen: Observation, start: int) -> bool:
+def _reused(seen: Observation, group: BlockGroup) -> bool:
     """Whether a later block group has the same logical address."""
-    return start in seen.fs.block_groups.tree
+    return seen.fs.block_groups.tree.get(group.start) not in (None, group)
+
+
+@holds(When.QUIET)
+def nothing_of_a_relocation_is_left(seen: Observation) -> Iterator[Mismatch]:
+    """C.35: no copy that only the relocation inode holds, no reloc tree, nobody in charge."""
+    root = seen.fs.roots[DATA_RELOC_TREE]
+    if root.leaves or root.inodes:
+        yield Mismatch("the data relocation tree is empty", f"it has {len(root.inodes)} inodes")
+    left = sum(len(root.reloc_roots) + (root.reloc_root is not None) for root in seen.fs.roots.values())
+    if left or seen.fs.reloc_trees.control is not None:
+        yield Mismatch("no reloc tree is left", f"{left} are")

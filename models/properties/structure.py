@@ -52,13 +52,14 @@ def _handles(seen: Observation) -> list[Handle]:
 
 
 @holds(When.ALWAYS)
-def phase_2_is_done_exactly_where_the_block_group_item_exists(seen: Observation) -> Iterator[Mismatch]:
-    """C.3: a block group without an item is on the list of a live handle, in a transaction that is not
-    committed yet."""
+def a_block_group_has_an_item_or_a_handle_that_will_insert_it(seen: Observation) -> Iterator[Mismatch]:
+    """C.3: a block group that can be allocated from and has no item is on the list of a live handle, in a
+    transaction that is not committed yet."""
     items = seen.fs.trees.block_group.root
     pending = [group for handle in _handles(seen) for group in handle.new_bgs]
     for start, group in seen.fs.block_groups.tree.items():
-        if start not in items and group not in pending:
+        linked = group in seen.fs.block_groups.space_of(group).block_groups
+        if linked and start not in items and group not in pending:
             yield Mismatch(f"{group} has an item, or a handle that will insert it", "neither")
     for trans in seen.fs.transactions.trans_list:
         if trans.state >= TransState.UNBLOCKED and any(handle.new_bgs for handle in trans.handles):

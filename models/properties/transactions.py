@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from itertools import pairwise
 
-from models.btrfs.transaction import TransState
+from models.btrfs.transaction import Handle, TransState
 from models.properties import Mismatch, Observation, When, holds
 
 
@@ -49,7 +49,14 @@ def transactions_only_move_forward_one_at_a_time(seen: Observation) -> Iterator[
 @holds(When.ALWAYS)
 def writers_are_the_handles_that_tasks_hold(seen: Observation) -> Iterator[Mismatch]:
     """C.19: num_writers counts live handles, and behind UNBLOCKED only the committer's is left."""
-    held = [task.journal_info for task in seen.fs.sim.tasks.values() if task.journal_info is not None]
+    tasks = seen.fs.sim.tasks.values()
+    held = [task.journal_info for task in tasks if isinstance(task.journal_info, Handle)]
+    for handle in held:
+        if handle.transaction not in seen.fs.transactions.trans_list:
+            yield Mismatch(
+                f"{handle.task} holds a handle of a transaction that is not COMPLETED",
+                f"{handle.transid} is",
+            )
     for trans in seen.fs.transactions.trans_list:
         of_tasks = sum(handle in trans.handles for handle in held)
         if not trans.num_writers == len(trans.handles) == of_tasks:
@@ -60,6 +67,10 @@ def writers_are_the_handles_that_tasks_hold(seen: Observation) -> Iterator[Misma
         extwriters = sum(handle.extwriter for handle in trans.handles)
         if trans.num_extwriters != extwriters:
             yield Mismatch(f"num_extwriters is {extwriters}", f"it is {trans.num_extwriters}")
+        if trans.state >= TransState.COMMIT_DOING and trans.num_extwriters:
+            yield Mismatch(
+                f"{trans.transid} waited for its external writers", f"{trans.num_extwriters} are left"
+            )
         if trans.state >= TransState.UNBLOCKED and trans.num_writers > 1:
             yield Mismatch(
                 f"nobody but the committer holds a handle of {trans.transid}, which is committed",

@@ -2,7 +2,8 @@
 
 Deviation: the trees' own blocks are not allocated, COWed or freed (file leaves excepted, see
 :mod:`models.btrfs.subvolume`).  Hidden by that: a tree update that itself needs space, dirties a block
-group or creates one (64c12921e11b and e44081ef6118, v4.5), and everything about relocating METADATA block groups.
+group or creates one (64c12921e11b and e44081ef6118, v4.5), and everything about relocating METADATA block
+groups.
 """
 
 from __future__ import annotations

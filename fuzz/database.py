@@ -7,6 +7,7 @@ orphan what is saved, and shards could not share.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,9 +19,12 @@ from hypothesis.database import (
     ReadOnlyDatabase,
     choices_from_bytes,
 )
+from hypothesis.errors import HypothesisSideeffectWarning, HypothesisWarning
 
 KEY = b"block-groups"
 DEFAULT = ".hypothesis/examples"
+ARTIFACTS = ".hypothesis/github-artifacts"
+"""Where downloaded artifacts are kept."""
 _SUFFIXES = (b".secondary", b".pareto")
 
 
@@ -68,9 +72,18 @@ def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:
     databases = [_open(place, must_exist=must_exist) for place in places or (DEFAULT,)]
     first, others = databases[0], [ReadOnlyDatabase(database) for database in databases[1:]]
     named = NamedDatabase(MultiplexedDatabase(first, *others) if others else first)
-    for value in named.saved():
+    where = ", ".join(places or (DEFAULT,))
+    try:
+        with warnings.catch_warnings():
+            # How an artifact says that it is not there; that opening it slows pytest's start is no error.
+            warnings.simplefilter("error", HypothesisWarning)
+            warnings.simplefilter("ignore", HypothesisSideeffectWarning)
+            saved = named.saved()
+    except (HypothesisWarning, OSError) as error:
+        raise ValueError(f"database {where}: {error}".splitlines()[0]) from error
+    for value in saved:
         if choices_from_bytes(value) is None:
-            raise ValueError(f"database {', '.join(places)}: a saved failure is corrupt ({value[:16]!r})")
+            raise ValueError(f"database {where}: a saved failure is corrupt ({value[:16]!r})")
     return named
 
 
@@ -81,16 +94,18 @@ def _open(place: str, *, must_exist: bool) -> ExampleDatabase:
         return _redis(place)
     if place.startswith("github:"):
         owner, _, repo = place.removeprefix("github:").partition("/")
-        if not owner or not repo:
+        if not owner or not repo or "/" in repo:
             raise ValueError(f"database {place!r}: expected github:OWNER/REPO")
         if not os.environ.get("GITHUB_TOKEN"):
             raise ValueError(f"database {place!r}: set GITHUB_TOKEN to read the artifact")
-        return ReadOnlyDatabase(GitHubArtifactDatabase(owner, repo))
+        return ReadOnlyDatabase(GitHubArtifactDatabase(owner, repo, path=Path(ARTIFACTS)))
     return _directory(place, must_exist=must_exist)
 
 
 def _directory(place: str, *, must_exist: bool) -> ExampleDatabase:
     path = Path(place)
+    if not place:
+        raise ValueError("database '': a directory needs a name")
     if not path.exists():
         if must_exist:
             raise ValueError(f"database {place!r}: there is no such directory")

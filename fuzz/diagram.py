@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from models.simulation import Mark, Note
 
+SUBMITTER = re.compile(r"complete-bio submitter (.*) index")
 WIDTH = 80
 GAP = 2
 
 
-def draw(notes: Sequence[Note], columns_of: dict[str, str]) -> str:
-    """80 columns of plain text.  ``columns_of`` gives every task the column that it is drawn in."""
+def draw(notes: Sequence[Note], columns_of: Mapping[str, str]) -> str:
+    """80 columns of plain text.  ``columns_of`` gives every task the column that it is drawn in.
+
+    A worker's column changes with the bio that it completes: it is that of the bio's submitter.
+    """
+    columns_of = dict(columns_of)
     columns = sorted(set(columns_of.values()))
     width = (WIDTH - GAP * (len(columns) - 1)) // len(columns)
     heads = (column.center(width) for column in columns)
@@ -23,6 +29,9 @@ def draw(notes: Sequence[Note], columns_of: dict[str, str]) -> str:
             continue
         if note.mark is Mark.STARTS:
             lines.append("")
+            submitter = SUBMITTER.match(note.text)
+            if submitter and submitter[1] in columns:
+                columns_of[note.task] = submitter[1]
         indent = " " * (columns.index(columns_of[note.task]) * (width + GAP))
         lines += [indent + line for line in _cell(note, columns_of[note.task], width)]
     return "\n".join(line.rstrip() for line in lines)
@@ -70,4 +79,5 @@ def _cell(note: Note, column: str, width: int) -> list[str]:
     if note.mark is Mark.ENDS:
         return [f"-- returns {note.text}" if note.text else "-- done"]
     body = textwrap.wrap(note.text, width, initial_indent="    --> ", subsequent_indent="        ")
-    return [f"  {note.function}()", *body]
+    head = textwrap.wrap(f"{note.function}()", width, initial_indent="  ", subsequent_indent="      ")
+    return [*head, *body]

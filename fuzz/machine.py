@@ -73,8 +73,10 @@ class BlockGroupMachine(RuleBasedStateMachine):
         the others were waiting for, a quarter of the cases ended at once, and races were found later.
         """
         step = self.resume(choice) if isinstance(choice, Resumed) else self.start(choice)
-        # What cannot be done now becomes what would be done if nobody chose: no draw is wasted.
-        self.apply(step or self.world.next_to_drain())
+        if step is None or not self.world.makes_sense(step):
+            # What cannot be done now becomes what would be done if nobody chose: no draw is wasted.
+            step = self.world.next_to_drain()
+        self.apply(step)
 
     def resume(self, choice: Resumed) -> Step | None:
         """A paused task that could go on."""

@@ -119,6 +119,8 @@ def _smaller(case: Case) -> Iterator[Case]:
             yield replace(case, steps=(*steps[:index], changed, *steps[index + 1 :]))
     for geometry in _simpler_geometries(case.geometry):
         yield replace(case, geometry=geometry)
+    yield from _without_first(case)
+    yield from _with_plain_arguments(case)
     yield replace(case, steps=_renamed(steps))
     tasks = sorted({step.task for step in steps})
     for index, step in enumerate(steps):
@@ -142,6 +144,38 @@ def _short_programs(case: Case) -> Iterator[Case]:
     for one, other in permutations(starts, 2) if cost != PAIR_COST else ():
         for until in one.operation.points if one.operation else ():
             yield replace(case, steps=(replace(one, until=until), replace(other, until=None)))
+
+
+def _without_first(case: Case) -> Iterator[Case]:
+    """Without the first file, the first block group, or both; what remains moves down by one."""
+    geometry = case.geometry
+    for groups, files in ((1, 0), (0, 1), (1, 1)):
+        steps = tuple(replace(step, operation=_lowered(step.operation, groups, files)) for step in case.steps)
+        left = geometry.files[files:]
+        fits = sum(file.blocks for file in left) <= (geometry.groups - groups) * geometry.group_blocks
+        if geometry.groups > groups and left and fits:
+            yield Case(replace(geometry, groups=geometry.groups - groups, files=left), steps)
+
+
+def _with_plain_arguments(case: Case) -> Iterator[Case]:
+    """The same operations, stopped at the same points, on the simplest file system's first things."""
+    kinds = (EndTransaction, CreateBg, Commit, StartNocowDio, Relocate, Allocate)
+    yield Case(
+        Geometry(),
+        tuple(
+            replace(step, operation=type(step.operation)()) if isinstance(step.operation, kinds) else step
+            for step in case.steps
+        ),
+    )
+
+
+def _lowered(operation: Operation | None, groups: int, files: int) -> Operation | None:
+    """The operation with its block group and file numbers that much lower."""
+    if isinstance(operation, Relocate):
+        return Relocate(max(FIRST_GROUP, operation.group - groups))
+    if isinstance(operation, StartNocowDio):
+        return replace(operation, file=max(0, operation.file - files))
+    return operation
 
 
 def _simpler_steps(step: Step) -> Iterator[Step]:

@@ -50,6 +50,7 @@ class Run:
     seed: int
     reverts: tuple[Revert, ...]
     database: NamedDatabase
+    places: tuple[str, ...]
 
     @property
     def replay_only(self) -> bool:
@@ -113,4 +114,4 @@ def make_run(
         raise ValueError(f"--fuzz-seed is {seed}, must be 0 to {MAX_SEED}")
     must_exist = profile_name == "replay" and bool(databases)
     database = open_database(databases, must_exist=must_exist)
-    return Run(profile_name, profile, seed, find_reverts(reverts), database)
+    return Run(profile_name, profile, seed, find_reverts(reverts), database, tuple(databases))

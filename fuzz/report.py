@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ from models.world import Violation, World
 
 FIRST_GROUP, FIRST_BLOCK = 2, RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
 """The first DATA block group: SYSTEM and METADATA come before it."""
+WIDTH = 100
+"""Columns of the text around the diagram."""
 REPEATS = 3
 """How often a reproducer is run again before it is shown."""
 
@@ -58,7 +61,8 @@ def _what_broke(verdict: Verdict) -> str:
 
 def _program(case: Case, verdict: Verdict) -> str:
     steps = "1 step" if len(case.steps) == 1 else f"{len(case.steps)} steps"
-    lines = [f"program ({steps}) on {_describe(case.geometry)}"]
+    head = f"program ({steps}) on {_describe(case.geometry)}"
+    lines = textwrap.wrap(head, WIDTH, subsequent_indent="    ")
     lines += [f"    {step}" for step in case.steps]
     drained = verdict.world.drained[: verdict.symptom.drained]
     if drained:

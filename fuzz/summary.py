@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,7 @@ def _reproducers(run: Run, found: Sequence[Reproducer], searches: int) -> Iterat
         yield from best.text.splitlines()
         yield f"found by {len(same)} of {searches} searches; this is the shortest program"
         options = "".join(f" --revert {revert.id}" for revert in run.reverts)
+        options += "".join(f" --database {shlex.quote(place)}" for place in run.places)
         yield f"replay with: pytest fuzz/ --hypothesis-profile=replay{options}"
         yield ""
 

@@ -176,8 +176,9 @@ class Simulation:
         self.notes.append(Note(self.current.name, text, function=function))
 
     def runnable(self) -> list[Task]:
-        """The tasks that could go on now, in the order in which they were made."""
-        return [task for task in self.tasks.values() if task.runnable]
+        """The tasks that could go on now, by name: who asked for a task first makes no difference."""
+        tasks = (task for task in self.tasks.values() if task.runnable)
+        return sorted(tasks, key=lambda task: task.name)
 
     def waiting(self) -> list[str]:
         """Who waits for what, held by whom: one line for each task that cannot go on.

@@ -107,7 +107,7 @@ class World:
         """Numbers of the DATA block groups that can be relocated."""
         return [group.number for group in self.fs.balanceable()]
 
-    def _makes_sense(self, step: Step) -> bool:
+    def makes_sense(self, step: Step) -> bool:
         """Whether the step can be taken here."""
         task, operation = self.sim.task(step.task), step.operation
         if operation is None:
@@ -138,7 +138,7 @@ class World:
 
         Raises Violation.
         """
-        if not self._makes_sense(step):
+        if not self.makes_sense(step):
             return False
         (self.drained if self.draining else self.program).append(step)
         task = self.sim.task(step.task)
@@ -273,7 +273,7 @@ class World:
         if self.fs.device.in_flight:
             bio = self.fs.device.in_flight[0]
             return Step(self.idle_worker(), CompleteBio(bio.submitter, bio.index))
-        for task in self.sim.tasks.values():
+        for task in sorted(self.sim.tasks.values(), key=lambda task: task.name):
             if task.state is State.IDLE and task.journal_info is not None:
                 return Step(task.name, EndTransaction())
         kthread = self.sim.task("transaction kthread")

@@ -113,6 +113,7 @@ class OrderedData:
                 inode.io_tree.unlock(ordered.start, end)
             if ordered.type is OrderedType.REGULAR:
                 fs.extents.btrfs_free_reserved_extent(ordered.disk_bytenr, ordered.num)
+            inode.drop_extent_cache(ordered.start, end)
             self.btrfs_remove_ordered_extent(ordered)
             raise
         yield "btrfs_finish_ordered_io"
@@ -130,6 +131,7 @@ class OrderedData:
             failure = error
         self.btrfs_remove_ordered_extent(ordered)
         if failure is not None:
+            inode.drop_extent_cache(ordered.start, end)
             raise failure
 
     def _update_file_extents(self, handle: Handle, ordered: OrderedExtent) -> None:

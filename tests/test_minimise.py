@@ -1,0 +1,197 @@
+"""The minimiser: from any failing case to the shortest program of its race, and to no other race."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from programs import (
+    ABORTS,
+    CONTENTS,
+    CREATION,
+    EXPECTED,
+    RELOCATION,
+    SHORTEST,
+    failing_case,
+    reverts,
+    shortest,
+)
+
+from fuzz.case import Case, run
+from fuzz.minimise import case_of, minimise
+from models.geometry import File, FileKind, Geometry
+from models.operations import (
+    Allocate,
+    Commit,
+    CompleteBio,
+    CreateBg,
+    EndTransaction,
+    Relocate,
+    StartNocowDio,
+    Step,
+)
+
+LARGE = Geometry(
+    3, 8, 4, (File(FileKind.PREALLOC, 3), File(FileKind.NODATACOW, 4), File(FileKind.NODATACOW, 2))
+)
+LONG = {
+    "creation, after much else": (
+        CREATION,
+        Case(
+            LARGE,
+            (
+                Step("CPU 3", Relocate(4)),
+                Step("CPU 1", StartNocowDio(1, 2, 2), "btrfs_submit_direct"),
+                Step("CPU 2", Allocate(3)),
+                Step("CPU 2", Commit()),
+                Step("CPU 1"),
+                Step("kworker 1", CompleteBio("CPU 1", 0)),
+                Step("CPU 1"),
+                Step("CPU 3", CreateBg()),
+                Step("CPU 2", CreateBg()),
+                Step("CPU 2", Allocate(4)),
+                Step("CPU 2", Allocate(4)),
+                Step("CPU 2", Allocate(4)),
+                Step("CPU 2", Allocate(4)),
+                Step("CPU 1", Commit()),
+            ),
+        ),
+    ),
+    "creation, with handles, preemptions and steps that do nothing": (
+        CREATION,
+        Case(
+            LARGE,
+            (
+                Step("CPU 2", EndTransaction()),
+                Step("CPU 3", CreateBg(), "btrfs_alloc_chunk"),
+                Step("CPU 3", None, "btrfs_make_block_group"),
+                Step("CPU 2", CreateBg()),
+                Step("CPU 3"),
+                Step("CPU 1", StartNocowDio(7, 0, 1)),
+                *(Step("CPU 3", Allocate(4)) for _ in range(6)),
+                Step("CPU 2"),
+                Step("CPU 2", EndTransaction()),
+                Step("CPU 1", Commit(), "TRANS_STATE_COMMIT_START"),
+            ),
+        ),
+    ),
+    "relocation, of the second of three": (
+        RELOCATION,
+        Case(
+            replace(LARGE, group_blocks=4),
+            (
+                Step("CPU 2", CreateBg()),
+                Step("CPU 2", EndTransaction()),
+                Step("CPU 3", StartNocowDio(1, 3, 1), "btrfs_inc_nocow_writers"),
+                Step("CPU 2", Allocate(1)),
+                Step("CPU 1", Relocate(3)),
+                Step("CPU 3"),
+                Step("CPU 1"),
+                Step("kworker 1", CompleteBio("CPU 3", 0)),
+                Step("CPU 3"),
+            ),
+        ),
+    ),
+    "relocation, stopped and resumed": (
+        RELOCATION,
+        Case(
+            Geometry(2, 4, 4, (File(FileKind.NODATACOW, 4), File(FileKind.PREALLOC, 2))),
+            (
+                Step("CPU 3", StartNocowDio(1, 0, 1)),
+                Step("kworker 1", CompleteBio("CPU 3", 0)),
+                Step("CPU 1", StartNocowDio(0, 1, 2), "can_nocow_extent"),
+                Step("CPU 3"),
+                Step("CPU 2", Relocate(2), "btrfs_wait_nocow_writers"),
+                Step("CPU 3", Commit()),
+                Step("CPU 2", None, "prepare_to_merge"),
+                Step("CPU 1", None, "btrfs_submit_direct"),
+                Step("CPU 2"),
+                Step("CPU 1"),
+            ),
+        ),
+    ),
+}
+CASES = [pytest.param(*case, id=name) for name, case in LONG.items()]
+RANDOM = [(CREATION, 0), (CREATION, 30), (CREATION, 100), (RELOCATION, 30)]
+
+
+@pytest.mark.parametrize(("revert", "case"), CASES)
+def test_a_long_case_becomes_the_shortest_program(revert: str, case: Case) -> None:
+    """If the minimiser got stuck, a developer would read steps that have nothing to do with the race."""
+    assert run(case, ()) is None, "the case is the race's"
+    small = minimise(case, reverts(revert))
+    assert case_of(small).steps == SHORTEST[revert]
+    assert small.symptom.property == EXPECTED[revert]
+
+
+@pytest.mark.parametrize(("revert", "seed"), RANDOM)
+def test_a_random_case_becomes_the_shortest_program(revert: str, seed: int) -> None:
+    """If the result depended on the case that was found, two searches would report two races."""
+    case = failing_case(seed, revert)
+    assert len(case.steps) > len(SHORTEST[revert])
+    small = minimise(case, reverts(revert))
+    assert case_of(small).steps == SHORTEST[revert]
+    assert small.symptom.property == EXPECTED[revert]
+
+
+@pytest.mark.parametrize("revert", SHORTEST)
+def test_the_shortest_program_stays_as_it_is(revert: str) -> None:
+    """If the minimiser changed what is minimal, it would not end in the same program from everywhere."""
+    small = minimise(shortest(revert), reverts(revert))
+    assert case_of(small).steps == SHORTEST[revert]
+
+
+@pytest.mark.parametrize("revert", SHORTEST)
+def test_equal_cases_have_equal_results(revert: str) -> None:
+    """If the minimiser drew or depended on the order of a set, a seed would not repeat a report."""
+    case = [case for of, case in LONG.values() if of == revert][-1]
+    first, second = (minimise(case, reverts(revert)) for _ in range(2))
+    assert case_of(first) == case_of(second)
+    assert first.world.sim.notes == second.world.sim.notes
+
+
+@pytest.mark.parametrize("revert", SHORTEST)
+def test_nothing_can_be_left_out_of_the_result(revert: str) -> None:
+    """If a step, preemption or file more than needed were left, the report's certificate would be wrong."""
+    case = [case for of, case in LONG.values() if of == revert][-1]
+    small = case_of(minimise(case, reverts(revert)))
+    steps = small.steps
+    for index, step in enumerate(steps):
+        shorter = replace(small, steps=steps[:index] + steps[index + 1 :])
+        assert run(shorter, reverts(revert)) is None, step
+        if step.until is not None:
+            through = replace(small, steps=(*steps[:index], replace(step, until=None), *steps[index + 1 :]))
+            assert run(through, reverts(revert)) is None, step
+    assert (small.geometry.groups, small.geometry.group_blocks) == (1, 4)
+    assert [file.kind for file in small.geometry.files] == [FileKind.NODATACOW]
+
+
+@pytest.mark.parametrize(("revert", "case"), CASES)
+def test_the_result_is_the_same_bug(revert: str, case: Case) -> None:
+    """If minimising could slide to another race, the one that was found would be lost."""
+    both = reverts(CREATION, RELOCATION)
+    found = run(case, both)
+    assert found is not None
+    small = minimise(case, both)
+    assert small.symptom.property == found.symptom.property or small.first.property == found.first.property
+    assert small.symptom.property == EXPECTED[revert]
+    assert [revert.id for revert in both if run(case_of(small), [revert]) is not None] == [revert]
+
+
+def test_one_case_with_both_races_becomes_the_one_that_broke_first() -> None:
+    """If the other race could take over, the order in which races are fixed would be the minimiser's."""
+    steps = (*SHORTEST[RELOCATION], Step("CPU 1"), Step("kworker 1", CompleteBio("CPU 1", 0)), Step("CPU 1"))
+    both = reverts(CREATION, RELOCATION)
+    case = Case(replace(Geometry(), spare_chunks=5), (*steps, *SHORTEST[CREATION]))
+    assert minimise(case, both).symptom.property == CONTENTS
+    case = replace(case, steps=(*SHORTEST[CREATION], *steps))
+    assert minimise(case, both).symptom.property == ABORTS
+
+
+def test_a_passing_case_is_refused() -> None:
+    """If a passing case were taken for a failing one, a report would be made of nothing."""
+    for revert in SHORTEST:
+        with pytest.raises(ValueError, match="does not fail"):
+            minimise(shortest(revert), ())
+    with pytest.raises(ValueError, match="does not fail"):
+        minimise(Case(Geometry(), ()), reverts(CREATION, RELOCATION))

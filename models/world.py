@@ -258,12 +258,13 @@ class World:
             self.apply(step)
         else:
             self._complain(LIVENESS, Mismatch("the case ends", "it goes on and on"))
+        if not self.sim.waiting():
+            self.apply(Step("transaction kthread", Commit()))
         waiting = self.sim.waiting()
         if waiting:
             self._complain(LIVENESS, Mismatch("no task waits for ever", "; ".join(waiting)))
-            return
-        self.apply(Step("transaction kthread", Commit()))
-        self._check(When.END)
+        else:
+            self._check(When.END)
 
     def next_to_drain(self) -> Step | None:
         """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the

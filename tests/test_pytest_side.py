@@ -70,7 +70,8 @@ def test_a_red_run_shows_the_shortest_program(red: Finished) -> None:
     assert sum(line.startswith("program (") for line in red.section) == 1, "one race, one program"
     assert re.search(r"found by 1 of 1 searches", red.line("found by"))
     assert CREATION in red.line("profile default")
-    assert max(len(line) for line in red.section) <= 100
+    text = [line for line in red.section if not line.startswith("replay with: ")]  # a path may be long
+    assert max(len(line) for line in text) <= 100
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

@@ -120,7 +120,8 @@ class DirectIo:
         fs, kind = self.fs, OrderedType.NOCOW
         if em.type is FileExtentType.PREALLOC:
             kind = OrderedType.PREALLOC
-            inode.add_extent_mapping(ExtentMap(start, num, block_start, FileExtentType.REG))
+            written = ExtentMap(start, num, block_start, FileExtentType.REG, pinned=True)
+            inode.add_extent_mapping(written)
         ordered = fs.ordered.btrfs_add_ordered_extent(inode, start, num, block_start, kind)
         fs.space.infos[BlockGroupType.DATA].release(num)
         fs.block_groups.btrfs_dec_nocow_writers(block_start)
@@ -133,7 +134,8 @@ class DirectIo:
         disk_bytenr, got = yield from fs.extents.btrfs_reserve_extent(num, min_blocks=1)
         ordered = fs.ordered.btrfs_add_ordered_extent(inode, start, got, disk_bytenr, OrderedType.REGULAR)
         yield "btrfs_create_dio_extent"
-        inode.add_extent_mapping(ExtentMap(start, got, disk_bytenr, FileExtentType.REG))
+        em = ExtentMap(start, got, disk_bytenr, FileExtentType.REG, pinned=True)
+        inode.add_extent_mapping(em)
         fs.block_groups.btrfs_dec_block_group_reservations(disk_bytenr)
         return ordered
 

@@ -122,6 +122,7 @@ class OrderedData:
             self._update_file_extents(handle, ordered)
         except Errno as error:
             failure = error
+        inode.unpin_extent_cache(ordered.start, end)
         yield "insert_reserved_file_extent"
         if locked:
             inode.io_tree.unlock(ordered.start, end)

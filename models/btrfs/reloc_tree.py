@@ -162,7 +162,7 @@ class RelocTrees:
                 end = offset + item.num
                 if not live_inode.io_tree.try_lock(offset, end):
                     continue
-                live_inode.drop_extent_cache(offset, end)
+                live_inode.drop_extent_cache(offset, end, skip_pinned=True)
                 live_inode.io_tree.unlock(offset, end)
             new_bytenr = self._get_new_location(handle, rc, item)
             leaf.items[offset] = item._replace(disk_bytenr=new_bytenr)
@@ -233,7 +233,7 @@ class RelocTrees:
     def _invalidate_extent_cache(self, inode: Inode) -> Steps[None]:
         """Drop the file's cached maps, under its extent lock."""
         yield from inode.io_tree.lock(0, inode.size)
-        inode.drop_extent_cache(0, inode.size)
+        inode.drop_extent_cache(0, inode.size, skip_pinned=True)
         inode.io_tree.unlock(0, inode.size)
         yield "invalidate_extent_cache"
 

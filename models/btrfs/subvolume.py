@@ -61,12 +61,16 @@ class Leaf:
 
 
 class ExtentMap(NamedTuple):
-    """A cached mapping of ``num`` file blocks from ``start`` on to ``block_start`` on."""
+    """A cached mapping of ``num`` file blocks from ``start`` on to ``block_start`` on.
+
+    ``pinned`` while the write that made it is in flight: the tree does not know it yet.
+    """
 
     start: int
     num: int
     block_start: int
     type: FileExtentType
+    pinned: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -82,9 +86,20 @@ class Inode:
     extent_maps: list[ExtentMap] = field(default_factory=list)
     pages: dict[int, int] = field(default_factory=dict)
 
-    def drop_extent_cache(self, start: int, end: int) -> None:
+    def drop_extent_cache(self, start: int, end: int, *, skip_pinned: bool = False) -> None:
         """Forget every cached map that touches ``[start, end)`` (btrfs_drop_extent_cache)."""
-        self.extent_maps = [em for em in self.extent_maps if em.start + em.num <= start or end <= em.start]
+        self.extent_maps = [
+            em
+            for em in self.extent_maps
+            if em.start + em.num <= start or end <= em.start or (skip_pinned and em.pinned)
+        ]
+
+    def unpin_extent_cache(self, start: int, end: int) -> None:
+        """The write of ``[start, end)`` is in the tree now."""
+        self.extent_maps = [
+            em._replace(pinned=False) if start <= em.start and em.start + em.num <= end else em
+            for em in self.extent_maps
+        ]
 
     def add_extent_mapping(self, em: ExtentMap) -> None:
         """Cache a map in the place of whatever was there."""

@@ -69,7 +69,8 @@ class Run:
         return settings(
             phases=phases,
             database=database,
-            max_examples=self.profile.examples or 100_000,
+            # Replaying ends after so many too: whatever the profile, all that is saved has its turn.
+            max_examples=100_000 if self.replay_only or Phase.reuse in phases else self.profile.examples,
             stateful_step_count=self.profile.steps,
             deadline=None,
             derandomize=False,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from fuzz.case import Case, Verdict, run
 from fuzz.diagram import draw
+from fuzz.minimise import FIRST_GROUP
 from models.btrfs.device import RESERVED_BLOCKS
 from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
 from models.geometry import Geometry
@@ -16,8 +17,8 @@ from models.reverts import Revert
 from models.simulation import Mark, Note, span
 from models.world import Violation, World
 
-FIRST_GROUP, FIRST_BLOCK = 2, RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
-"""The first DATA block group: SYSTEM and METADATA come before it."""
+FIRST_BLOCK = RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
+"""Where the first DATA block group starts: SYSTEM and METADATA come before it."""
 WIDTH = 100
 """Columns of the text around the diagram."""
 REPEATS = 3

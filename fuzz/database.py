@@ -1,4 +1,4 @@
-"""Where failures are saved: any database that Hypothesis has, under one key for the machine.
+"""Where failures are saved: any database that Hypothesis has, under one key for each machine.
 
 Hypothesis would use a digest of the machine's source as the key; then every edit of the class would
 orphan what is saved, and shards could not share.
@@ -21,25 +21,40 @@ from hypothesis.database import (
 )
 from hypothesis.errors import HypothesisSideeffectWarning, HypothesisWarning
 
-KEY = b"block-groups"
+from fuzz.machines import MACHINES
+
+KEY = "block-groups"
+"""What every key begins with."""
 DEFAULT = ".hypothesis/examples"
 ARTIFACTS = ".hypothesis/github-artifacts"
 """Where downloaded artifacts are kept."""
 _SUFFIXES = (b".secondary", b".pareto")
 
 
-class NamedDatabase(ExampleDatabase):
-    """Another database, with :data:`KEY` in the place of every key."""
+def _key(machine: str) -> bytes:
+    return f"{KEY}/{machine}".encode()
 
-    def __init__(self, database: ExampleDatabase) -> None:
+
+class NamedDatabase(ExampleDatabase):
+    """Another database, with the name of a machine in the place of every key."""
+
+    def __init__(self, database: ExampleDatabase, machine: str = "") -> None:
         super().__init__()
-        self._database = database
+        self._database, self._machine = database, machine
 
     def __repr__(self) -> str:
-        return f"NamedDatabase({self._database!r})"
+        return f"NamedDatabase({self._database!r}, {self._machine!r})"
+
+    def of(self, machine: str) -> NamedDatabase:
+        """The part that belongs to one machine."""
+        return NamedDatabase(self._database, machine)
+
+    def read_only(self) -> NamedDatabase:
+        """The same, which nothing is written to or deleted from."""
+        return NamedDatabase(ReadOnlyDatabase(self._database), self._machine)
 
     def _named(self, key: bytes) -> bytes:
-        return KEY + next((suffix for suffix in _SUFFIXES if key.endswith(suffix)), b"")
+        return _key(self._machine) + next((suffix for suffix in _SUFFIXES if key.endswith(suffix)), b"")
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
         """Everything saved under the machine's name."""
@@ -58,8 +73,10 @@ class NamedDatabase(ExampleDatabase):
         self._database.move(self._named(src), self._named(dest), value)
 
     def saved(self) -> list[bytes]:
-        """The saved failures, the best of each kind only, in an order of their own."""
-        return sorted(self._database.fetch(KEY))
+        """The saved failures, the best of each kind only, in an order of their own: the machine's, or all
+        where none is named."""
+        machines = [self._machine] if self._machine else [machine.__name__ for machine in MACHINES]
+        return sorted(value for machine in machines for value in self._database.fetch(_key(machine)))
 
 
 def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:

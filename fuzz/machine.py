@@ -1,6 +1,6 @@
-"""The rule-based machine: the seven operations, and resuming tasks.
+"""What every rule-based machine does with a choice; the machines themselves are in :mod:`fuzz.machines`.
 
-Thin on purpose.  A rule picks who runs the drawn operation and what its positions stand for; the world
+Thin on purpose.  A machine picks who runs the drawn operation and what its positions stand for; the world
 does the rest, checks included (in :meth:`models.world.World.apply`, not as invariants).
 """
 
@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
 
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize
 
 from fuzz.case import Case
 from models.geometry import Geometry
-from models.operations import CompleteBio, Operation, Relocate, StartNocowDio, Step
+from models.operations import CompleteBio, Operation, Step
 from models.reverts import Revert
 from models.world import Violation, World
 from strategies.geometries import geometries
-from strategies.operations import Drawn, Resumed, choices
+from strategies.operations import Drawn, Resumed
 
 TASKS = ("CPU 1", "CPU 2", "CPU 3")
 
@@ -42,6 +41,13 @@ class Tally:
         )
         self.stops.update(world.stops)
 
+    def merge(self, other: Tally) -> None:
+        """Add what another run did."""
+        self.examples += other.examples
+        self.steps += other.steps
+        self.operations.update(other.operations)
+        self.stops.update(other.stops)
+
 
 class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the fuzzer
     """A case breaks a property.  Carries the case as data; Hypothesis shrinks whatever raises it."""
@@ -52,7 +58,12 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 
 
 class BlockGroupMachine(RuleBasedStateMachine):
-    """Tasks on a small file system, in any order that the protocol allows."""
+    """Tasks on a small file system, in any order that the protocol allows.
+
+    A subclass says which operations they do, with one rule with one packed choice.  With a rule for each
+    operation, swarm testing switched off what the others were waiting for, a quarter of the cases ended
+    at once, and races were found later.
+    """
 
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
@@ -65,13 +76,8 @@ class BlockGroupMachine(RuleBasedStateMachine):
         """Every case starts on a fresh file system."""
         self.world = World(geometry, self.reverts)
 
-    @rule(choice=choices())
-    def step(self, choice: Drawn | Resumed) -> None:
-        """A task starts an operation, or a paused one goes on.
-
-        One rule with one packed choice: with a rule for each operation, swarm testing switched off what
-        the others were waiting for, a quarter of the cases ended at once, and races were found later.
-        """
+    def advance(self, choice: Drawn | Resumed) -> None:
+        """A task starts an operation, or a paused one goes on."""
         step = self.resume(choice) if isinstance(choice, Resumed) else self.start(choice)
         if step is None or not self.world.makes_sense(step):
             # What cannot be done now becomes what would be done if nobody chose: no draw is wasted.
@@ -101,24 +107,32 @@ class BlockGroupMachine(RuleBasedStateMachine):
         return Step(idle[0], operation, choice.until) if idle else None
 
     def name_things(self, operation: Operation) -> Operation | None:
-        """Positions modulo what there is; None where there is nothing."""
-        world = self.world
-        if isinstance(operation, StartNocowDio):
-            files = sorted(world.reference.files)
-            file = files[operation.file % len(files)]
-            size = len(world.reference.files[file].blocks)
-            block = operation.block % size
-            return StartNocowDio(file, block, min(operation.blocks, size - block))
-        if isinstance(operation, Relocate):
-            groups = world.data_groups()
-            return Relocate(groups[operation.group % len(groups)]) if groups else None
+        """Positions modulo what there is; None where there is nothing.
+
+        A field's name says what it stands for, in whatever operation it is.
+        """
         if isinstance(operation, CompleteBio):
-            in_flight = world.fs.device.in_flight
+            in_flight = self.world.fs.device.in_flight
             if not in_flight:
                 return None
             bio = in_flight[operation.index % len(in_flight)]
-            return CompleteBio(bio.submitter, bio.index)
-        return operation
+            return replace(operation, submitter=bio.submitter, index=bio.index)
+        names = {f.name: getattr(operation, f.name) for f in fields(operation)}  # type: ignore[arg-type]
+        if "group" in names:
+            groups = self.world.data_groups()
+            if not groups:
+                return None
+            names["group"] = groups[names["group"] % len(groups)]
+        if "file" in names:
+            files = sorted(self.world.reference.files)
+            if not files:
+                return None
+            names["file"] = files[names["file"] % len(files)]
+            size = len(self.world.reference.files[names["file"]].blocks)
+            if "block" in names:
+                names["block"] %= size
+                names["blocks"] = min(names["blocks"], size - names["block"])
+        return replace(operation, **names)  # type: ignore[type-var]
 
     def apply(self, step: Step | None) -> None:
         """Take a step, if there is one; a failure carries the program so far."""
@@ -142,12 +156,3 @@ class BlockGroupMachine(RuleBasedStateMachine):
             raise self.failure(violation) from violation
         finally:
             self.tally.add(self.world)
-
-
-def machine_factory(reverts: Sequence[Revert], tally: Tally) -> Any:  # noqa: ANN401 - Hypothesis's own type
-    """What run_state_machine_as_test takes."""
-
-    def new_machine() -> BlockGroupMachine:
-        return BlockGroupMachine(reverts, tally)
-
-    return new_machine

@@ -14,17 +14,7 @@ from itertools import permutations, product
 
 from fuzz.case import Case, Verdict, run
 from models.geometry import File, FileKind, Geometry
-from models.operations import (
-    Allocate,
-    Commit,
-    CompleteBio,
-    CreateBg,
-    EndTransaction,
-    Operation,
-    Relocate,
-    StartNocowDio,
-    Step,
-)
+from models.operations import OPERATIONS, CompleteBio, EndTransaction, Operation, Step
 from models.reverts import Revert
 
 MAX_RUNS = 5_000
@@ -65,20 +55,13 @@ def _same_bug(one: Verdict, other: Verdict) -> bool:
     return one.symptom.property == other.symptom.property or one.first.property == other.first.property
 
 
-SIMPLEST_FIRST = (
-    EndTransaction,
-    CompleteBio,
-    CreateBg,
-    Commit,
-    Allocate,
-    StartNocowDio,
-    Relocate,
-)
-"""Operations by how much they do: a simpler one that shows the same is preferred."""
-PLAIN = (CreateBg, Commit, Allocate, StartNocowDio, Relocate)
-"""Operations that a fresh task can start on a fresh file system."""
 PAIR_COST = 3
 """Two steps and a preemption: what :func:`_short_programs` cannot improve on."""
+
+
+def _cost(case: Case) -> int:
+    """Steps and preemptions together."""
+    return len(case.steps) + sum(step.until is not None for step in case.steps)
 
 
 def _size(case: Case) -> tuple[object, ...]:
@@ -87,7 +70,7 @@ def _size(case: Case) -> tuple[object, ...]:
     geometry = case.geometry
     preemptions = sum(step.until is not None for step in case.steps)
     return (
-        len(case.steps) + preemptions,
+        _cost(case),
         preemptions,
         (geometry.groups, geometry.group_blocks, len(geometry.files)),
         (geometry.spare_chunks, sum(file.blocks for file in geometry.files)),
@@ -104,7 +87,7 @@ def _rank(step: Step) -> tuple[object, ...]:
     if operation is None:
         return (-1, (), until, step.task)
     arguments = tuple(str(getattr(operation, f.name)) for f in fields(operation))  # type: ignore[arg-type]
-    return (SIMPLEST_FIRST.index(type(operation)), arguments, until, step.task)
+    return (OPERATIONS.index(type(operation)), arguments, until, step.task)
 
 
 def _smaller(case: Case) -> Iterator[Case]:
@@ -132,12 +115,15 @@ def _smaller(case: Case) -> Iterator[Case]:
 
 
 def _short_programs(case: Case) -> Iterator[Case]:
-    """Any three plain operations, and any two of the program's own, the first stopped anywhere.
+    """The program's own operations, plain, any three in any order; and any two of them, the first stopped
+    anywhere.
 
     Deleting single steps gets stuck where a task must be stopped somewhere else for fewer to do.
     """
-    cost = _size(case)[0]
-    for kinds in product(PLAIN, repeat=3):
+    cost = _cost(case)
+    own = {type(step.operation) for step in case.steps}
+    plain = [kind for kind in OPERATIONS if kind in own and kind not in (EndTransaction, CompleteBio)]
+    for kinds in product(plain, repeat=3) if cost > PAIR_COST else ():
         steps = tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, start=1))
         yield Case(Geometry(), steps)
     starts = [step for step in case.steps if step.operation is not None]
@@ -159,11 +145,12 @@ def _without_first(case: Case) -> Iterator[Case]:
 
 def _with_plain_arguments(case: Case) -> Iterator[Case]:
     """The same operations, stopped at the same points, on the simplest file system's first things."""
-    kinds = (EndTransaction, CreateBg, Commit, StartNocowDio, Relocate, Allocate)
     yield Case(
         Geometry(),
         tuple(
-            replace(step, operation=type(step.operation)()) if isinstance(step.operation, kinds) else step
+            replace(step, operation=type(step.operation)())
+            if step.operation is not None and not isinstance(step.operation, CompleteBio)
+            else step
             for step in case.steps
         ),
     )
@@ -171,11 +158,14 @@ def _with_plain_arguments(case: Case) -> Iterator[Case]:
 
 def _lowered(operation: Operation | None, groups: int, files: int) -> Operation | None:
     """The operation with its block group and file numbers that much lower."""
-    if isinstance(operation, Relocate):
-        return Relocate(max(FIRST_GROUP, operation.group - groups))
-    if isinstance(operation, StartNocowDio):
-        return replace(operation, file=max(0, operation.file - files))
-    return operation
+    if operation is None:
+        return None
+    names = {f.name: getattr(operation, f.name) for f in fields(operation)}  # type: ignore[arg-type]
+    if "group" in names:
+        names["group"] = max(FIRST_GROUP, names["group"] - groups)
+    if "file" in names:
+        names["file"] = max(0, names["file"] - files)
+    return replace(operation, **names)  # type: ignore[type-var]
 
 
 def _simpler_steps(step: Step) -> Iterator[Step]:
@@ -189,7 +179,7 @@ def _simpler_steps(step: Step) -> Iterator[Step]:
     if step.operation is not None:
         for operation in _simpler_operations(step.operation):
             yield replace(step, operation=operation)
-        for kind in SIMPLEST_FIRST:
+        for kind in OPERATIONS:
             if isinstance(step.operation, kind):
                 break
             yield Step(step.task, kind())

@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 
 from hypothesis import Phase, seed
-from hypothesis.database import ReadOnlyDatabase
 from hypothesis.stateful import run_state_machine_as_test
 
 from fuzz.database import NamedDatabase
-from fuzz.machine import FoundFailure, Tally, machine_factory
+from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
+from fuzz.machines import MACHINES, machine_factory
 from fuzz.minimise import case_of, minimise
 from fuzz.options import Run
 from fuzz.report import Reproducer, render
@@ -43,19 +43,40 @@ class Outcome:
         return cls(tally, data["seconds"], Reproducer(**found) if found else None)
 
 
+def machine_of(shard: int) -> type[BlockGroupMachine]:
+    """The shards take turns."""
+    return MACHINES[shard % len(MACHINES)]
+
+
 def fuzz_shard(run: Run, shard: int) -> Outcome:
     """Generate and shrink; saves what fails."""
-    return _execute(run, run.shard_seed(shard), (Phase.generate, Phase.shrink), run.database)
+    phases = (Phase.generate, Phase.shrink)
+    machine = machine_of(shard)
+    return _execute(run, machine, run.shard_seed(shard), phases, run.database.of(machine.__name__))
 
 
 def replay(run: Run) -> Outcome:
     """Run what is saved, and nothing else; nothing is deleted, even if it passes."""
-    return _execute(run, 0, (Phase.reuse,), NamedDatabase(ReadOnlyDatabase(run.database)))
+    total = Outcome(Tally(), 0.0)
+    for machine in MACHINES:
+        saved = run.database.of(machine.__name__)
+        if saved.saved():
+            outcome = _execute(run, machine, 0, (Phase.reuse,), saved.read_only())
+            total.tally.merge(outcome.tally)
+            total.seconds += outcome.seconds
+            total.reproducer = total.reproducer or outcome.reproducer
+    return total
 
 
-def _execute(run: Run, shard_seed: int, phases: tuple[Phase, ...], database: NamedDatabase) -> Outcome:
+def _execute(
+    run: Run,
+    machine: type[BlockGroupMachine],
+    shard_seed: int,
+    phases: tuple[Phase, ...],
+    database: NamedDatabase,
+) -> Outcome:
     tally, started = Tally(), time.perf_counter()
-    factory = seed(shard_seed)(machine_factory(run.reverts, tally))
+    factory = seed(shard_seed)(machine_factory(machine, run.reverts, tally))
     reproducer = None
     try:
         run_state_machine_as_test(factory, settings=run.settings(phases, database))

@@ -52,10 +52,7 @@ def _reproducers(run: Run, found: Sequence[Reproducer], searches: int) -> Iterat
 def _total(tallies: Sequence[Tally]) -> Tally:
     total = Tally()
     for tally in tallies:
-        total.examples += tally.examples
-        total.steps += tally.steps
-        total.operations.update(tally.operations)
-        total.stops.update(tally.stops)
+        total.merge(tally)
     return total
 
 

@@ -6,50 +6,30 @@ start and end, and checks the properties.  It is the only place that knows both.
 
 from __future__ import annotations
 
-import errno
 from collections import Counter
 from collections.abc import Sequence
 
 from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
-from models.btrfs.ordered_data import OrderedExtent, OrderedType
-from models.btrfs.subvolume import Inode
 from models.geometry import Geometry
-from models.operations import (
-    Allocate,
-    Commit,
-    CompleteBio,
-    CreateBg,
-    EndTransaction,
-    Operation,
-    Relocate,
-    StartNocowDio,
-    Step,
-)
+from models.operations import Commit, CompleteBio, EndTransaction, Operation, Step
 from models.properties import Mismatch, Observation, When, properties
-from models.reference import Piece, Reference, Write
+from models.reference import Reference
 from models.reverts import Revert
 from models.simulation import Livelock, Mark, Note, Simulation, State, Task
-from models.syscalls import Failed, enter_kernel, find_bio
+from models.syscalls import SYSCALLS, Failed, enter_kernel
 
 DRAIN_LIMIT = 10_000
 """Steps after which a case that does not come to an end is taken to be a livelock."""
 
-ABORT, ASSERTION, LIVENESS = (
+ABORT, ASSERTION, LIVENESS, REFUSAL = (
     "no_legal_schedule_aborts",
     "no_assertion_of_the_kernel_fails",
     "every_task_can_finish",
-)
-"""Properties that the world itself has to know: two end a case, one is judged only here."""
-IN_PLACE, REFUSAL, DURABILITY = (
-    "only_unshared_space_is_overwritten",
     "the_kernel_refuses_for_lack_of_space_only",
-    "a_commit_that_returns_is_durable",
 )
-"""Properties of how an operation ended, judged here too."""
-REFUSALS: dict[type[Operation], tuple[int, ...]] = {Relocate: (errno.ENOSPC, errno.ENOENT)}
-"""What else than ENOSPC an operation may be refused with: a block group may be gone."""
+"""Properties that the world itself has to know: two end a case, the others are judged only here."""
 
 
 class Violation(Exception):  # noqa: N818 - the field's word
@@ -85,8 +65,7 @@ class World:
         self.stops: Counter[str] = Counter()
         self.draining = False
         self._operations: dict[str, Operation] = {}
-        self._writes: dict[str, Write] = {}
-        self._to_commit: dict[str, int] = {}
+        self._memos: dict[str, object] = {}
         self._values = 0
 
     # What can be done now
@@ -114,22 +93,7 @@ class World:
             return task.runnable
         if task.state is not State.IDLE:
             return False
-        if isinstance(operation, EndTransaction):
-            return task.journal_info is not None
-        if isinstance(operation, CreateBg | Allocate | Commit):
-            return True
-        # Nobody may write or relocate inside a transaction: both wait for transactions.
-        return task.journal_info is None and self._exists(operation)
-
-    def _exists(self, operation: Operation) -> bool:
-        """Whether what the operation names is there."""
-        if isinstance(operation, StartNocowDio):
-            file = self.reference.files.get(operation.file)
-            return file is not None and operation.block + operation.blocks <= len(file.blocks)
-        if isinstance(operation, Relocate):
-            return self.fs.find_group(operation.group) is not None
-        assert isinstance(operation, CompleteBio)
-        return find_bio(self.fs, operation) is not None
+        return SYSCALLS[type(operation)].makes_sense(self, task, operation)
 
     # Doing it
 
@@ -143,18 +107,20 @@ class World:
         (self.drained if self.draining else self.program).append(step)
         task = self.sim.task(step.task)
         if step.operation is not None:
-            value = self._begin(task, step.operation)
+            self._operations[task.name] = step.operation
+            memo = SYSCALLS[type(step.operation)].begin(self, task, step.operation)
+            self._memos[task.name] = memo
             self._tell(task, str(step.operation), Mark.STARTS)
-            self.sim.start(task, enter_kernel(self.fs, step.operation, value))
+            self.sim.start(task, enter_kernel(self.fs, step.operation, memo))
         else:
             self._tell(task, "resumes", Mark.STARTS)
         try:
             self.sim.run(task, step.until)
             self._judge(task)
         except KernelBug as bug:
-            self._complain(ASSERTION, Mismatch("the kernel goes on", str(bug)))
+            self.complain(ASSERTION, Mismatch("the kernel goes on", str(bug)))
         except Livelock as livelock:
-            self._complain(LIVENESS, Mismatch("every operation ends or blocks", str(livelock)))
+            self.complain(LIVENESS, Mismatch("every operation ends or blocks", str(livelock)))
         return True
 
     def _judge(self, task: Task) -> None:
@@ -187,54 +153,28 @@ class World:
             holders = ", ".join(task.blocked_on.held_by()) or "nobody"
             self._tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
 
-    def _begin(self, task: Task, operation: Operation) -> int:
-        """An operation starts: tell the reference model.  The value that a write is to write."""
-        self._operations[task.name] = operation
-        if isinstance(operation, Commit):
-            listed = self.fs.transactions.trans_list
-            self._to_commit[task.name] = listed[-1].transid if listed else 0
-        if not isinstance(operation, StartNocowDio):
-            return 0
+    def new_value(self) -> int:
+        """A value that nobody has written before."""
         self._values += 1
-        write = self.reference.start_write(operation.file, operation.block, operation.blocks, self._values)
-        self._writes[task.name] = write
-        return write.value
+        return self._values
 
     def _end(self, task: Task) -> None:
         """An operation ended: tell the reference model."""
         operation, result = self._operations.pop(task.name), task.result
-        if isinstance(result, Failed) and result.code not in REFUSALS.get(type(operation), (errno.ENOSPC,)):
-            self._complain(REFUSAL, Mismatch("the kernel refuses for lack of space only", str(result)))
-        if isinstance(operation, StartNocowDio):
-            write = self._writes.pop(task.name)
-            done: list[OrderedExtent] = result if isinstance(result, list) else []
-            pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done]
-            complaint = self.reference.end_write(operation.file, write, pieces)
-            if complaint:
-                self._complain(
-                    IN_PLACE,
-                    Mismatch("a write goes in place only where nothing else needs the old blocks", complaint),
-                )
-        elif isinstance(operation, Relocate) and isinstance(result, Failed):
-            self.reference.relocation_failed()
-        elif isinstance(operation, Commit) and result is None:
-            durable, wanted = self.fs.device.superblock.generation, self._to_commit.pop(task.name)
-            if durable < wanted:
-                self._complain(
-                    DURABILITY, Mismatch(f"transaction {wanted} is durable", f"the superblock is {durable}")
-                )
-        elif isinstance(operation, Allocate) and isinstance(result, Inode):
-            items = result.root.leaves[result.ino].items.values()
-            self.reference.add_file(result.ino, [item.num for item in items])
+        syscall = SYSCALLS[type(operation)]
+        if isinstance(result, Failed) and result.code not in syscall.refusals:
+            self.complain(REFUSAL, Mismatch("the kernel refuses for lack of space only", str(result)))
+        syscall.end(self, task, operation, self._memos.pop(task.name))
         self._tell(task, str(result) if isinstance(result, Failed) else "", Mark.ENDS)
 
     def _check(self, when: When) -> None:
         for prop in properties(when):
             for mismatch in prop.check(self.seen):
-                self._complain(prop.name, mismatch)
+                self.complain(prop.name, mismatch)
                 break
 
-    def _complain(self, name: str, mismatch: Mismatch) -> None:
+    def complain(self, name: str, mismatch: Mismatch) -> None:
+        """A property does not hold.  Raises Violation, unless the case is to run on."""
         violation = Violation(name, mismatch)
         if name not in self.violations:
             violation.drained = len(self.drained)
@@ -257,12 +197,12 @@ class World:
                 break
             self.apply(step)
         else:
-            self._complain(LIVENESS, Mismatch("the case ends", "it goes on and on"))
+            self.complain(LIVENESS, Mismatch("the case ends", "it goes on and on"))
         if not self.sim.waiting():
             self.apply(Step("transaction kthread", Commit()))
         waiting = self.sim.waiting()
         if waiting:
-            self._complain(LIVENESS, Mismatch("no task waits for ever", "; ".join(waiting)))
+            self.complain(LIVENESS, Mismatch("no task waits for ever", "; ".join(waiting)))
         else:
             self._check(When.END)
 

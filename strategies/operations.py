@@ -8,24 +8,32 @@ that they keep their meaning when an earlier step is dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
+from itertools import product
 from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from models.operations import (
-    OPERATIONS,
-    Allocate,
-    Commit,
-    CompleteBio,
-    CreateBg,
-    EndTransaction,
-    Operation,
-    Relocate,
-    StartNocowDio,
-)
+from models.operations import OPERATIONS, Allocate, Commit, CreateBg, EndTransaction, Operation
 
 POSITIONS = 4
 """How many files, block groups, bios or tasks a draw tells apart."""
+
+ARGUMENTS: dict[str, Sequence[object]] = {
+    "blocks": (1, 2),
+    "block": range(POSITIONS),
+    "file": range(POSITIONS),
+    "group": range(POSITIONS),
+    "index": range(POSITIONS),
+}
+"""What a field of that name may be drawn as; a field that is not here keeps its default."""
+IN_HANDLE: dict[type[Operation], tuple[bool, ...]] = {
+    CreateBg: (False, True),
+    Allocate: (False, True),
+    Commit: (False, True),
+    EndTransaction: (True,),
+}
+"""Whether to give it to a task that holds a transaction handle; others never go to one."""
 
 
 class Drawn(NamedTuple):
@@ -48,12 +56,21 @@ RESUMED_POINTS = max(len(operation.points) for operation in OPERATIONS)
 """How many points a resumed task may be told to stop at; its operation's, modulo what it has."""
 
 
-def _stopping(operations: Sequence[Operation], *, in_handle: bool = False) -> list[Drawn]:
-    """Each operation run to its end as often as stopped somewhere: preemption is the exception."""
-    points = operations[0].points
-    through = [Drawn(op, None, in_handle) for op in operations]
-    stopped = [Drawn(op, point, in_handle) for point in points for op in operations]
-    return through * len(points) + stopped
+def _variants(kind: type[Operation]) -> list[Operation]:
+    """The operation with every combination of arguments, the lowest first."""
+    names = [f.name for f in fields(kind) if f.name in ARGUMENTS]  # type: ignore[arg-type]
+    values = [kind.drawn.get(name, ARGUMENTS[name]) for name in names]
+    return [kind(**dict(zip(names, combination, strict=True))) for combination in product(*values)]
+
+
+def operation(kind: type[Operation]) -> st.SearchStrategy[Drawn]:
+    """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception."""
+    drawn = []
+    for in_handle in IN_HANDLE.get(kind, (False,)):
+        variants = [Drawn(op, None, in_handle) for op in _variants(kind)]
+        drawn += variants * max(1, len(kind.points))
+        drawn += [variant._replace(until=point) for point in kind.points for variant in variants]
+    return st.sampled_from(drawn)
 
 
 def resumptions() -> st.SearchStrategy[Resumed]:
@@ -63,34 +80,13 @@ def resumptions() -> st.SearchStrategy[Resumed]:
     return st.sampled_from(through + stopped)
 
 
-def operations() -> dict[str, st.SearchStrategy[Drawn]]:
-    """Every operation that a task can be given, by name."""
-    sizes = [Allocate(blocks) for blocks in range(1, 5)]
-    writes = [
-        StartNocowDio(file, block, blocks)
-        for blocks in (1, 2)
-        for block in range(POSITIONS)
-        for file in range(POSITIONS)
-    ]
-    choices = {
-        "create-bg": _stopping([CreateBg()]),
-        "allocate": _stopping(sizes) + _stopping(sizes, in_handle=True),
-        "end-transaction": _stopping([EndTransaction()], in_handle=True),
-        "commit": _stopping([Commit()]) + _stopping([Commit()], in_handle=True),
-        "start-nocow-dio": _stopping(writes),
-        "relocate": _stopping([Relocate(group) for group in range(POSITIONS)]),
-        "complete-bio": _stopping([CompleteBio(index=index) for index in range(POSITIONS)]),
-    }
-    return {name: st.sampled_from(drawn) for name, drawn in choices.items()}
-
-
 RESUME_SHARE = 3
 """How many times as likely as one operation it is to go on with a paused task."""
 
 
-def choices() -> st.SearchStrategy[Drawn | Resumed]:
+def choices(*kinds: type[Operation]) -> st.SearchStrategy[Drawn | Resumed]:
     """What happens next: two small choices, so that Hypothesis can delete a whole step at once.
 
     (It deletes at most five choices together, and a step of a machine with one rule costs two more.)
     """
-    return st.one_of(*[resumptions()] * RESUME_SHARE, *operations().values())
+    return st.one_of(*[resumptions()] * RESUME_SHARE, *map(operation, kinds))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from fuzz.case import Case
-from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
+from fuzz.machine import FoundFailure, Tally
+from fuzz.machines import Everything
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     OPERATIONS,
@@ -75,14 +76,14 @@ def _operation(kind: type[Operation], position: int, source: random.Random) -> O
     return kind()
 
 
-def new_machine(source: random.Random, *taken_out: str) -> BlockGroupMachine:
+def new_machine(source: random.Random, *taken_out: str) -> Everything:
     """A machine on a random file system."""
-    machine = BlockGroupMachine(reverts(*taken_out), Tally())
+    machine = Everything(reverts(*taken_out), Tally())
     machine.mkfs(random_geometry(source))
     return machine
 
 
-def run_machine(seed: int, steps: int, *taken_out: str) -> tuple[BlockGroupMachine, FoundFailure | None]:
+def run_machine(seed: int, steps: int, *taken_out: str) -> tuple[Everything, FoundFailure | None]:
     """A random case of that many choices, to its end, and how it failed."""
     source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
     machine = new_machine(source, *taken_out)

@@ -18,7 +18,8 @@ from programs import (
 )
 
 from fuzz.case import Case, run
-from fuzz.machine import TASKS, BlockGroupMachine, FoundFailure, Tally, machine_factory
+from fuzz.machine import TASKS, FoundFailure, Tally
+from fuzz.machines import Everything, machine_factory
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
@@ -37,14 +38,14 @@ from strategies.operations import Drawn, Resumed
 SMALL = Geometry(2, 4, 3, (File(FileKind.NODATACOW, 4), File(FileKind.PREALLOC, 2)))
 
 
-def machine_on(geometry: Geometry = SMALL, *taken_out: str) -> BlockGroupMachine:
+def machine_on(geometry: Geometry = SMALL, *taken_out: str) -> Everything:
     """A machine on a fresh file system."""
-    machine = BlockGroupMachine(reverts(*taken_out), Tally())
+    machine = Everything(reverts(*taken_out), Tally())
     machine.mkfs(geometry)
     return machine
 
 
-def last_step(machine: BlockGroupMachine, choice: Drawn | Resumed) -> Step:
+def last_step(machine: Everything, choice: Drawn | Resumed) -> Step:
     """The step that a choice became."""
     before = len(machine.world.program)
     machine.step(choice)

@@ -20,7 +20,9 @@ from models.btrfs.transaction import Handle
 from models.operations import Allocate, Commit, CompleteBio, StartNocowDio, Step
 from models.properties import When, properties
 from models.simulation import Steps
-from models.world import ABORT, ASSERTION, DURABILITY, IN_PLACE, LIVENESS, REFUSAL, Violation, World
+from models.syscalls.creation import DURABILITY
+from models.syscalls.writes import IN_PLACE
+from models.world import ABORT, ASSERTION, LIVENESS, REFUSAL, Violation, World
 
 NAMES = [prop.name for when in When for prop in properties(when)]
 OF_THE_WORLD = (ABORT, ASSERTION, LIVENESS, IN_PLACE, REFUSAL, DURABILITY)

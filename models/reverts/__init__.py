@@ -1,42 +1,61 @@
-"""Historical fixes that can be taken out of the kernel model, by their upstream commit.
+"""Fixes that can be taken out of the kernel model: historical ones, by upstream commit, and wrong ones.
 
-Each revert is a file of its own: which commit it undoes, what broke without it, and subclasses of rooms
-that replace exactly what the fix introduced.  Adding one: write the file, name its module below.
+Each file tells one race: what broke, which commits fixed it, and subclasses of rooms that replace exactly
+what the fix introduced.  A **revert** is the code as it was before a fix; a **wrong fix** is one that
+somebody might have written instead, and that does not hold.  A race in code younger than the model's
+(v4.9) brings that code with it.  Adding one: write a file with a tuple ``RACES``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pkgutil import iter_modules
 
-_MODULES = ("creation_vs_writeout", "relocation_vs_nocow")
+SHORTEST_ID = 7
+"""Digits of an upstream commit that are enough to name it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """One fix taken out.
+    """One fix taken out, or done wrong.
 
-    ``id`` is the upstream commit, ``subject`` its title, ``version`` the kernel that got it; ``symptom``
-    is what a user of an older kernel saw; ``operations`` are those of the shortest program;
-    ``expected`` names the property that breaks; ``overrides`` are subclasses of rooms.
+    ``id`` is the upstream commit (``confirmed``: seen together with its subject), with a suffix after a
+    slash where one commit fixed two races; a wrong fix has the id ``wrong/`` and its name, and
+    ``wrong_fix_of`` names the commit that it stands for.  ``version`` is the kernel that got the fix;
+    ``mechanism`` is the story, ``symptom`` what a user saw; ``chain`` says which fix opened this race, or
+    which this one opened; ``operations`` are those of the shortest program; ``expected`` names the
+    property that breaks; ``overrides`` are subclasses of rooms.
     """
 
     id: str
     name: str
     subject: str
     version: str
+    mechanism: str
     symptom: str
     operations: tuple[str, ...]
     expected: str
     overrides: tuple[type, ...]
+    confirmed: bool = True
+    chain: str = ""
+    wrong_fix_of: str = ""
+
+    @property
+    def age(self) -> tuple[bool, list[int], str]:
+        """Sorts historical fixes by kernel version, and wrong ones behind them."""
+        return bool(self.wrong_fix_of), [int(part) for part in re.findall(r"\d+", self.version)], self.id
 
 
 @cache
 def catalogue() -> tuple[Revert, ...]:
-    """Every revert there is, oldest fix first."""
-    return tuple(import_module(f"models.reverts.{module}").REVERT for module in _MODULES)
+    """Every revert there is, oldest fix first, then the wrong fixes."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    found: list[Revert] = [race for module in modules for race in module.RACES]
+    return tuple(sorted(found, key=lambda race: race.age))
 
 
 def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:
@@ -46,10 +65,9 @@ def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:
     """
     found = []
     for word in wanted:
-        matches = [
-            revert
-            for revert in catalogue()
-            if word in (revert.id, revert.name) or (len(word) >= 7 and revert.id.startswith(word))  # noqa: PLR2004
+        exact = [revert for revert in catalogue() if word in (revert.id, revert.name)]
+        matches = exact or [
+            revert for revert in catalogue() if len(word) >= SHORTEST_ID and revert.id.startswith(word)
         ]
         if not matches:
             known = ", ".join(f"{revert.id} ({revert.name})" for revert in catalogue())

@@ -34,13 +34,16 @@ class AbortOnMissingItem(Writeout):
             raise
 
 
-REVERT = Revert(
+FIX = Revert(
     id="ff1f8250a9e4",
     name="creation-vs-writeout",
     subject="Btrfs: fix race between block group creation and their cache writeout",
     version="v4.1",
+    mechanism=__doc__,
     symptom="transaction abort with -ENOENT in commit, file system forced read-only",
     operations=("create-bg", "allocate", "commit"),
     expected="no_legal_schedule_aborts",
     overrides=(AbortOnMissingItem,),
 )
+
+RACES = (FIX,)

@@ -32,13 +32,16 @@ class NoNocowWriters(BlockGroups):
         yield from ()
 
 
-REVERT = Revert(
+FIX = Revert(
     id="f78c436c3931",
     name="relocation-vs-nocow",
     subject="Btrfs: fix race between block group relocation and nocow writes",
     version="v4.7",
+    mechanism=__doc__,
     symptom="an acknowledged direct write is lost",
     operations=("start-nocow-dio", "relocate", "complete-bio"),
     expected="every_block_reads_as_its_last_write_or_a_concurrent_one",
     overrides=(NoNocowWriters,),
 )
+
+RACES = (FIX,)

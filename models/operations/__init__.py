@@ -1,0 +1,40 @@
+"""What a task can be asked to do, and a step of a program.
+
+An operation names everything by what keeps its meaning when an earlier step is deleted: a task, a file,
+a block group by its number, a bio by who submitted it.  An operation that makes no sense at that point
+(the task is busy, there is no such file) does nothing.
+
+Operations are data.  How one enters the kernel, and what the reference model hears of it, is in
+:mod:`models.syscalls`, in the file of the same name.
+"""
+
+from __future__ import annotations
+
+from models.operations.base import Operation, Step
+from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
+from models.operations.removal import Relocate
+from models.operations.writes import CompleteBio, StartNocowDio
+
+OPERATIONS: tuple[type[Operation], ...] = (
+    EndTransaction,
+    CompleteBio,
+    CreateBg,
+    Commit,
+    Allocate,
+    StartNocowDio,
+    Relocate,
+)
+"""Every operation, by how much it does: in a reproducer a simpler one that shows the same is preferred."""
+
+__all__ = [
+    "OPERATIONS",
+    "Allocate",
+    "Commit",
+    "CompleteBio",
+    "CreateBg",
+    "EndTransaction",
+    "Operation",
+    "Relocate",
+    "StartNocowDio",
+    "Step",
+]

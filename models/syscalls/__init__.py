@@ -1,0 +1,46 @@
+"""How each operation enters the kernel: what a task runs, and what the reference model is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from models.btrfs.errors import Errno
+from models.operations import (
+    Allocate,
+    Commit,
+    CompleteBio,
+    CreateBg,
+    EndTransaction,
+    Operation,
+    Relocate,
+    StartNocowDio,
+)
+from models.simulation import Steps
+from models.syscalls.base import Failed, Syscall
+from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
+from models.syscalls.removal import EnterRelocate
+from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
+
+if TYPE_CHECKING:
+    from models.btrfs.fs_info import FsInfo
+
+SYSCALLS: dict[type[Operation], Syscall[Any]] = {
+    Allocate: EnterAllocate(),
+    Commit: EnterCommit(),
+    CompleteBio: EnterCompleteBio(),
+    CreateBg: EnterCreateBg(),
+    EndTransaction: EnterEndTransaction(),
+    Relocate: EnterRelocate(),
+    StartNocowDio: EnterStartNocowDio(),
+}
+
+
+def enter_kernel(fs: FsInfo, operation: Operation, memo: object) -> Steps[object]:
+    """The steps of an operation; what the kernel refuses is a result (:class:`Failed`)."""
+    try:
+        return (yield from SYSCALLS[type(operation)].steps(fs, operation, memo))
+    except Errno as error:
+        return Failed(error.code)
+
+
+__all__ = ["SYSCALLS", "Failed", "Syscall", "enter_kernel"]

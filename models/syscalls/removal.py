@@ -1,0 +1,35 @@
+"""Emptying block groups and removing them."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from models.operations.removal import Relocate
+from models.simulation import Steps, Task
+from models.syscalls.base import Failed, Syscall
+
+if TYPE_CHECKING:
+    from models.btrfs.fs_info import FsInfo
+    from models.world import World
+
+
+class EnterRelocate(Syscall[Relocate]):
+    """Balance of one chunk; the block group may be gone when its turn comes."""
+
+    refusals = (errno.ENOSPC, errno.ENOENT)
+
+    def makes_sense(self, world: World, task: Task, operation: Relocate) -> bool:
+        """While balance can see the block group; nobody relocates inside a transaction."""
+        return task.journal_info is None and world.fs.find_group(operation.group) is not None
+
+    def steps(self, fs: FsInfo, operation: Relocate, memo: object) -> Steps[None]:
+        """Relocate and remove it."""
+        del memo
+        yield from fs.relocation.btrfs_relocate_chunk(operation.group)
+
+    def end(self, world: World, task: Task, operation: Relocate, memo: object) -> None:
+        """A failed one may leave copies in use."""
+        del operation, memo
+        if isinstance(task.result, Failed):
+            world.reference.relocation_failed()

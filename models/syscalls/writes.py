@@ -1,0 +1,74 @@
+"""Writing to files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.btrfs.device import Bio
+from models.btrfs.ordered_data import OrderedExtent, OrderedType
+from models.btrfs.subvolume import FS_TREE
+from models.operations.writes import CompleteBio, StartNocowDio
+from models.properties import Mismatch
+from models.reference import Piece, Write
+from models.simulation import Steps, Task
+from models.syscalls.base import Syscall
+
+if TYPE_CHECKING:
+    from models.btrfs.fs_info import FsInfo
+    from models.world import World
+
+IN_PLACE = "only_unshared_space_is_overwritten"
+"""A property of where a write went."""
+
+
+class EnterStartNocowDio(Syscall[StartNocowDio]):
+    """A direct write, from its start until all its bios are done."""
+
+    def makes_sense(self, world: World, task: Task, operation: StartNocowDio) -> bool:
+        """Inside the file; nobody writes inside a transaction."""
+        file = world.reference.files.get(operation.file)
+        inside = file is not None and operation.block + operation.blocks <= len(file.blocks)
+        return task.journal_info is None and inside
+
+    def begin(self, world: World, task: Task, operation: StartNocowDio) -> Write:
+        """A value of its own, which reads may return from now on."""
+        del task
+        value = world.new_value()
+        return world.reference.start_write(operation.file, operation.block, operation.blocks, value)
+
+    def steps(self, fs: FsInfo, operation: StartNocowDio, memo: object) -> Steps[object]:
+        """The ordered extents that the write fell into."""
+        assert isinstance(memo, Write)
+        inode = fs.roots[FS_TREE].inodes[operation.file]
+        return (yield from fs.direct_io.btrfs_direct_IO(inode, operation.block, operation.blocks, memo.value))
+
+    def end(self, world: World, task: Task, operation: StartNocowDio, memo: object) -> None:
+        """Acknowledged for what was written, failed for the rest."""
+        assert isinstance(memo, Write)
+        done: list[OrderedExtent] = task.result if isinstance(task.result, list) else []
+        pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done]
+        complaint = world.reference.end_write(operation.file, memo, pieces)
+        if complaint:
+            expected = "a write goes in place only where nothing else needs the old blocks"
+            world.complain(IN_PLACE, Mismatch(expected, complaint))
+
+
+def find_bio(fs: FsInfo, operation: CompleteBio) -> Bio | None:
+    """The bio in flight that the operation names."""
+    name = (operation.submitter, operation.index)
+    return next((bio for bio in fs.device.in_flight if (bio.submitter, bio.index) == name), None)
+
+
+class EnterCompleteBio(Syscall[CompleteBio]):
+    """A worker that finishes what the device has written."""
+
+    def makes_sense(self, world: World, task: Task, operation: CompleteBio) -> bool:
+        """While the bio is in flight."""
+        return task.journal_info is None and find_bio(world.fs, operation) is not None
+
+    def steps(self, fs: FsInfo, operation: CompleteBio, memo: object) -> Steps[None]:
+        """The bio's end, and its ordered extent's if it was the last."""
+        del memo
+        bio = find_bio(fs, operation)
+        assert bio is not None
+        yield from fs.direct_io.btrfs_endio_direct_write(bio)

@@ -105,6 +105,10 @@ class Reference:
         blocks = [Block([extent], [Write(0, 0)]) for extent in extents for _ in range(extent.blocks)]
         self.files[number] = File(nodatacow, blocks)
 
+    def remove_file(self, file: int) -> None:
+        """A file is being deleted: nobody can write to it any more, and its space will be free."""
+        del self.files[file]
+
     def start_write(self, file: int, start: int, num: int, value: int) -> Write:
         """A write began; from now on a read may return its value."""
         self._now += 1

@@ -196,7 +196,7 @@ class Commit:
         fs = self.fs
         unpin = fs.freed_extents[1 if fs.pinned_extents is fs.freed_extents[0] else 0]
         while unpin:
-            yield from fs.unused_bg_unpin_mutex.lock()
+            yield from fs.cleaner.lock_unpin()
             if unpin:
                 start = min(unpin)
                 group = fs.block_groups.lookup(start)
@@ -208,7 +208,7 @@ class Commit:
                     end += 1
                 fs.extents.unpin_extent_range(group, start, end)
                 group.put("lookup")
-            fs.unused_bg_unpin_mutex.unlock()
+            fs.cleaner.unlock_unpin()
             yield "unpin_extent_range"
 
     def _cleanup_transaction(self, handle: Handle, code: int) -> Steps[None]:

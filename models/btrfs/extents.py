@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.fs_info import FsInfo
     from models.btrfs.space_info import SpaceInfo
-    from models.btrfs.transaction import Handle
+    from models.btrfs.transaction import Handle, Transaction
 
 
 class Extents:
@@ -164,14 +164,32 @@ class Extents:
         if not alloc:
             self.fs.pinned_extents.update(range(start, start + blocks))
             yield "set_extent_dirty"
+        yield from self._queue(trans, group, freed=not alloc)
+        group.put("lookup")
+
+    def _queue(self, trans: Transaction, group: BlockGroup, *, freed: bool) -> Steps[None]:
+        """First as dirty, then as unused: the cleaner takes what it removes off the dirty list."""
+        self._mark_dirty(trans, group)
+        yield "dirty_bgs"
+        if freed and group.used == 0:
+            yield from self.fs.block_groups.btrfs_mark_bg_unused(group)
+
+    def _mark_dirty(self, trans: Transaction, group: BlockGroup) -> None:
+        """One section under dirty_bgs_lock."""
         if group.dirty_list is None:
             self.fs.writeout.add_dirty_bg(trans, group)
             if group.start not in self.fs.trees.block_group.root:
                 self.fs.sim.note("update_block_group", f"{group} is dirty, its item does not exist yet")
-        yield "dirty_bgs"
-        if not alloc and group.used == 0:
-            self.fs.block_groups.mark_unused(group)
-        group.put("lookup")
+
+    def clear_pinned_bits(self, handle: Handle, group: BlockGroup) -> bool:
+        """Forget what is pinned in a block group that is being removed; False if there is no memory for it.
+
+        Both pinned trees: what this transaction freed, and what the one before is still to unpin.
+        """
+        del handle
+        for pinned in self.fs.freed_extents:
+            pinned.difference_update(range(group.start, group.end))
+        return True
 
     def btrfs_pin_reserved(self, start: int, blocks: int) -> None:
         """An allocation whose extent item was never inserted lost its last reference: pin it."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
 from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.device import SUPER_MIRROR, Device
@@ -85,7 +86,6 @@ class FsInfo:
         self.chunk_mutex = Mutex(sim, "chunk_mutex")
         self.reloc_mutex = Mutex(sim, "reloc_mutex")
         self.tree_log_mutex = Mutex(sim, "tree_log_mutex")
-        self.unused_bg_unpin_mutex = Mutex(sim, "unused_bg_unpin_mutex")
         self.freed_extents: tuple[set[int], set[int]] = (set(), set())
         self.pinned_extents = self.freed_extents[0]
 
@@ -94,6 +94,7 @@ class FsInfo:
         self.volumes = self._room(Volumes)(self, max(data_sizes, default=METADATA_CHUNK))
         self.space = self._room(Space)(self)
         self.block_groups = self._room(BlockGroups)(self)
+        self.cleaner = self._room(Cleaner)(self)
         self.transactions = self._room(Transactions)(self)
         self.commit = self._room(Commit)(self)
         self.delayed_refs = self._room(DelayedRefs)(self)

@@ -11,8 +11,15 @@ Operations are data.  How one enters the kernel, and what the reference model he
 from __future__ import annotations
 
 from models.operations.base import Operation, Step
-from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
-from models.operations.removal import Relocate
+from models.operations.creation import (
+    Allocate,
+    Commit,
+    CreateBg,
+    EndTransaction,
+    Free,
+    RunDelayedRefs,
+)
+from models.operations.removal import Clean, Relocate
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -20,6 +27,9 @@ OPERATIONS: tuple[type[Operation], ...] = (
     CompleteBio,
     CreateBg,
     Commit,
+    RunDelayedRefs,
+    Clean,
+    Free,
     Allocate,
     StartNocowDio,
     Relocate,
@@ -29,12 +39,15 @@ OPERATIONS: tuple[type[Operation], ...] = (
 __all__ = [
     "OPERATIONS",
     "Allocate",
+    "Clean",
     "Commit",
     "CompleteBio",
     "CreateBg",
     "EndTransaction",
+    "Free",
     "Operation",
     "Relocate",
+    "RunDelayedRefs",
     "StartNocowDio",
     "Step",
 ]

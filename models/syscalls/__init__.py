@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING, Any
 from models.btrfs.errors import Errno
 from models.operations import (
     Allocate,
+    Clean,
     Commit,
     CompleteBio,
     CreateBg,
     EndTransaction,
+    Free,
     Operation,
     Relocate,
+    RunDelayedRefs,
     StartNocowDio,
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
-from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
-from models.syscalls.removal import EnterRelocate
+from models.syscalls.creation import (
+    EnterAllocate,
+    EnterCommit,
+    EnterCreateBg,
+    EnterEndTransaction,
+    EnterFree,
+    EnterRunDelayedRefs,
+)
+from models.syscalls.removal import EnterClean, EnterRelocate
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
 if TYPE_CHECKING:
@@ -26,11 +36,14 @@ if TYPE_CHECKING:
 
 SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Allocate: EnterAllocate(),
+    Clean: EnterClean(),
     Commit: EnterCommit(),
     CompleteBio: EnterCompleteBio(),
     CreateBg: EnterCreateBg(),
     EndTransaction: EnterEndTransaction(),
+    Free: EnterFree(),
     Relocate: EnterRelocate(),
+    RunDelayedRefs: EnterRunDelayedRefs(),
     StartNocowDio: EnterStartNocowDio(),
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.fs_info import FsInfo
     from models.btrfs.space_info import SpaceInfo
-    from models.btrfs.transaction import Handle
+    from models.btrfs.transaction import Handle, Transaction
 
 
 class Extents:
@@ -162,7 +162,7 @@ class Extents:
             info.pinned += blocks
         yield "update_block_group"
         if not alloc:
-            self.fs.pinned_extents.update(range(start, start + blocks))
+            trans.pinned_extents.update(range(start, start + blocks))
             yield "set_extent_dirty"
         if group.dirty_list is None:
             self.fs.writeout.add_dirty_bg(trans, group)
@@ -173,7 +173,7 @@ class Extents:
             self.fs.block_groups.mark_unused(group)
         group.put("lookup")
 
-    def btrfs_pin_reserved(self, start: int, blocks: int) -> None:
+    def btrfs_pin_reserved(self, trans: Transaction, start: int, blocks: int) -> None:
         """An allocation whose extent item was never inserted lost its last reference: pin it."""
         group = self._group(start)
         info = self.fs.block_groups.space_of(group)
@@ -181,7 +181,7 @@ class Extents:
         info.reserved -= blocks
         group.pinned += blocks
         info.pinned += blocks
-        self.fs.pinned_extents.update(range(start, start + blocks))
+        trans.pinned_extents.update(range(start, start + blocks))
         group.put("lookup")
 
     def btrfs_destroy_pinned_extent(self, pinned: set[int]) -> None:
@@ -193,6 +193,32 @@ class Extents:
             info.pinned -= 1
             group.put("lookup")
         pinned.clear()
+
+    def btrfs_finish_extent_commit(self, trans: Transaction) -> Steps[None]:
+        """Make the space that a committed transaction freed usable again, one range after the other.
+
+        unused_bg_unpin_mutex keeps out who clears the pinned bits of a block group to remove it.
+        """
+        while trans.pinned_extents:
+            yield from self.fs.unused_bg_unpin_mutex.lock()
+            start, end = self.find_first_extent_bit(trans.pinned_extents)
+            yield "btrfs_finish_extent_commit"
+            trans.pinned_extents.difference_update(range(start, end))
+            while start < end:
+                group = self._group(start)
+                self.unpin_extent_range(group, start, min(end, group.end))
+                start = group.end
+                group.put("lookup")
+            self.fs.unused_bg_unpin_mutex.unlock()
+            yield "unpin_extent_range"
+
+    @staticmethod
+    def find_first_extent_bit(pinned: set[int]) -> tuple[int, int]:
+        """The first range ``[start, end)`` of pinned blocks; an empty one where there is none."""
+        start = end = min(pinned, default=0)
+        while end in pinned:
+            end += 1
+        return start, end
 
     def unpin_extent_range(self, group: BlockGroup, start: int, end: int) -> None:
         """The commit that freed ``[start, end)`` is durable: give it back, or to readonly."""

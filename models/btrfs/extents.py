@@ -162,7 +162,7 @@ class Extents:
             info.pinned += blocks
         yield "update_block_group"
         if not alloc:
-            self.fs.pinned_extents.update(range(start, start + blocks))
+            trans.pinned_extents.update(range(start, start + blocks))
             yield "set_extent_dirty"
         yield from self._queue(trans, group, freed=not alloc)
         group.put("lookup")
@@ -184,14 +184,14 @@ class Extents:
     def clear_pinned_bits(self, handle: Handle, group: BlockGroup) -> bool:
         """Forget what is pinned in a block group that is being removed; False if there is no memory for it.
 
-        Both pinned trees: what this transaction freed, and what the one before is still to unpin.
+        What this transaction freed, and what those before are still to unpin.
         """
-        del handle
-        for pinned in self.fs.freed_extents:
-            pinned.difference_update(range(group.start, group.end))
+        for trans in self.fs.transactions.trans_list:
+            if trans.transid <= handle.transid:
+                trans.pinned_extents.difference_update(range(group.start, group.end))
         return True
 
-    def btrfs_pin_reserved(self, start: int, blocks: int) -> None:
+    def btrfs_pin_reserved(self, trans: Transaction, start: int, blocks: int) -> None:
         """An allocation whose extent item was never inserted lost its last reference: pin it."""
         group = self._group(start)
         info = self.fs.block_groups.space_of(group)
@@ -199,7 +199,7 @@ class Extents:
         info.reserved -= blocks
         group.pinned += blocks
         info.pinned += blocks
-        self.fs.pinned_extents.update(range(start, start + blocks))
+        trans.pinned_extents.update(range(start, start + blocks))
         group.put("lookup")
 
     def btrfs_destroy_pinned_extent(self, pinned: set[int]) -> None:
@@ -211,6 +211,32 @@ class Extents:
             info.pinned -= 1
             group.put("lookup")
         pinned.clear()
+
+    def btrfs_finish_extent_commit(self, trans: Transaction) -> Steps[None]:
+        """Make the space that a committed transaction freed usable again, one range after the other.
+
+        The mutex (Cleaner.lock_unpin) keeps out who clears the pinned bits of a block group to remove it.
+        """
+        while trans.pinned_extents:
+            yield from self.fs.cleaner.lock_unpin()
+            start, end = self.find_first_extent_bit(trans.pinned_extents)
+            yield "btrfs_finish_extent_commit"
+            trans.pinned_extents.difference_update(range(start, end))
+            while start < end:
+                group = self._group(start)
+                self.unpin_extent_range(group, start, min(end, group.end))
+                start = group.end
+                group.put("lookup")
+            self.fs.cleaner.unlock_unpin()
+            yield "unpin_extent_range"
+
+    @staticmethod
+    def find_first_extent_bit(pinned: set[int]) -> tuple[int, int]:
+        """The first range ``[start, end)`` of pinned blocks; an empty one where there is none."""
+        start = end = min(pinned, default=0)
+        while end in pinned:
+            end += 1
+        return start, end
 
     def unpin_extent_range(self, group: BlockGroup, start: int, end: int) -> None:
         """The commit that freed ``[start, end)`` is durable: give it back, or to readonly."""

@@ -86,8 +86,6 @@ class FsInfo:
         self.chunk_mutex = Mutex(sim, "chunk_mutex")
         self.reloc_mutex = Mutex(sim, "reloc_mutex")
         self.tree_log_mutex = Mutex(sim, "tree_log_mutex")
-        self.freed_extents: tuple[set[int], set[int]] = (set(), set())
-        self.pinned_extents = self.freed_extents[0]
 
         chunks = self.trees.chunk.root.values()
         data_sizes = [chunk.length for chunk in chunks if chunk.type is BlockGroupType.DATA]

@@ -38,6 +38,7 @@ COMMIT_POINTS = (
     "TRANS_STATE_UNBLOCKED",
     "btrfs_write_and_wait_transaction",
     "write_ctree_super",
+    "btrfs_finish_extent_commit",
     "unpin_extent_range",
 )
 RESERVE_POINTS = (

@@ -132,7 +132,7 @@ def no_block_is_in_two_places(seen: Observation) -> Iterator[Mismatch]:
     fs = seen.fs
     owners: dict[int, str] = {}
     claims = [(b, f"free in {g}") for g in fs.block_groups.tree.values() for b in g.free.blocks()]
-    claims += [(b, "pinned") for pinned in fs.freed_extents for b in sorted(pinned)]
+    claims += [(b, "pinned") for t in fs.transactions.trans_list for b in sorted(t.pinned_extents)]
     claims += [
         (b, f"in extent {start}")
         for start, item in fs.trees.extent.root.items()

@@ -14,12 +14,16 @@ from hypothesis.stateful import rule
 
 from fuzz.machine import BlockGroupMachine, Tally
 from models.operations import (
+    OPERATIONS,
     Allocate,
+    Clean,
     Commit,
     CompleteBio,
     CreateBg,
     EndTransaction,
+    Free,
     Relocate,
+    RunDelayedRefs,
     StartNocowDio,
 )
 from models.reverts import Revert
@@ -29,7 +33,7 @@ from strategies.operations import Drawn, Resumed, choices
 class Creation(BlockGroupMachine):
     """Block groups between their two phases: who uses them, and who writes their items."""
 
-    @rule(choice=choices(CreateBg, Allocate, EndTransaction, Commit))
+    @rule(choice=choices(CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction, Commit))
     def step(self, choice: Drawn | Resumed) -> None:
         """One choice of this subject."""
         self.advance(choice)
@@ -44,16 +48,25 @@ class Writing(BlockGroupMachine):
         self.advance(choice)
 
 
-class Everything(BlockGroupMachine):
-    """All of it: for what no subject foresees."""
+class Removal(BlockGroupMachine):
+    """Block groups that become unused, against whoever still has to do with them."""
 
-    @rule(choice=choices(CreateBg, Allocate, EndTransaction, Commit, StartNocowDio, Relocate, CompleteBio))
+    @rule(choice=choices(CreateBg, Allocate, Free, RunDelayedRefs, Clean, EndTransaction, Commit, Relocate))
     def step(self, choice: Drawn | Resumed) -> None:
         """One choice of this subject."""
         self.advance(choice)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Everything)
+class Everything(BlockGroupMachine):
+    """All of it: for what no subject foresees."""
+
+    @rule(choice=choices(*OPERATIONS))
+    def step(self, choice: Drawn | Resumed) -> None:
+        """One choice of this subject."""
+        self.advance(choice)
+
+
+MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Removal, Everything)
 """In the order in which shards take them."""
 
 

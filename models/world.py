@@ -170,6 +170,10 @@ class World:
             holders = ", ".join(task.blocked_on.held_by()) or "nobody"
             self._tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
 
+    def is_used(self, file: int) -> bool:
+        """Whether an operation on that file is running."""
+        return any(getattr(operation, "file", None) == file for operation in self._operations.values())
+
     def new_value(self) -> int:
         """A value that nobody has written before."""
         self._values += 1

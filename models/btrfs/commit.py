@@ -44,7 +44,7 @@ class Commit:
             yield from self._lose(handle, trans)
         if trans.state >= TransState.COMMIT_START:
             yield from fs.transactions.btrfs_end_transaction(handle)
-            yield from fs.transactions.wait_for_commit(trans)
+            yield from fs.transactions.wait_for_commit(trans, self.awaited_state(handle))
             if trans.aborted:
                 raise Errno(trans.aborted)
             return
@@ -57,6 +57,10 @@ class Commit:
             yield from self._cleanup_transaction(handle, error.code)
             raise
         yield from self._write_out(handle, image)
+
+    def awaited_state(self, handle: Handle) -> TransState:
+        """How far another transaction has to be for who commits: fsync needs no more than durability."""
+        return TransState.SUPER_COMMITTED if handle.in_fsync else TransState.COMPLETED
 
     def _lose(self, handle: Handle, trans: Transaction) -> Steps[None]:
         """End the handle of an aborted transaction, clean up if it is the last, and fail."""
@@ -92,9 +96,9 @@ class Commit:
     def _enter_critical_section(self, handle: Handle) -> Steps[None]:
         """Rows 7-10: wait for the previous transaction, for external writers, for all writers."""
         fs, trans = self.fs, handle.transaction
-        previous = next((t for t in fs.transactions.trans_list if t.transid == trans.transid - 1), None)
-        if previous is not None:
-            yield from fs.transactions.wait_for_commit(previous)
+        before = fs.transactions.trans_list[: fs.transactions.trans_list.index(trans)]
+        for previous in before[-1:]:
+            yield from fs.transactions.wait_for_commit(previous, self.awaited_state(handle))
             if previous.aborted:
                 raise Errno(previous.aborted)
         trans.num_extwriters -= handle.extwriter
@@ -145,9 +149,8 @@ class Commit:
         return image
 
     def _switch_commit_roots(self, trans: Transaction) -> Image:
-        """Flip the pinned tree and all commit roots, under commit_root_sem; the image to write."""
+        """Flip all commit roots, under commit_root_sem; the image to write."""
         fs = self.fs
-        fs.pinned_extents = fs.freed_extents[1 if fs.pinned_extents is fs.freed_extents[0] else 0]
         for root in fs.roots.values():
             root.switch_commit_root()
         fs.trees.root.root = self._root_items()
@@ -190,8 +193,9 @@ class Commit:
         yield "btrfs_write_and_wait_transaction"
         fs.device.write_super(image)
         fs.tree_log_mutex.unlock()
+        trans.state = TransState.SUPER_COMMITTED
         yield "write_ctree_super"
-        yield from self.btrfs_finish_extent_commit()
+        yield from fs.extents.btrfs_finish_extent_commit(trans)
         if trans.have_free_bgs:
             fs.space.clear_full()
         fs.transactions.last_committed = trans.transid
@@ -199,29 +203,6 @@ class Commit:
         fs.transactions.trans_list.remove(trans)
         fs.transactions.drop_writer(handle)
         fs.sim.note("btrfs_commit_transaction", f"transaction {trans.transid} committed")
-
-    def btrfs_finish_extent_commit(self) -> Steps[None]:
-        """Make the space freed in the committed transaction usable again.
-
-        Source: fs/btrfs/extent-tree.c btrfs_finish_extent_commit, unpin_extent_range (v4.9).
-        """
-        fs = self.fs
-        unpin = fs.freed_extents[1 if fs.pinned_extents is fs.freed_extents[0] else 0]
-        while unpin:
-            yield from fs.unused_bg_unpin_mutex.lock()
-            if unpin:
-                start = min(unpin)
-                group = fs.block_groups.lookup(start)
-                warn_on(group is None, f"unpin of block {start}, which is in no block group")
-                assert group is not None
-                end = start
-                while end in unpin and end < group.start + group.length:
-                    unpin.remove(end)
-                    end += 1
-                fs.extents.unpin_extent_range(group, start, end)
-                group.put("lookup")
-            fs.unused_bg_unpin_mutex.unlock()
-            yield "unpin_extent_range"
 
     def _cleanup_transaction(self, handle: Handle, code: int) -> Steps[None]:
         """Take an aborted transaction apart without writing anything.
@@ -243,11 +224,10 @@ class Commit:
         fs.writeout.btrfs_cleanup_dirty_bgs(trans)
         for head in trans.delayed_refs.values():
             if head.must_insert_reserved:
-                fs.extents.btrfs_pin_reserved(head.bytenr, head.num)
+                fs.extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
         trans.delayed_refs.clear()
         fs.volumes.btrfs_cleanup_pending_block_groups(handle)
-        for pinned in fs.freed_extents:
-            fs.extents.btrfs_destroy_pinned_extent(pinned)
+        fs.extents.btrfs_destroy_pinned_extent(trans.pinned_extents)
         if trans is fs.transactions.running:
             fs.transactions.running = None
         trans.state = TransState.COMPLETED

@@ -11,9 +11,16 @@ Operations are data.  How one enters the kernel, and what the reference model he
 from __future__ import annotations
 
 from models.operations.base import Operation, Step
-from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
+from models.operations.creation import (
+    Allocate,
+    Commit,
+    CreateBg,
+    EndTransaction,
+    Free,
+    RunDelayedRefs,
+)
 from models.operations.power import Crash, Remount
-from models.operations.removal import Relocate
+from models.operations.removal import Clean, Relocate
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -21,6 +28,9 @@ OPERATIONS: tuple[type[Operation], ...] = (
     CompleteBio,
     CreateBg,
     Commit,
+    RunDelayedRefs,
+    Clean,
+    Free,
     Allocate,
     StartNocowDio,
     Relocate,
@@ -32,14 +42,17 @@ OPERATIONS: tuple[type[Operation], ...] = (
 __all__ = [
     "OPERATIONS",
     "Allocate",
+    "Clean",
     "Commit",
     "CompleteBio",
     "Crash",
     "CreateBg",
     "EndTransaction",
+    "Free",
     "Operation",
     "Relocate",
     "Remount",
+    "RunDelayedRefs",
     "StartNocowDio",
     "Step",
 ]

@@ -6,11 +6,11 @@ reach the device as one :class:`~models.btrfs.trees.Image` (commit writes them, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import warn_on
-from models.btrfs.trees import Image
+from models.btrfs.trees import Image, Log
 
 if TYPE_CHECKING:
     from models.btrfs.ordered_data import OrderedExtent
@@ -76,3 +76,7 @@ class Device:
         assert self.tree_blocks is not None
         self.superblock, self.tree_blocks = self.tree_blocks, None
         self.committed.append(self.superblock)
+
+    def write_super_with_log(self, log: Log) -> None:
+        """Write the superblock of the last commit once more, with a log root (btrfs_sync_log, v4.9)."""
+        self.superblock = replace(self.superblock, log=log)

@@ -29,10 +29,11 @@ from models.btrfs.relocation import Relocation
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
+from models.btrfs.tree_log import TreeLog
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
-from models.locks import Mutex, RangeLock
+from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
 Room = TypeVar("Room")
@@ -103,6 +104,7 @@ class FsInfo:
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
         self.relocation = self._room(Relocation)(self)
+        self.tree_log = self._room(TreeLog)(self)
         self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
         self._read_block_groups()
         for ino in sorted(self.roots[FS_TREE].leaves):
@@ -169,7 +171,8 @@ class FsInfo:
         ino = root.next_ino
         root.next_ino += 1
         what = f"file {ino}" if root_name == FS_TREE else "relocation inode"
-        inode = Inode(ino, root, RangeLock(self.sim, what), nodatacow, size=0)
+        dio_sem = RwSem(self.sim, f"dio_sem({what})")
+        inode = Inode(ino, root, RangeLock(self.sim, what), dio_sem, nodatacow, size=0)
         root.inodes[ino] = inode
         return inode
 

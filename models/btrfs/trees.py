@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from models.btrfs.subvolume import Leaf
+    from models.btrfs.subvolume import FileExtent, Leaf
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -97,9 +97,26 @@ class Tree(Generic[K, V]):
         self.commit_root = MappingProxyType(dict(self.root))
 
 
+class LoggedInode(NamedTuple):
+    """What the log has of one file: enough to make its leaf."""
+
+    nodatacow: bool
+    items: Mapping[int, FileExtent]
+
+
+class Log(NamedTuple):
+    """The log trees: files by inode number, as fsync saw them in transaction ``transid``."""
+
+    transid: int
+    inodes: Mapping[int, LoggedInode]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """Everything that one superblock reaches.  Immutable: items are values, leaves are COWed."""
+    """Everything that one superblock reaches.  Immutable: items are values, leaves are COWed.
+
+    ``log`` is to be replayed on top of the trees when it is mounted.
+    """
 
     generation: int
     chunks: Mapping[int, ChunkItem]
@@ -109,6 +126,7 @@ class Image:
     roots: Mapping[str, RootItem]
     files: Mapping[str, Mapping[int, Leaf]]
     bytes_used: int
+    log: Log | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -101,6 +101,8 @@ class BlockGroupMachine(RuleBasedStateMachine):
             return None
         if isinstance(operation, CompleteBio):
             return Step(self.world.idle_worker(), operation, choice.until)
+        if operation.task:
+            return Step(operation.task, operation, choice.until)
         idle = [task for task in TASKS if self.world.idle(task)]
         # Tasks are interchangeable but for the handle that they may hold: take the lowest.
         idle.sort(key=lambda task: self.world.has_handle(task) != choice.in_handle)

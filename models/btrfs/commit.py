@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.transaction import Handle, Transaction, TransState
-from models.btrfs.trees import Image, RootItem
+from models.btrfs.trees import Image, RootItem, reloc_name
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -166,13 +166,11 @@ class Commit:
         fs = self.fs
         for root in fs.roots.values():
             root.switch_commit_root()
-            fs.trees.root.root[root.name] = RootItem(
-                root.generation, root.last_snapshot, frozenset(root.full_backref)
-            )
+        fs.trees.root.root = self._root_items()
         fs.trees.switch_commit_roots()
         files = {root.name: root.commit_root for root in fs.roots.values()}
         files |= {
-            f"{root.name}.reloc{number}": MappingProxyType(dict(reloc_root.leaves))
+            reloc_name(root.name, number): MappingProxyType(dict(reloc_root.leaves))
             for root in fs.roots.values()
             for number, reloc_root in enumerate(root.reloc_roots)
         }
@@ -187,12 +185,26 @@ class Commit:
             sum(item.used for item in fs.trees.block_group.commit_root.values()),
         )
 
+    def _root_items(self) -> dict[str, RootItem]:
+        """The root items of subvolumes and reloc trees."""
+        items = {}
+        for root in self.fs.roots.values():
+            items[root.name] = RootItem(root.generation, root.last_snapshot, frozenset(root.full_backref))
+            for number, reloc_root in enumerate(root.reloc_roots):
+                items[reloc_name(root.name, number)] = RootItem(
+                    root.generation,
+                    reloc_root.last_snapshot,
+                    refs=reloc_root.refs,
+                    owned=tuple(sorted(reloc_root.owned.items())),
+                )
+        return items
+
     def _write_out(self, handle: Handle, image: Image) -> Steps[None]:
         """Rows 16-20: tree blocks, superblock, unpin; the next transaction runs meanwhile."""
         fs, trans = self.fs, handle.transaction
         fs.device.write_tree_blocks(image)
         yield "btrfs_write_and_wait_transaction"
-        fs.device.write_super(trans.transid)
+        fs.device.write_super(image)
         fs.tree_log_mutex.unlock()
         trans.state = TransState.SUPER_COMMITTED
         yield "write_ctree_super"

@@ -194,7 +194,7 @@ class TreeLog:
 
         Raises Errno when the transaction is aborted.
         """
-        fs, log = self.fs, self.fs.device.superblock.log
+        fs, log = self.fs, self.fs.device.log
         if log is None:
             return
         generation = fs.device.superblock.generation

@@ -77,12 +77,20 @@ class RootItem(NamedTuple):
     """A root item, key: name of the tree.
 
     ``full_backref`` lists the inodes whose leaf holds full back references; the kernel keeps that as a
-    flag in the extent item of the leaf.
+    flag in the extent item of the leaf.  ``refs`` is 0 for a tree that is only to be dropped; ``owned``
+    says for which inodes a reloc tree's leaf is its own, and how that leaf's references are held.
     """
 
     generation: int
     last_snapshot: int
     full_backref: frozenset[int] = frozenset()
+    refs: int = 1
+    owned: tuple[tuple[int, str], ...] = ()
+
+
+def reloc_name(root: str, number: int) -> str:
+    """Name of a reloc tree of ``root`` (the kernel: objectid TREE_RELOC, offset the subvolume's)."""
+    return f"{root}.reloc{number}"
 
 
 @dataclass(slots=True, eq=False)
@@ -113,10 +121,7 @@ class Log(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Image:
-    """Everything that one superblock reaches.  Immutable: items are values, leaves are COWed.
-
-    ``log`` is to be replayed on top of the trees when it is mounted.
-    """
+    """Everything that one superblock reaches.  Immutable: items are values, leaves are COWed."""
 
     generation: int
     chunks: Mapping[int, ChunkItem]
@@ -126,7 +131,6 @@ class Image:
     roots: Mapping[str, RootItem]
     files: Mapping[str, Mapping[int, Leaf]]
     bytes_used: int
-    log: Log | None = None
 
 
 @dataclass(slots=True, eq=False)

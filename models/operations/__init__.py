@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from models.operations.base import Operation, Step
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
+from models.operations.power import Crash, Remount
 from models.operations.removal import Relocate
 from models.operations.writes import CompleteBio, StartNocowDio
 
@@ -23,6 +24,8 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Allocate,
     StartNocowDio,
     Relocate,
+    Remount,
+    Crash,
 )
 """Every operation, by how much it does: in a reproducer a simpler one that shows the same is preferred."""
 
@@ -31,10 +34,12 @@ __all__ = [
     "Allocate",
     "Commit",
     "CompleteBio",
+    "Crash",
     "CreateBg",
     "EndTransaction",
     "Operation",
     "Relocate",
+    "Remount",
     "StartNocowDio",
     "Step",
 ]

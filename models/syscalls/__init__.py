@@ -9,15 +9,18 @@ from models.operations import (
     Allocate,
     Commit,
     CompleteBio,
+    Crash,
     CreateBg,
     EndTransaction,
     Operation,
     Relocate,
+    Remount,
     StartNocowDio,
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
 from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
+from models.syscalls.power import EnterCrash, EnterRemount
 from models.syscalls.removal import EnterRelocate
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
@@ -28,9 +31,11 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Allocate: EnterAllocate(),
     Commit: EnterCommit(),
     CompleteBio: EnterCompleteBio(),
+    Crash: EnterCrash(),
     CreateBg: EnterCreateBg(),
     EndTransaction: EnterEndTransaction(),
     Relocate: EnterRelocate(),
+    Remount: EnterRemount(),
     StartNocowDio: EnterStartNocowDio(),
 }
 

@@ -17,8 +17,10 @@ from models.operations import (
     Allocate,
     Commit,
     CompleteBio,
+    Crash,
     CreateBg,
     EndTransaction,
+    Fsync,
     Relocate,
     StartNocowDio,
 )
@@ -44,6 +46,15 @@ class Writing(BlockGroupMachine):
         self.advance(choice)
 
 
+class Syncing(BlockGroupMachine):
+    """Fsync through the log, against writes in flight, commits and the loss of power."""
+
+    @rule(choice=choices(StartNocowDio, CompleteBio, Fsync, Commit, Allocate, Crash))
+    def step(self, choice: Drawn | Resumed) -> None:
+        """One choice of this subject."""
+        self.advance(choice)
+
+
 class Everything(BlockGroupMachine):
     """All of it: for what no subject foresees."""
 
@@ -53,7 +64,7 @@ class Everything(BlockGroupMachine):
         self.advance(choice)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Everything)
+MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Syncing, Everything)
 """In the order in which shards take them."""
 
 

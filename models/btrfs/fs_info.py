@@ -214,6 +214,9 @@ class FsInfo:
             return None
         for em in inode.extent_maps:
             if em.start <= block < em.start + em.num:
+                if em.pinned:
+                    # Its writer holds the extent lock until there is an ordered extent.
+                    return None
                 if em.type is FileExtentType.PREALLOC:
                     return 0
                 return self.device.blocks[self.volumes.map_block(em.block_start + block - em.start)]

@@ -14,6 +14,7 @@ from models.operations.base import Operation, Step
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
 from models.operations.power import Crash, Remount
 from models.operations.removal import Relocate
+from models.operations.syncing import Fsync
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -22,6 +23,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     CreateBg,
     Commit,
     Allocate,
+    Fsync,
     StartNocowDio,
     Relocate,
     Remount,
@@ -37,6 +39,7 @@ __all__ = [
     "Crash",
     "CreateBg",
     "EndTransaction",
+    "Fsync",
     "Operation",
     "Relocate",
     "Remount",

@@ -12,6 +12,7 @@ from models.operations import (
     Crash,
     CreateBg,
     EndTransaction,
+    Fsync,
     Operation,
     Relocate,
     Remount,
@@ -22,6 +23,7 @@ from models.syscalls.base import Failed, Syscall
 from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
 from models.syscalls.power import EnterCrash, EnterRemount
 from models.syscalls.removal import EnterRelocate
+from models.syscalls.syncing import EnterFsync
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Crash: EnterCrash(),
     CreateBg: EnterCreateBg(),
     EndTransaction: EnterEndTransaction(),
+    Fsync: EnterFsync(),
     Relocate: EnterRelocate(),
     Remount: EnterRemount(),
     StartNocowDio: EnterStartNocowDio(),

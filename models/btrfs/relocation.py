@@ -106,12 +106,12 @@ class Relocation:
         except Errno:
             fs.block_groups.btrfs_dec_block_group_ro(group)
             if inode is not None:
-                yield from self._iput(inode)
+                yield from self.iput(inode)
             raise
         warn_on(group.pinned > 0, f"{group}: pinned space after relocation")
         warn_on(group.reserved > 0, f"{group}: reserved space after relocation")
         warn_on(group.used > 0, f"{group}: used space after relocation")
-        yield from self._iput(inode)
+        yield from self.iput(inode)
 
     def _wait_for_writers(self, group: BlockGroup) -> Steps[None]:
         """First everybody on the way to an ordered extent in the group, then the ordered extents.
@@ -135,7 +135,7 @@ class Relocation:
         yield from fs.transactions.btrfs_end_transaction(handle)
         return inode
 
-    def _iput(self, inode: Inode) -> Steps[None]:
+    def iput(self, inode: Inode) -> Steps[None]:
         """Drop the relocation inode with whatever it still references (btrfs_evict_inode)."""
         fs = self.fs
         handle = yield from fs.transactions.start_transaction(HandleType.START, inode.root)
@@ -300,9 +300,8 @@ class Relocation:
         yield from fs.transactions.btrfs_end_transaction(handle)
         for extent in ordered:
             yield "btrfs_wait_ordered_range"
-            first = fs.volumes.map_block(extent.disk_bytenr)
-            for i in range(extent.num):
-                fs.device.blocks[first + i] = inode.pages.pop(extent.start + i)
+            pages = [inode.pages.pop(extent.start + i) for i in range(extent.num)]
+            fs.device.write(fs.volumes.map_block(extent.disk_bytenr), pages)
             extent.blocks_left = 0
             yield from fs.ordered.btrfs_finish_ordered_io(extent)
 

@@ -162,6 +162,7 @@ class Volumes:
         handle.transaction.pending_chunks.append(chunk)
         self.fs.history.new_chunks.append((chunk, self.fs.trees.dev.commit_root))
         yield "btrfs_alloc_chunk"
+        self.fs.tree_log.btrfs_set_log_full_commit(handle)
         group = self.fs.make_block_group(chunk)
         yield "btrfs_make_block_group"
         info = self.fs.space.infos[kind]

@@ -11,15 +11,11 @@ Operations are data.  How one enters the kernel, and what the reference model he
 from __future__ import annotations
 
 from models.operations.base import Operation, Step
-from models.operations.creation import (
-    Allocate,
-    Commit,
-    CreateBg,
-    EndTransaction,
-    Free,
-    RunDelayedRefs,
-)
+from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
+from models.operations.freeing import Free, RunDelayedRefs
+from models.operations.power import Crash, Remount
 from models.operations.removal import Clean, Relocate
+from models.operations.syncing import Fsync
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -31,8 +27,11 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Clean,
     Free,
     Allocate,
+    Fsync,
     StartNocowDio,
     Relocate,
+    Remount,
+    Crash,
 )
 """Every operation, by how much it does: in a reproducer a simpler one that shows the same is preferred."""
 
@@ -42,11 +41,14 @@ __all__ = [
     "Clean",
     "Commit",
     "CompleteBio",
+    "Crash",
     "CreateBg",
     "EndTransaction",
     "Free",
+    "Fsync",
     "Operation",
     "Relocate",
+    "Remount",
     "RunDelayedRefs",
     "StartNocowDio",
     "Step",

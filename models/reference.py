@@ -93,12 +93,19 @@ class Block:
         """Every value that a read may return after a crash now."""
         return sorted({write.value for write in self.past})
 
-    def forget(self, since: int) -> None:
-        """What had settled then is durable: nothing that ended before one of those writes can come back."""
-        started = max((w.started for w in self.past if 0 < w.settled <= since), default=0)
+    def forget(self, since: int, *, synced: bool) -> None:
+        """What had settled then is durable: nothing that ended before one of those writes can come back.
+
+        Fsync (``synced``) makes more durable: it is enough that the write had been acknowledged.
+        """
+
+        def durable(write: Write) -> bool:
+            return 0 < (write.ended if synced and not write.lost else write.settled) <= since
+
+        started = max((w.started for w in self.past if durable(w)), default=0)
         self.past = [w for w in self.past if w in self.running or w.ended >= started]
         writes = [e.write for e in self.past_extents if e.write is not None]
-        started = max((w.started for w in writes if 0 < w.settled <= since), default=0)
+        started = max((w.started for w in writes if durable(w)), default=0)
         self.past_extents = [e for e in self.past_extents if e.ended >= started]
 
 
@@ -240,7 +247,7 @@ class Reference:
     def durable(self, since: int, file: int | None = None) -> None:
         """A commit that started at ``since`` has returned: everything that had ended by then is durable.
 
-        With ``file`` it was an fsync of that file alone.
+        With ``file`` it was an fsync, of that file alone: of it, everything that was acknowledged.
         """
         gone = [number for number, state in self.deleted.items() if 0 < state.deleted <= since]
         for number in gone if file is None else ():
@@ -249,7 +256,7 @@ class Reference:
             if file in (None, number):
                 state.durable |= state.created <= since
                 for block in state.blocks:
-                    block.forget(since)
+                    block.forget(since, synced=file is not None)
 
     def mounted(self, contents: Mapping[int, Sequence[int]], sizes: Mapping[int, Sequence[int]]) -> None:
         """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: so be it.

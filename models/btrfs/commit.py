@@ -4,7 +4,7 @@ Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical sectio
 hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may
 run while this one is still written; the superblock write is the durability point.
 
-Left out, because nothing here uses them: delayed items, qgroups, snapshots, the log tree, flushoncommit,
+Left out, because nothing here uses them: delayed items, qgroups, snapshots, flushoncommit,
 pausing scrub, last_byte_to_unpin (block groups are cached whole from mount on).
 """
 
@@ -109,6 +109,7 @@ class Commit:
             lambda: [h.task for h in trans.handles if h.extwriter],
         )
         yield "wait_event(num_extwriters)"
+        yield from self.btrfs_wait_pending_ordered(trans)
         trans.state = TransState.COMMIT_DOING
         yield from fs.sim.wait_event(
             "num_writers == 1",
@@ -116,6 +117,17 @@ class Commit:
             lambda: [h.task for h in trans.handles if h is not handle],
         )
         yield "TRANS_STATE_COMMIT_DOING"
+
+    def btrfs_wait_pending_ordered(self, trans: Transaction) -> Steps[None]:
+        """What the log has, and this commit drops, must be in the trees: the ordered extents complete.
+
+        Only here, where no external writer can log any more, and completions can still join (v4.3).
+        """
+        yield from self.fs.sim.wait_event(
+            "pending_ordered == 0",
+            lambda: trans.pending_ordered == 0,
+            lambda: [ordered.task for ordered in self.fs.ordered.all() if ordered.pending],
+        )
 
     def _critical_section(self, handle: Handle) -> Steps[Image]:
         """Rows 11-15: the trees become what will be on disk; the next transaction may start."""
@@ -129,6 +141,7 @@ class Commit:
             fs.reloc_mutex.unlock()
             raise
         yield from fs.tree_log_mutex.lock()
+        fs.tree_log.btrfs_free_log()
         try:
             fs.reloc_trees.commit_fs_roots()
             yield "commit_fs_roots"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from models.btrfs.trees import Image
+from models.btrfs.trees import Image, Log
 
 if TYPE_CHECKING:
     from models.btrfs.ordered_data import OrderedExtent
@@ -48,11 +48,14 @@ class Device:
     before.  ``volatile_trees`` are images whose tree blocks were written and not flushed yet,
     ``durable_trees`` those that a power cut cannot take.
 
+    ``log`` is what the superblock's log root reaches: it is to be replayed on top of the trees.
+
     ``committed`` collects the images made durable, for whoever checks them (and then clears the list).
     """
 
     size: int
     superblock: Image
+    log: Log | None = None
     blocks: list[int] = field(default_factory=list)
     in_flight: list[Bio] = field(default_factory=list)
     committed: list[Image] = field(default_factory=list)
@@ -100,9 +103,18 @@ class Device:
 
     def write_super_fua(self, image: Image) -> None:
         """Point the superblock to these trees, durably; of anything else nothing is known."""
-        self.superblock = image
+        self.superblock, self.log = image, None
         self.durable_trees = [tree for tree in self.durable_trees if tree.generation >= image.generation]
         self.committed.append(image)
+
+    def write_super_with_log(self, log: Log) -> None:
+        """Flush, then write the superblock of the last commit once more, with a log root (btrfs_sync_log)."""
+        self.flush()
+        self.write_log_fua(log)
+
+    def write_log_fua(self, log: Log) -> None:
+        """Give the superblock a log root, durably; of anything else nothing is known."""
+        self.log = log
 
     def power_cut(self, kept: int) -> None:
         """Lose power: writes that were not flushed are lost, but for those that ``kept`` names.

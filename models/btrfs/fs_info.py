@@ -33,10 +33,11 @@ from models.btrfs.relocation import Relocation
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
+from models.btrfs.tree_log import TreeLog
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
-from models.locks import Mutex, RangeLock
+from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
 Room = TypeVar("Room")
@@ -109,6 +110,7 @@ class FsInfo:
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
         self.relocation = self._room(Relocation)(self)
+        self.tree_log = self._room(TreeLog)(self)
         self.mount = self._room(Mount)(self)
         self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
         self._read_block_groups()
@@ -152,9 +154,7 @@ class FsInfo:
             info.readonly += group.bytes_super
             info.block_groups.append(group)
             if group.used == 0:
-                group.get("unused_bgs")
-                self.block_groups.unused_bgs.append(group)
-                group.bg_list = self.block_groups.unused_bgs
+                self.block_groups.queue_unused(group)
 
     def make_block_group(self, chunk: ChunkMap) -> BlockGroup:
         """A block group in memory, all free but for a superblock copy (exclude_super_stripes)."""
@@ -185,7 +185,8 @@ class FsInfo:
         ino = root.next_ino
         root.next_ino += 1
         what = f"file {ino}" if root_name == FS_TREE else "relocation inode"
-        inode = Inode(ino, root, RangeLock(self.sim, what), nodatacow, size=0)
+        dio_sem = RwSem(self.sim, f"dio_sem({what})")
+        inode = Inode(ino, root, RangeLock(self.sim, what), dio_sem, nodatacow, size=0)
         root.inodes[ino] = inode
         return inode
 
@@ -214,6 +215,9 @@ class FsInfo:
             return None
         for em in inode.extent_maps:
             if em.start <= block < em.start + em.num:
+                if em.pinned:
+                    # Its writer holds the extent lock until there is an ordered extent.
+                    return None
                 if em.type is FileExtentType.PREALLOC:
                     return 0
                 return self.device.blocks[self.volumes.map_block(em.block_start + block - em.start)]

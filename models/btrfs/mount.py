@@ -32,14 +32,10 @@ class Mount:
 
     def open_ctree(self) -> Steps[None]:
         """Bring a file system in order whose trees were read already."""
-        yield from self.btrfs_recover_log_trees()
+        yield from self.fs.tree_log.btrfs_recover_log_trees()
         yield from self.btrfs_recover_relocation()
         yield from self.btrfs_orphan_cleanup()
         self.fs.sim.note("open_ctree", f"mounted at transaction {self.fs.device.superblock.generation}")
-
-    def btrfs_recover_log_trees(self) -> Steps[None]:
-        """Replay the log tree that the superblock points to: there is none, as nobody writes one."""
-        yield from ()
 
     def btrfs_recover_relocation(self) -> Steps[None]:
         """Finish relocations that were cut off: merge reloc trees that are complete, drop the others."""

@@ -40,7 +40,21 @@ class Relocation:
 
     def __init__(self, fs: FsInfo) -> None:
         self.fs = fs
+        self.balance_mutex = Mutex(fs.sim, "balance_mutex")
         self.cleaner_mutex = Mutex(fs.sim, "cleaner_mutex")
+
+    def btrfs_balance(self, number: int) -> Steps[None]:
+        """Relocate block group ``number``, one balance at a time.
+
+        Source: volumes.c btrfs_balance (v4.9).  Raises what :meth:`btrfs_relocate_chunk` raises.
+        """
+        yield from self.balance_mutex.lock()
+        try:
+            yield from self.btrfs_relocate_chunk(number)
+        except Errno:
+            self.balance_mutex.unlock()
+            raise
+        self.balance_mutex.unlock()
 
     def btrfs_relocate_chunk(self, number: int) -> Steps[None]:
         """Relocate and remove block group ``number``.
@@ -54,13 +68,14 @@ class Relocation:
                 raise Errno(errno.ENOENT)
             group.get("lookup")
             yield "btrfs_relocate_chunk"
-            yield from self._relocate_and_remove(group)
+            yield from self.relocate_and_remove(group)
         except Errno:
             self.fs.cleaner.unlock_delete_unused_bgs()
             raise
         self.fs.cleaner.unlock_delete_unused_bgs()
 
-    def _relocate_and_remove(self, group: BlockGroup) -> Steps[None]:
+    def relocate_and_remove(self, group: BlockGroup) -> Steps[None]:
+        """With delete_unused_bgs_mutex held: make it empty, then remove it; the lookup reference is put."""
         fs = self.fs
         try:
             yield from self._btrfs_relocate_block_group(group)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from models.btrfs.subvolume import Leaf
+    from models.btrfs.subvolume import FileExtent, Leaf
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -103,6 +103,20 @@ class Tree(Generic[K, V]):
     def switch_commit_root(self) -> None:
         """Make the current version the commit root (switch_commit_roots, v4.9)."""
         self.commit_root = MappingProxyType(dict(self.root))
+
+
+class LoggedInode(NamedTuple):
+    """What the log has of one file: enough to make its leaf."""
+
+    nodatacow: bool
+    items: Mapping[int, FileExtent]
+
+
+class Log(NamedTuple):
+    """The log trees: files by inode number, as fsync saw them in transaction ``transid``."""
+
+    transid: int
+    inodes: Mapping[int, LoggedInode]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,16 +11,11 @@ Operations are data.  How one enters the kernel, and what the reference model he
 from __future__ import annotations
 
 from models.operations.base import Operation, Step
-from models.operations.creation import (
-    Allocate,
-    Commit,
-    CreateBg,
-    EndTransaction,
-    Free,
-    RunDelayedRefs,
-)
+from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
+from models.operations.freeing import Free, RunDelayedRefs
 from models.operations.power import Crash, Remount
 from models.operations.removal import Clean, Relocate
+from models.operations.syncing import Fsync
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -32,6 +27,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Clean,
     Free,
     Allocate,
+    Fsync,
     StartNocowDio,
     Relocate,
     Remount,
@@ -49,6 +45,7 @@ __all__ = [
     "CreateBg",
     "EndTransaction",
     "Free",
+    "Fsync",
     "Operation",
     "Relocate",
     "Remount",

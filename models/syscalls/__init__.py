@@ -14,6 +14,7 @@ from models.operations import (
     CreateBg,
     EndTransaction,
     Free,
+    Fsync,
     Operation,
     Relocate,
     Remount,
@@ -22,16 +23,11 @@ from models.operations import (
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
-from models.syscalls.creation import (
-    EnterAllocate,
-    EnterCommit,
-    EnterCreateBg,
-    EnterEndTransaction,
-    EnterFree,
-    EnterRunDelayedRefs,
-)
+from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
+from models.syscalls.freeing import EnterFree, EnterRunDelayedRefs
 from models.syscalls.power import EnterCrash, EnterRemount
 from models.syscalls.removal import EnterClean, EnterRelocate
+from models.syscalls.syncing import EnterFsync
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
 if TYPE_CHECKING:
@@ -46,6 +42,7 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     CreateBg: EnterCreateBg(),
     EndTransaction: EnterEndTransaction(),
     Free: EnterFree(),
+    Fsync: EnterFsync(),
     Relocate: EnterRelocate(),
     Remount: EnterRemount(),
     RunDelayedRefs: EnterRunDelayedRefs(),

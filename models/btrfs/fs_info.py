@@ -37,6 +37,7 @@ from models.btrfs.tree_log import TreeLog
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
+from models.faults import Faults
 from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
@@ -86,6 +87,7 @@ class FsInfo:
         self.sim, self.device, self._overrides = sim, device, overrides
         self.error = 0
         self.history = History()
+        self.faults = Faults()
         self.generation = device.superblock.generation
         self.trees = Trees.read(device.superblock)
         self.ro_block_group_mutex = Mutex(sim, "ro_block_group_mutex")

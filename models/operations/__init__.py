@@ -13,13 +13,14 @@ from __future__ import annotations
 from models.operations.base import Operation, Step
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
 from models.operations.freeing import Free, RunDelayedRefs
-from models.operations.power import Crash, Remount
+from models.operations.power import Crash, Inject, Remount
 from models.operations.removal import Clean, Relocate
 from models.operations.syncing import Fsync
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
     EndTransaction,
+    Inject,
     CompleteBio,
     CreateBg,
     Commit,
@@ -46,6 +47,7 @@ __all__ = [
     "EndTransaction",
     "Free",
     "Fsync",
+    "Inject",
     "Operation",
     "Relocate",
     "Remount",

@@ -15,6 +15,7 @@ from models.operations import (
     EndTransaction,
     Free,
     Fsync,
+    Inject,
     Operation,
     Relocate,
     Remount,
@@ -25,7 +26,7 @@ from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
 from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
 from models.syscalls.freeing import EnterFree, EnterRunDelayedRefs
-from models.syscalls.power import EnterCrash, EnterRemount
+from models.syscalls.power import EnterCrash, EnterInject, EnterRemount
 from models.syscalls.removal import EnterClean, EnterRelocate
 from models.syscalls.syncing import EnterFsync
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
@@ -43,6 +44,7 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     EndTransaction: EnterEndTransaction(),
     Free: EnterFree(),
     Fsync: EnterFsync(),
+    Inject: EnterInject(),
     Relocate: EnterRelocate(),
     Remount: EnterRemount(),
     RunDelayedRefs: EnterRunDelayedRefs(),

@@ -9,7 +9,7 @@ from models.btrfs.subvolume import FS_TREE, Inode
 from models.btrfs.transaction import HandleType
 from models.operations.freeing import Free, RunDelayedRefs
 from models.simulation import Steps, Task
-from models.syscalls.base import Syscall
+from models.syscalls.base import Failed, Syscall
 
 if TYPE_CHECKING:
     from models.btrfs.fs_info import FsInfo
@@ -41,6 +41,12 @@ class EnterFree(Syscall[Free]):
         del operation
         assert isinstance(memo, Inode)
         yield from fs.fallocate.btrfs_unlink(memo)
+
+    def end(self, world: World, task: Task, operation: Free, memo: object) -> None:
+        """Until the next commit a crash may bring it back."""
+        del memo
+        if not isinstance(task.result, Failed):
+            world.reference.end_removal(operation.file)
 
 
 class EnterRunDelayedRefs(Syscall[RunDelayedRefs]):

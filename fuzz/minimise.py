@@ -32,12 +32,15 @@ def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
     best = run(case, reverts)
     if best is None:
         raise ValueError("the case does not fail")
-    runs, better = 0, True
-    while better and runs < MAX_RUNS:
+    tried: set[Case] = set()
+    better = True
+    while better and len(tried) < MAX_RUNS:
         better = False
         current = case_of(best)
         for candidate in _smaller(current):
-            runs += 1
+            if candidate in tried:
+                continue
+            tried.add(candidate)
             verdict = run(candidate, reverts)
             if verdict is not None and _same_bug(verdict, best) and _size(case_of(verdict)) < _size(current):
                 best, better = verdict, True
@@ -93,10 +96,11 @@ def _rank(step: Step) -> tuple[object, ...]:
 def _smaller(case: Case) -> Iterator[Case]:
     """Candidates, the greatest savings first."""
     steps = case.steps
-    yield from _short_programs(case)
     for length in (len(steps) // 2, len(steps) // 4, 2, 1):
         for start in range(len(steps) - length, -1, -1) if length else ():
             yield replace(case, steps=steps[:start] + steps[start + length :])
+    # Not before nothing can be deleted: a long program has too many pairs to try.
+    yield from _short_programs(case)
     for index, step in enumerate(steps):
         for changed in _simpler_steps(step):
             yield replace(case, steps=(*steps[:index], changed, *steps[index + 1 :]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize
 
@@ -60,10 +61,12 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 class BlockGroupMachine(RuleBasedStateMachine):
     """Tasks on a small file system, in any order that the protocol allows.
 
-    A subclass says which operations they do, with one rule with one packed choice.  With a rule for each
-    operation, swarm testing switched off what the others were waiting for, a quarter of the cases ended
-    at once, and races were found later.
+    A subclass says which ``operations`` they do, with one rule ``step`` with one packed choice of them.
+    With a rule for each operation, swarm testing switched off what the others were waiting for, a quarter
+    of the cases ended at once, and races were found later.
     """
+
+    operations: ClassVar[tuple[type[Operation], ...]]
 
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
@@ -75,6 +78,10 @@ class BlockGroupMachine(RuleBasedStateMachine):
     def mkfs(self, geometry: Geometry) -> None:
         """Every case starts on a fresh file system."""
         self.world = World(geometry, self.reverts)
+
+    def step(self, choice: Drawn | Resumed) -> None:
+        """The rule: one choice of the machine's subject."""
+        raise NotImplementedError
 
     def advance(self, choice: Drawn | Resumed) -> None:
         """A task starts an operation, or a paused one goes on."""

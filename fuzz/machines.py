@@ -14,6 +14,7 @@ from hypothesis.stateful import rule
 
 from fuzz.machine import BlockGroupMachine, Tally
 from models.operations import (
+    OPERATIONS,
     Allocate,
     Commit,
     CompleteBio,
@@ -29,7 +30,9 @@ from strategies.operations import Drawn, Resumed, choices
 class Creation(BlockGroupMachine):
     """Block groups between their two phases: who uses them, and who writes their items."""
 
-    @rule(choice=choices(CreateBg, Allocate, EndTransaction, Commit))
+    operations = (CreateBg, Allocate, EndTransaction, Commit)
+
+    @rule(choice=choices(*operations))
     def step(self, choice: Drawn | Resumed) -> None:
         """One choice of this subject."""
         self.advance(choice)
@@ -38,7 +41,9 @@ class Creation(BlockGroupMachine):
 class Writing(BlockGroupMachine):
     """Writes, in place or not, against relocation."""
 
-    @rule(choice=choices(StartNocowDio, CompleteBio, Relocate, Allocate, Commit))
+    operations = (StartNocowDio, CompleteBio, Relocate, Allocate, Commit)
+
+    @rule(choice=choices(*operations))
     def step(self, choice: Drawn | Resumed) -> None:
         """One choice of this subject."""
         self.advance(choice)
@@ -47,7 +52,9 @@ class Writing(BlockGroupMachine):
 class Everything(BlockGroupMachine):
     """All of it: for what no subject foresees."""
 
-    @rule(choice=choices(CreateBg, Allocate, EndTransaction, Commit, StartNocowDio, Relocate, CompleteBio))
+    operations = OPERATIONS
+
+    @rule(choice=choices(*operations))
     def step(self, choice: Drawn | Resumed) -> None:
         """One choice of this subject."""
         self.advance(choice)

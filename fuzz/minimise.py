@@ -62,7 +62,7 @@ PAIR_COST = 3
 """Two steps and a preemption: what :func:`_short_programs` cannot improve on."""
 
 
-def _cost(case: Case) -> int:
+def cost(case: Case) -> int:
     """Steps and preemptions together."""
     return len(case.steps) + sum(step.until is not None for step in case.steps)
 
@@ -73,7 +73,7 @@ def _size(case: Case) -> tuple[object, ...]:
     geometry = case.geometry
     preemptions = sum(step.until is not None for step in case.steps)
     return (
-        _cost(case),
+        cost(case),
         preemptions,
         (geometry.groups, geometry.group_blocks, len(geometry.files)),
         (geometry.spare_chunks, sum(file.blocks for file in geometry.files)),
@@ -119,21 +119,23 @@ def _smaller(case: Case) -> Iterator[Case]:
 
 
 def _short_programs(case: Case) -> Iterator[Case]:
-    """The program's own operations, plain, any three in any order; and any two of them, the first stopped
-    anywhere.
+    """The program's own operations, plain, any three in any order; and any two of them, plain or as they
+    are, the first stopped anywhere.
 
     Deleting single steps gets stuck where a task must be stopped somewhere else for fewer to do.
     """
-    cost = _cost(case)
     own = {type(step.operation) for step in case.steps}
     plain = [kind for kind in OPERATIONS if kind in own and kind not in (EndTransaction, CompleteBio)]
-    for kinds in product(plain, repeat=3) if cost > PAIR_COST else ():
-        steps = tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, start=1))
-        yield Case(Geometry(), steps)
-    starts = [step for step in case.steps if step.operation is not None]
-    for one, other in permutations(starts, 2) if cost != PAIR_COST else ():
+    if cost(case) <= PAIR_COST:
+        return
+    for kinds in product(plain, repeat=3):
+        yield Case(Geometry(), tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, 1)))
+    pairs = [(Geometry(), Step("CPU 1", a()), Step("CPU 2", b())) for a, b in product(plain, repeat=2)]
+    starts = [replace(step, until=None) for step in case.steps if step.operation is not None]
+    pairs += [(case.geometry, one, other) for one, other in permutations(starts, 2) if one.task != other.task]
+    for geometry, one, other in pairs:
         for until in one.operation.points if one.operation else ():
-            yield replace(case, steps=(replace(one, until=until), replace(other, until=None)))
+            yield Case(geometry, (replace(one, until=until), other))
 
 
 def _without_first(case: Case) -> Iterator[Case]:

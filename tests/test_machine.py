@@ -18,7 +18,7 @@ from programs import (
 )
 
 from fuzz.case import Case, run
-from fuzz.machine import TASKS, FoundFailure, Tally
+from fuzz.machine import TASKS, BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import Everything, machine_factory
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
@@ -45,7 +45,7 @@ def machine_on(geometry: Geometry = SMALL, *taken_out: str) -> Everything:
     return machine
 
 
-def last_step(machine: Everything, choice: Drawn | Resumed) -> Step:
+def last_step(machine: BlockGroupMachine, choice: Drawn | Resumed) -> Step:
     """The step that a choice became."""
     before = len(machine.world.program)
     machine.step(choice)
@@ -217,7 +217,7 @@ def test_a_case_that_failed_is_not_run_on_but_counted() -> None:
 def test_counts_add_up_over_machines() -> None:
     """If a machine kept its counts, the summary would show one case of thousands."""
     tally = Tally()
-    factory = machine_factory((), tally)
+    factory = machine_factory(Everything, (), tally)
     for _ in range(3):
         machine = factory()
         machine.mkfs(SMALL)

@@ -24,7 +24,9 @@ from models.operations import (
     Free,
     Relocate,
     RunDelayedRefs,
+    Scrub,
     StartNocowDio,
+    Trim,
 )
 from models.reverts import Revert
 from strategies.operations import Drawn, Resumed, choices
@@ -57,6 +59,28 @@ class Removal(BlockGroupMachine):
         self.advance(choice)
 
 
+class Upkeep(BlockGroupMachine):
+    """Trim and scrub, against those who remove block groups and make new ones."""
+
+    @rule(
+        choice=choices(
+            CreateBg,
+            Allocate,
+            Free,
+            RunDelayedRefs,
+            Clean,
+            EndTransaction,
+            Commit,
+            Relocate,
+            Trim,
+            Scrub,
+        )
+    )
+    def step(self, choice: Drawn | Resumed) -> None:
+        """One choice of this subject."""
+        self.advance(choice)
+
+
 class Everything(BlockGroupMachine):
     """All of it: for what no subject foresees."""
 
@@ -66,7 +90,7 @@ class Everything(BlockGroupMachine):
         self.advance(choice)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Removal, Everything)
+MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Removal, Upkeep, Everything)
 """In the order in which shards take them."""
 
 

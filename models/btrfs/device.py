@@ -19,6 +19,8 @@ RESERVED_BLOCKS = 1
 """Device blocks before the first chunk; the primary superblock is here (the kernel's first MiB)."""
 SUPER_MIRROR = 40
 """Device block of the second superblock copy: a chunk that covers it may not hand it out."""
+DISCARDED = -1
+"""What a discarded block holds: nothing that anybody wrote."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +38,14 @@ class Bio:
     ordered: OrderedExtent
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Discard:
+    """A request to forget the contents of ``blocks`` device blocks from ``physical`` on."""
+
+    physical: int
+    blocks: int
+
+
 @dataclass(slots=True, eq=False)
 class Device:
     """``size`` blocks that hold values; 0 is a block never written.
@@ -48,6 +58,7 @@ class Device:
     tree_blocks: Image | None = None
     blocks: list[int] = field(default_factory=list)
     in_flight: list[Bio] = field(default_factory=list)
+    discards: list[Discard] = field(default_factory=list)
     committed: list[Image] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -62,6 +73,17 @@ class Device:
         self.in_flight.remove(bio)
         self.blocks[bio.physical : bio.physical + len(bio.values)] = bio.values
         bio.ordered.blocks_left -= len(bio.values)
+
+    def submit_discard(self, physical: int, blocks: int) -> Discard:
+        """Put a discard in flight (blkdev_issue_discard); it may take effect at any time from now on."""
+        self.discards.append(Discard(physical, blocks))
+        return self.discards[-1]
+
+    def complete_discard(self, discard: Discard) -> None:
+        """Forget what is in the blocks."""
+        self.discards.remove(discard)
+        end = discard.physical + discard.blocks
+        self.blocks[discard.physical : end] = [DISCARDED] * discard.blocks
 
     def write_tree_blocks(self, image: Image) -> None:
         """Write all blocks of all trees (btrfs_write_and_wait_transaction, v4.9)."""

@@ -20,6 +20,7 @@ from models.operations.creation import (
     RunDelayedRefs,
 )
 from models.operations.removal import Clean, Relocate
+from models.operations.upkeep import Scrub, Trim
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -29,6 +30,8 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Commit,
     RunDelayedRefs,
     Clean,
+    Trim,
+    Scrub,
     Free,
     Allocate,
     StartNocowDio,
@@ -48,6 +51,8 @@ __all__ = [
     "Operation",
     "Relocate",
     "RunDelayedRefs",
+    "Scrub",
     "StartNocowDio",
     "Step",
+    "Trim",
 ]

@@ -16,7 +16,9 @@ from models.operations import (
     Operation,
     Relocate,
     RunDelayedRefs,
+    Scrub,
     StartNocowDio,
+    Trim,
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
@@ -29,6 +31,7 @@ from models.syscalls.creation import (
     EnterRunDelayedRefs,
 )
 from models.syscalls.removal import EnterClean, EnterRelocate
+from models.syscalls.upkeep import EnterScrub, EnterTrim
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
 if TYPE_CHECKING:
@@ -44,7 +47,9 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Free: EnterFree(),
     Relocate: EnterRelocate(),
     RunDelayedRefs: EnterRunDelayedRefs(),
+    Scrub: EnterScrub(),
     StartNocowDio: EnterStartNocowDio(),
+    Trim: EnterTrim(),
 }
 
 

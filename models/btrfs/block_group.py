@@ -34,8 +34,8 @@ class BlockGroup:
     ``dirty_list``, ``unused_bgs``, ``nocow_writers``, ``lookup``; membership in ``new_bgs`` holds none.
 
     Ghosts, which the kernel does not have: ``in_hand`` counts blocks that an allocator took out of
-    ``free`` and has not charged yet, or that were pinned when the cleaner forgot them; ``nocow_tasks`` and ``reserving_tasks`` name who is counted, for
-    the report of a wait only.
+    ``free`` and has not charged yet, or that were pinned when the cleaner forgot them; ``nocow_tasks`` and
+    ``reserving_tasks`` name who is counted, for the report of a wait only.
     """
 
     number: int

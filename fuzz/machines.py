@@ -59,23 +59,19 @@ class Removal(BlockGroupMachine):
         self.advance(choice)
 
 
-class Upkeep(BlockGroupMachine):
-    """Trim and scrub, against those who remove block groups and make new ones."""
+class Trimming(BlockGroupMachine):
+    """Trim, against those who remove block groups and use their place again."""
 
-    @rule(
-        choice=choices(
-            CreateBg,
-            Allocate,
-            Free,
-            RunDelayedRefs,
-            Clean,
-            EndTransaction,
-            Commit,
-            Relocate,
-            Trim,
-            Scrub,
-        )
-    )
+    @rule(choice=choices(CreateBg, EndTransaction, Commit, Relocate, Trim))
+    def step(self, choice: Drawn | Resumed) -> None:
+        """One choice of this subject."""
+        self.advance(choice)
+
+
+class Scrubbing(BlockGroupMachine):
+    """Scrub, which makes block groups read-only, against those who empty and remove them."""
+
+    @rule(choice=choices(Allocate, Free, Clean, Commit, Relocate, Scrub))
     def step(self, choice: Drawn | Resumed) -> None:
         """One choice of this subject."""
         self.advance(choice)
@@ -90,7 +86,7 @@ class Everything(BlockGroupMachine):
         self.advance(choice)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Removal, Upkeep, Everything)
+MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Removal, Trimming, Scrubbing, Everything)
 """In the order in which shards take them."""
 
 

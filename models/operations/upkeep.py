@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.operations.base import Operation
-from models.operations.points import CHUNK_POINTS, END_POINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,9 @@ class Scrub(Operation):
         "scrub_enumerate_chunks",
         "btrfs_lookup_block_group",
         "btrfs_inc_block_group_ro",
-        *CHUNK_POINTS,
         "scrub_pause_off",
         "scrub_chunk",
         "scrub_stripe",
         "scrub_pause_on",
         "btrfs_dec_block_group_ro",
-        *END_POINTS,
     )

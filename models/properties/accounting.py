@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from models.btrfs.space_info import SpaceInfo
 from models.btrfs.subvolume import Leaf
 from models.btrfs.trees import BlockGroupType, Image
 from models.properties import Mismatch, Observation, When, holds
@@ -29,6 +30,14 @@ def a_block_groups_counters_add_up_to_its_length(seen: Observation) -> Iterator[
             )
 
 
+def _trimmed(seen: Observation, info: SpaceInfo) -> tuple[int, int]:
+    """Blocks that are trimmed, and so reserved, in block groups that are not in the list of their space info;
+    and how many of them are in those that were removed, and not just made."""
+    ranges = [r for r in seen.fs.trim.trimming_ranges if r.charged and r.group.type is info.type]
+    unlisted = [r for r in ranges if r.group not in info.block_groups]
+    return sum(r.blocks for r in unlisted), sum(r.blocks for r in unlisted if r.group.ro)
+
+
 @holds(When.ALWAYS)
 def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mismatch]:
     """C.8: used, reserved, pinned, total and readonly.
@@ -38,15 +47,13 @@ def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mis
     """
     for kind, info in seen.fs.space.infos.items():
         groups = info.block_groups
-        trimmed = [r for r in seen.fs.trim.trimming_ranges if r.charged and r.group not in groups]
-        trimmed = [r for r in trimmed if r.group.type is kind]
+        trimmed, gone = _trimmed(seen, info)
         sums = {
             "total": sum(g.length for g in groups),
             "used": sum(g.used for g in groups),
-            "reserved": sum(g.reserved for g in groups) + sum(r.blocks for r in trimmed),
+            "reserved": sum(g.reserved for g in groups) + trimmed,
             "pinned": sum(g.pinned for g in groups),
-            "readonly": sum(g.bytes_super + (g.unused if g.ro else 0) for g in groups)
-            - sum(r.blocks for r in trimmed if r.group.ro),
+            "readonly": sum(g.bytes_super + (g.unused if g.ro else 0) for g in groups) - gone,
         }
         for name, expected in sums.items():
             if getattr(info, name) != expected:
@@ -65,8 +72,9 @@ def promises_never_exceed_the_space(seen: Observation) -> Iterator[Mismatch]:
     """
     for kind, info in seen.fs.space.infos.items():
         promised = info.promised if kind is BlockGroupType.DATA else info.promised - info.may_use
-        unasked = info.unasked + sum(seen.fs.trim.charged(g) for g in info.block_groups)
-        if promised > info.total + unasked:
+        trimmed, gone = _trimmed(seen, info)
+        trimmed += sum(seen.fs.trim.charged(g) for g in info.block_groups) - gone
+        if promised > info.total + info.unasked + trimmed:
             yield Mismatch(f"{kind.value} promises at most {info.total} blocks", f"{promised}")
 
 
@@ -80,9 +88,8 @@ def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
                 yield Mismatch(f"{name} of {group} is at least 0", f"{getattr(group, name)}")
     for kind, info in seen.fs.space.infos.items():
         for name in ("total", "used", "reserved", "pinned", "readonly", "may_use"):
-            # Of a block group that is trimmed while it is removed, too much is taken out of readonly.
-            missing = name == "readonly" and any(r.group.removed for r in seen.fs.trim.trimming_ranges)
-            if getattr(info, name) < 0 and not missing:
+            missing = _trimmed(seen, info)[1] if name == "readonly" else 0
+            if getattr(info, name) + missing < 0:
                 yield Mismatch(f"{kind.value} {name} is at least 0", f"{getattr(info, name)}")
 
 

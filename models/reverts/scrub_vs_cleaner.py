@@ -98,8 +98,8 @@ EARLY = Revert(
     name="queued-while-read-only",
     subject="",
     version="v4.4",
-    mechanism="""Scrub queues the block group for the cleaner before it makes it writable again.  The cleaner is
-quick, finds it read-only, and passes it over once more.""",
+    mechanism="""Scrub queues the block group for the cleaner before it makes it writable again.  The cleaner
+is quick, finds it read-only, and passes it over once more.""",
     symptom=FIX.symptom,
     operations=FIX.operations,
     expected=FORGOTTEN,

@@ -86,9 +86,8 @@ class Scrub:
             yield from self.scrub_chunk(group)
         except Errno as caught:
             error = caught
-        yield "scrub_pause_on"
-        self.scrub_pause_on()
-        yield from self.scrub_pause_off()
+        yield "scrub_submit"
+        yield from self._blocked_if_needed()
         yield from self.release_block_group(group, ro_set=ro_set)
         if error is not None:
             raise error
@@ -100,6 +99,7 @@ class Scrub:
         """
         ro_set = True
         self.scrub_pause_on()
+        yield "scrub_pause_on"
         try:
             yield from self.fs.block_groups.btrfs_inc_block_group_ro(group)
         except Errno as error:

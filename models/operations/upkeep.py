@@ -31,10 +31,11 @@ class Scrub(Operation):
     points = (
         "scrub_enumerate_chunks",
         "btrfs_lookup_block_group",
+        "scrub_pause_on",
         "btrfs_inc_block_group_ro",
         "scrub_pause_off",
         "scrub_chunk",
         "scrub_stripe",
-        "scrub_pause_on",
+        "scrub_submit",
         "btrfs_dec_block_group_ro",
     )

@@ -131,8 +131,8 @@ LEAK = Revert(
     name="trim-leaves-entries",
     subject="Btrfs: fix memory leak after block remove + trimming",
     version="v3.19",
-    mechanism="""Removal throws away the free space entries of a block group.  Whoever trims it then has hidden
-one, and puts it back afterwards: into a block group that nobody can find any more, where nobody frees it.""",
+    mechanism="""Removal throws away the free space entries of a block group.  Whoever trims it then has
+hidden one, and puts it back afterwards: into a block group that nobody can find any more, where nobody frees it.""",
     symptom="memory leak of free space entries",
     operations=("trim", "relocate"),
     expected="nothing_of_a_trim_is_left",
@@ -180,8 +180,8 @@ RACES = (
     REGRESSION,
     _wrong(
         "frozen-though-removed",
-        """``trimming`` is counted without a look at ``removed``.  Whoever looked the block group up before its
-removal counts afterwards, when the map is gone already, and as the last one drops it once more.""",
+        """``trimming`` is counted without a look at ``removed``.  Whoever looked the block group up before
+its removal counts afterwards, when the map is gone already, and as the last one drops it once more.""",
         ASSERTION,
         CountsWithoutLooking,
     ),

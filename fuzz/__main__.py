@@ -1,4 +1,4 @@
-"""The command line of the fuzzer: the catalogue of races, and benches that run ``pytest fuzz/`` many times."""
+"""The command line: the catalogue of races, and benches that run ``pytest fuzz/`` many times."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, races
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return cast("Callable[[object], int]", options.run)(options)
     except UsageError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; --resume goes on from here\n")
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

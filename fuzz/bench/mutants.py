@@ -17,6 +17,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from subprocess import DEVNULL, TimeoutExpired, run
 from tempfile import TemporaryDirectory
+from typing import Self
 
 from fuzz.bench.command import ROOT, run_fuzz
 from fuzz.bench.operators import Mutant, mutants_of
@@ -117,7 +118,7 @@ class Tree:
                 shutil.copy2(root / name, self.path / name)
         compileall.compile_dir(self.path, quiet=2)
 
-    def __enter__(self) -> Tree:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -138,7 +139,7 @@ class Tree:
 def fate(tree: Path, options: Sequence[str]) -> Fate:
     """What becomes of the (changed) sources in ``tree``."""
     try:
-        smoke = run(
+        smoke = run(  # noqa: S603 - ourselves
             [sys.executable, "-c", SMOKE],
             cwd=tree,
             check=False,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -269,9 +269,7 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
     seen: Counter[str] = Counter()
     numbered = []
     for mutant in sorted(found, key=lambda mutant: (mutant.line, mutant.operator, mutant.edits)):
-        numbered.append(
-            Mutant(*[getattr(mutant, name) for name in Mutant.__slots__ if name != "nth"], seen[mutant.key])
-        )
+        numbered.append(replace(mutant, nth=seen[mutant.key]))
         seen[mutant.key] += 1
     return numbered
 

@@ -10,7 +10,7 @@ import argparse
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+    Commands = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - its only name
 else:
     Commands = object
 

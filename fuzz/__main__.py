@@ -8,7 +8,6 @@ from typing import cast
 
 from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, races
 
-
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 

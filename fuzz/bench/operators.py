@@ -2,11 +2,11 @@
 
 A tool of its own: those that are kept (mutmut, cosmic-ray, mutatest) change expressions, and have no
 operator for a wait, for a lock with its release or for the order of two statements, which is what a
-protocol is made of.  An operator finds sites in a syntax tree; a mutant is a few edits of the text, so
-that the rest of the file stays as it is.
+protocol is made of; nor do they run ``pytest fuzz/``.  An operator finds sites in a syntax tree; a mutant is
+a few edits of the text, so that the rest of the file stays as it is.
 
-Not mutated: what only tells or judges (``sim.note``, ``history``, ``warn_on``, ghosts), preemption points, and
-counters in local variables, which would make loops endless.
+Not mutated: what only tells or judges (``sim.note``, ``history``, ``warn_on``, ghosts), preemption points,
+and counters in local variables, which would make loops endless.
 """
 
 from __future__ import annotations
@@ -151,11 +151,11 @@ def drop_wait(blocks: Blocks) -> Iterator[Site]:
 
 
 def drop_call(blocks: Blocks) -> Iterator[Site]:
-    """Something is not done.  (Waits and locks have operators of their own.)"""
+    """Something is not done.  Waits and locks have operators of their own."""
     locks = {*TAKES, *TAKES.values()}
     for statement in (s for block in blocks for s in block):
         found = called(statement)
-        if found is None or untouchable(statement) or found[0] in locks or found[2] and _is_wait(found[0]):
+        if found is None or untouchable(statement) or found[0] in locks or (found[2] and _is_wait(found[0])):
             continue
         yield _dropped(statement)
 

@@ -7,7 +7,7 @@ options that returns the exit code.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Self
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - its only name
@@ -33,7 +33,7 @@ def number(least: int, greatest: int) -> type[int]:
     class Number(int):
         """Checked when it is parsed."""
 
-        def __new__(cls, text: str) -> Number:
+        def __new__(cls, text: str) -> Self:
             try:
                 value = super().__new__(cls, text)
             except ValueError:

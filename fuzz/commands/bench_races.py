@@ -21,8 +21,8 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "races",
         help="try every race with many seeds",
-        description="For every fix and seed: does a default run with the fix out find the race?  Writes a table. "
-        "The exit code is 1 if no seed found some race with the property that was expected.",
+        description="For every fix and seed: does a default run with the fix out find the race?  Writes a "
+        "table.  The exit code is 1 if some race was found by no seed with the property that was expected.",
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: the whole catalogue)")
     parser.add_argument(

@@ -14,7 +14,16 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from models.operations import OPERATIONS, Allocate, Commit, CreateBg, EndTransaction, Operation
+from models.operations import (
+    OPERATIONS,
+    Allocate,
+    Commit,
+    CreateBg,
+    EndTransaction,
+    Free,
+    Operation,
+    RunDelayedRefs,
+)
 
 POSITIONS = 4
 """How many files, block groups, bios or tasks a draw tells apart."""
@@ -25,12 +34,15 @@ ARGUMENTS: dict[str, Sequence[object]] = {
     "file": range(POSITIONS),
     "group": range(POSITIONS),
     "index": range(POSITIONS),
+    "kept": (0,),
 }
 """What a field of that name may be drawn as; a field that is not here keeps its default."""
 IN_HANDLE: dict[type[Operation], tuple[bool, ...]] = {
     CreateBg: (False, True),
     Allocate: (False, True),
     Commit: (False, True),
+    Free: (False, True),
+    RunDelayedRefs: (False, True),
     EndTransaction: (True,),
 }
 """Whether to give it to a task that holds a transaction handle; others never go to one."""

@@ -96,9 +96,9 @@ def leak(world: World, counter: str) -> None:
 
 def unpin_too_early(world: World) -> None:
     """Freed space comes back before the superblock that no longer references it is written."""
-    for pinned in world.fs.freed_extents:
-        while pinned:
-            block = pinned.pop()
+    for trans in world.fs.transactions.trans_list:
+        while trans.pinned_extents:
+            block = trans.pinned_extents.pop()
             group = world.fs.block_groups.lookup(block)
             assert group is not None
             world.fs.extents.unpin_extent_range(group, block, block + 1)

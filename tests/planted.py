@@ -60,7 +60,9 @@ DATA_DAMAGE = {
     "no_bio_writes_to_space_that_is_not_its_own": [
         Damage("a bio goes astray", writing_world, do.counts(bio_of, "physical")),
         Damage(
-            "its space is freed", writing_world, lambda w: w.fs.pinned_extents.add(write_of(w).disk_bytenr)
+            "its space is freed",
+            writing_world,
+            lambda w: transaction_of(w).pinned_extents.add(write_of(w).disk_bytenr),
         ),
     ],
     "ordered_extents_do_not_overlap_and_own_their_space": [
@@ -202,7 +204,7 @@ ACCOUNTING_DAMAGE = {
         Damage("too many", used_world, lambda w: do.commit_references(w, 2)),
     ],
     "no_block_is_in_two_places": [
-        Damage("pinned and in an extent", used_world, lambda w: w.fs.pinned_extents.add(9)),
+        Damage("pinned and in an extent", writing_world, lambda w: transaction_of(w).pinned_extents.add(9)),
         Damage("in two extents", used_world, lambda w: _item(w, 10)),
     ],
     "what_the_superblock_references_is_not_free": [

@@ -26,7 +26,7 @@ ORDER = [
     ("commit_cowonly_roots", TransState.COMMIT_DOING),
     ("TRANS_STATE_UNBLOCKED", TransState.UNBLOCKED),
     ("btrfs_write_and_wait_transaction", TransState.UNBLOCKED),
-    ("write_ctree_super", TransState.UNBLOCKED),
+    ("write_ctree_super", TransState.SUPER_COMMITTED),
 ]
 
 

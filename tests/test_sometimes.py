@@ -1,4 +1,4 @@
-"""What a good campaign must reach: each sentence can be reached, is counted, and is missed where it is not."""
+"""What a campaign must reach: each sentence can be reached, is counted, and is missed where it is not."""
 
 from __future__ import annotations
 

@@ -21,6 +21,13 @@ TABLE = {
     TransState.COMMIT_START: {START: "wait", USERSPACE: "wait", ATTACH: "wait", JOIN: "N", NOLOCK: "N"},
     TransState.COMMIT_DOING: {START: "wait", USERSPACE: "wait", ATTACH: "wait", JOIN: "wait", NOLOCK: "N"},
     TransState.UNBLOCKED: {START: "N+1", USERSPACE: "N+1", ATTACH: "ENOENT", JOIN: "N+1", NOLOCK: "ENOENT"},
+    TransState.SUPER_COMMITTED: {
+        START: "N+1",
+        USERSPACE: "N+1",
+        ATTACH: "ENOENT",
+        JOIN: "N+1",
+        NOLOCK: "ENOENT",
+    },
     TransState.COMPLETED: {START: "N+1", USERSPACE: "N+1", ATTACH: "ENOENT", JOIN: "N+1", NOLOCK: "ENOENT"},
 }
 """What a handle of each type gets in each state.  An ATTACH that had to wait gets ENOENT then."""
@@ -29,6 +36,7 @@ COMMIT_STOPS_AT = {
     TransState.COMMIT_START: "TRANS_STATE_COMMIT_START",
     TransState.COMMIT_DOING: "TRANS_STATE_COMMIT_DOING",
     TransState.UNBLOCKED: "TRANS_STATE_UNBLOCKED",
+    TransState.SUPER_COMMITTED: "write_ctree_super",
     TransState.COMPLETED: None,
 }
 

@@ -4,7 +4,7 @@ Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical sectio
 hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may
 run while this one is still written; the superblock write is the durability point.
 
-Left out, because nothing here uses them: delayed items, qgroups, snapshots, the log tree, flushoncommit,
+Left out, because nothing here uses them: delayed items, qgroups, snapshots, flushoncommit,
 pausing scrub, last_byte_to_unpin (block groups are cached whole from mount on).
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.transaction import Handle, Transaction, TransState
-from models.btrfs.trees import Image, RootItem
+from models.btrfs.trees import Image, RootItem, reloc_name
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Commit:
             yield from self._lose(handle, trans)
         if trans.state >= TransState.COMMIT_START:
             yield from fs.transactions.btrfs_end_transaction(handle)
-            yield from fs.transactions.wait_for_commit(trans)
+            yield from fs.transactions.wait_for_commit(trans, self.awaited_state(handle))
             if trans.aborted:
                 raise Errno(trans.aborted)
             return
@@ -57,6 +57,10 @@ class Commit:
             yield from self._cleanup_transaction(handle, error.code)
             raise
         yield from self._write_out(handle, image)
+
+    def awaited_state(self, handle: Handle) -> TransState:
+        """How far another transaction has to be for who commits: fsync needs no more than durability."""
+        return TransState.SUPER_COMMITTED if handle.in_fsync else TransState.COMPLETED
 
     def _lose(self, handle: Handle, trans: Transaction) -> Steps[None]:
         """End the handle of an aborted transaction, clean up if it is the last, and fail."""
@@ -92,9 +96,9 @@ class Commit:
     def _enter_critical_section(self, handle: Handle) -> Steps[None]:
         """Rows 7-10: wait for the previous transaction, for external writers, for all writers."""
         fs, trans = self.fs, handle.transaction
-        previous = next((t for t in fs.transactions.trans_list if t.transid == trans.transid - 1), None)
-        if previous is not None:
-            yield from fs.transactions.wait_for_commit(previous)
+        before = fs.transactions.trans_list[: fs.transactions.trans_list.index(trans)]
+        for previous in before[-1:]:
+            yield from fs.transactions.wait_for_commit(previous, self.awaited_state(handle))
             if previous.aborted:
                 raise Errno(previous.aborted)
         trans.num_extwriters -= handle.extwriter
@@ -105,6 +109,7 @@ class Commit:
             lambda: [h.task for h in trans.handles if h.extwriter],
         )
         yield "wait_event(num_extwriters)"
+        yield from self.btrfs_wait_pending_ordered(trans)
         trans.state = TransState.COMMIT_DOING
         yield from fs.sim.wait_event(
             "num_writers == 1",
@@ -112,6 +117,17 @@ class Commit:
             lambda: [h.task for h in trans.handles if h is not handle],
         )
         yield "TRANS_STATE_COMMIT_DOING"
+
+    def btrfs_wait_pending_ordered(self, trans: Transaction) -> Steps[None]:
+        """What the log has, and this commit drops, must be in the trees: the ordered extents complete.
+
+        Only here, where no external writer can log any more, and completions can still join (v4.3).
+        """
+        yield from self.fs.sim.wait_event(
+            "pending_ordered == 0",
+            lambda: trans.pending_ordered == 0,
+            lambda: [ordered.task for ordered in self.fs.ordered.all() if ordered.pending],
+        )
 
     def _critical_section(self, handle: Handle) -> Steps[Image]:
         """Rows 11-15: the trees become what will be on disk; the next transaction may start."""
@@ -125,6 +141,7 @@ class Commit:
             fs.reloc_mutex.unlock()
             raise
         yield from fs.tree_log_mutex.lock()
+        fs.tree_log.btrfs_free_log()
         try:
             fs.reloc_trees.commit_fs_roots()
             yield "commit_fs_roots"
@@ -145,18 +162,15 @@ class Commit:
         return image
 
     def _switch_commit_roots(self, trans: Transaction) -> Image:
-        """Flip the pinned tree and all commit roots, under commit_root_sem; the image to write."""
+        """Flip all commit roots, under commit_root_sem; the image to write."""
         fs = self.fs
-        fs.pinned_extents = fs.freed_extents[1 if fs.pinned_extents is fs.freed_extents[0] else 0]
         for root in fs.roots.values():
             root.switch_commit_root()
-            fs.trees.root.root[root.name] = RootItem(
-                root.generation, root.last_snapshot, frozenset(root.full_backref)
-            )
+        fs.trees.root.root = self._root_items()
         fs.trees.switch_commit_roots()
         files = {root.name: root.commit_root for root in fs.roots.values()}
         files |= {
-            f"{root.name}.reloc{number}": MappingProxyType(dict(reloc_root.leaves))
+            reloc_name(root.name, number): MappingProxyType(dict(reloc_root.leaves))
             for root in fs.roots.values()
             for number, reloc_root in enumerate(root.reloc_roots)
         }
@@ -171,15 +185,30 @@ class Commit:
             sum(item.used for item in fs.trees.block_group.commit_root.values()),
         )
 
+    def _root_items(self) -> dict[str, RootItem]:
+        """The root items of subvolumes and reloc trees."""
+        items = {}
+        for root in self.fs.roots.values():
+            items[root.name] = RootItem(root.generation, root.last_snapshot, frozenset(root.full_backref))
+            for number, reloc_root in enumerate(root.reloc_roots):
+                items[reloc_name(root.name, number)] = RootItem(
+                    root.generation,
+                    reloc_root.last_snapshot,
+                    refs=reloc_root.refs,
+                    owned=tuple(sorted(reloc_root.owned.items())),
+                )
+        return items
+
     def _write_out(self, handle: Handle, image: Image) -> Steps[None]:
         """Rows 16-20: tree blocks, superblock, unpin; the next transaction runs meanwhile."""
         fs, trans = self.fs, handle.transaction
         fs.device.write_tree_blocks(image)
         yield "btrfs_write_and_wait_transaction"
-        fs.device.write_super(trans.transid)
+        fs.device.write_super(image)
         fs.tree_log_mutex.unlock()
+        trans.state = TransState.SUPER_COMMITTED
         yield "write_ctree_super"
-        yield from self.btrfs_finish_extent_commit()
+        yield from fs.extents.btrfs_finish_extent_commit(trans)
         if trans.have_free_bgs:
             fs.space.clear_full()
         fs.transactions.last_committed = trans.transid
@@ -187,29 +216,6 @@ class Commit:
         fs.transactions.trans_list.remove(trans)
         fs.transactions.drop_writer(handle)
         fs.sim.note("btrfs_commit_transaction", f"transaction {trans.transid} committed")
-
-    def btrfs_finish_extent_commit(self) -> Steps[None]:
-        """Make the space freed in the committed transaction usable again.
-
-        Source: fs/btrfs/extent-tree.c btrfs_finish_extent_commit, unpin_extent_range (v4.9).
-        """
-        fs = self.fs
-        unpin = fs.freed_extents[1 if fs.pinned_extents is fs.freed_extents[0] else 0]
-        while unpin:
-            yield from fs.unused_bg_unpin_mutex.lock()
-            if unpin:
-                start = min(unpin)
-                group = fs.block_groups.lookup(start)
-                warn_on(group is None, f"unpin of block {start}, which is in no block group")
-                assert group is not None
-                end = start
-                while end in unpin and end < group.start + group.length:
-                    unpin.remove(end)
-                    end += 1
-                fs.extents.unpin_extent_range(group, start, end)
-                group.put("lookup")
-            fs.unused_bg_unpin_mutex.unlock()
-            yield "unpin_extent_range"
 
     def _cleanup_transaction(self, handle: Handle, code: int) -> Steps[None]:
         """Take an aborted transaction apart without writing anything.
@@ -231,11 +237,10 @@ class Commit:
         fs.writeout.btrfs_cleanup_dirty_bgs(trans)
         for head in trans.delayed_refs.values():
             if head.must_insert_reserved:
-                fs.extents.btrfs_pin_reserved(head.bytenr, head.num)
+                fs.extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
         trans.delayed_refs.clear()
         fs.volumes.btrfs_cleanup_pending_block_groups(handle)
-        for pinned in fs.freed_extents:
-            fs.extents.btrfs_destroy_pinned_extent(pinned)
+        fs.extents.btrfs_destroy_pinned_extent(trans.pinned_extents)
         if trans is fs.transactions.running:
             fs.transactions.running = None
         trans.state = TransState.COMPLETED

@@ -11,28 +11,33 @@ handle.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
 from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.device import SUPER_MIRROR, Device
 from models.btrfs.direct_io import DirectIo
+from models.btrfs.errors import Errno
 from models.btrfs.extents import Extents
 from models.btrfs.fallocate import Fallocate
 from models.btrfs.free_space import FreeSpace
+from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
+from models.btrfs.tree_log import TreeLog
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
-from models.locks import Mutex, RangeLock
+from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
 Room = TypeVar("Room")
@@ -70,12 +75,14 @@ class FsInfo:
     """btrfs_fs_info.  ``error`` is 0, or the errno that forced the file system read-only."""
 
     def __init__(self, sim: Simulation, device: Device, overrides: Sequence[type] = ()) -> None:
-        """Mount ``device`` (open_ctree): read the trees that its superblock reaches.
-
-        Deviation: what a relocation in progress left behind is neither merged nor dropped.
+        """Mount ``device``: read the trees that its superblock reaches (the first half of open_ctree; the
+        second is :meth:`models.btrfs.mount.Mount.open_ctree`).
 
         ``overrides`` are subclasses of rooms, each to be used in its room's place.
+        Raises Errno(EIO) where tree blocks are missing, ENOENT where a chunk has no block group item.
         """
+        if not device.readable:
+            raise Errno(errno.EIO)
         self.sim, self.device, self._overrides = sim, device, overrides
         self.error = 0
         self.history = History()
@@ -85,15 +92,13 @@ class FsInfo:
         self.chunk_mutex = Mutex(sim, "chunk_mutex")
         self.reloc_mutex = Mutex(sim, "reloc_mutex")
         self.tree_log_mutex = Mutex(sim, "tree_log_mutex")
-        self.unused_bg_unpin_mutex = Mutex(sim, "unused_bg_unpin_mutex")
-        self.freed_extents: tuple[set[int], set[int]] = (set(), set())
-        self.pinned_extents = self.freed_extents[0]
 
         chunks = self.trees.chunk.root.values()
         data_sizes = [chunk.length for chunk in chunks if chunk.type is BlockGroupType.DATA]
         self.volumes = self._room(Volumes)(self, max(data_sizes, default=METADATA_CHUNK))
         self.space = self._room(Space)(self)
         self.block_groups = self._room(BlockGroups)(self)
+        self.cleaner = self._room(Cleaner)(self)
         self.transactions = self._room(Transactions)(self)
         self.commit = self._room(Commit)(self)
         self.delayed_refs = self._room(DelayedRefs)(self)
@@ -105,10 +110,14 @@ class FsInfo:
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
         self.relocation = self._room(Relocation)(self)
+        self.tree_log = self._room(TreeLog)(self)
+        self.mount = self._room(Mount)(self)
         self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
         self._read_block_groups()
-        for ino in sorted(self.roots[FS_TREE].leaves):
-            self._read_inode(self.roots[FS_TREE], ino)
+        for root in self.roots.values():
+            self.mount.read_reloc_roots(root)
+            for ino in sorted(root.leaves):
+                self._read_inode(root, ino)
 
     def _room(self, room: type[Room]) -> type[Room]:
         """The room's class, with every override of it in front."""
@@ -125,11 +134,14 @@ class FsInfo:
         return root
 
     def _read_block_groups(self) -> None:
-        """btrfs_read_block_groups: chunk maps, block groups, free space as the extent tree has it."""
+        """btrfs_read_block_groups: chunk maps, block groups, free space as the extent tree has it; what is
+        empty is queued for the cleaner."""
         for start, item in sorted(self.trees.chunk.root.items()):
             chunk = ChunkMap(start, item.length, item.physical, item.type)
             self.volumes.mapping_tree[start] = chunk
             group = self.make_block_group(chunk)
+            if start not in self.trees.block_group.root:
+                raise Errno(errno.ENOENT)
             group.used = self.trees.block_group.root[start].used
             for bytenr, extent in self.trees.extent.root.items():
                 if group.start <= bytenr < group.end:
@@ -141,6 +153,8 @@ class FsInfo:
             info.used += group.used
             info.readonly += group.bytes_super
             info.block_groups.append(group)
+            if group.used == 0:
+                self.block_groups.queue_unused(group)
 
     def make_block_group(self, chunk: ChunkMap) -> BlockGroup:
         """A block group in memory, all free but for a superblock copy (exclude_super_stripes)."""
@@ -171,7 +185,8 @@ class FsInfo:
         ino = root.next_ino
         root.next_ino += 1
         what = f"file {ino}" if root_name == FS_TREE else "relocation inode"
-        inode = Inode(ino, root, RangeLock(self.sim, what), nodatacow, size=0)
+        dio_sem = RwSem(self.sim, f"dio_sem({what})")
+        inode = Inode(ino, root, RangeLock(self.sim, what), dio_sem, nodatacow, size=0)
         root.inodes[ino] = inode
         return inode
 
@@ -200,6 +215,9 @@ class FsInfo:
             return None
         for em in inode.extent_maps:
             if em.start <= block < em.start + em.num:
+                if em.pinned:
+                    # Its writer holds the extent lock until there is an ordered extent.
+                    return None
                 if em.type is FileExtentType.PREALLOC:
                     return 0
                 return self.device.blocks[self.volumes.map_block(em.block_start + block - em.start)]

@@ -57,16 +57,31 @@ class RelocRoot:
 
 @dataclass(slots=True, eq=False)
 class RelocControl:
-    """The relocation in progress (reloc_control)."""
+    """The relocation in progress (reloc_control).
 
-    group: BlockGroup
-    data_inode: Inode
+    When a mount finishes one that was cut off, there is neither block group nor inode.
+    """
+
+    block_group: BlockGroup | None = None
+    reloc_inode: Inode | None = None
     stage: Stage = Stage.MOVE_DATA_EXTENTS
     create_reloc_tree: bool = False
     merge_reloc_tree: bool = False
     reloc_roots: list[RelocRoot] = field(default_factory=list)
     extents_found: int = 0
     found_file_extent: bool = False
+
+    @property
+    def group(self) -> BlockGroup:
+        """The block group that is relocated."""
+        assert self.block_group is not None
+        return self.block_group
+
+    @property
+    def data_inode(self) -> Inode:
+        """The relocation inode, which has the copies."""
+        assert self.reloc_inode is not None
+        return self.reloc_inode
 
 
 class RelocTrees:
@@ -209,7 +224,7 @@ class RelocTrees:
             yield "replace_path"
             yield from fs.transactions.btrfs_end_transaction(handle)
             yield "merge_reloc_root"
-            if replaced and rc.stage is Stage.UPDATE_DATA_PTRS:
+            if replaced and rc.stage is Stage.UPDATE_DATA_PTRS and ino in root.inodes:
                 yield from self._invalidate_extent_cache(root.inodes[ino])
         handle = yield from fs.transactions.start_transaction(HandleType.START, root)
         reloc_root.refs = 0
@@ -219,8 +234,8 @@ class RelocTrees:
     def _replace_path(self, handle: Handle, reloc_root: RelocRoot, ino: int) -> bool:
         """Swap one leaf, unless the live one was COWed since the reloc tree was made."""
         root = reloc_root.root
-        live = root.leaves[ino]
-        if live.generation > reloc_root.last_snapshot:
+        live = root.leaves.get(ino)
+        if live is None or live.generation > reloc_root.last_snapshot:
             return False
         handle.dirty = True
         root.generation = handle.transid

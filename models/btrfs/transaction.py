@@ -2,7 +2,8 @@
 
 Source: fs/btrfs/transaction.c start_transaction, join_transaction, wait_current_trans,
 __btrfs_end_transaction (v4.9); wait_current_trans looks at the handle's type as it does since
-5037b342825d (v6.19), because 4.9 could deadlock there.
+5037b342825d (v6.19), because 4.9 could deadlock there; state SUPER_COMMITTED as since d0c2f4fa555e (v5.12)
+and 5fd76bf31ccf (v5.18), pinned extents by transaction as since fe119a6eeb67 (v5.7).
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class TransState(enum.IntEnum):
     COMMIT_START = 2
     COMMIT_DOING = 3
     UNBLOCKED = 4
-    COMPLETED = 5
+    SUPER_COMMITTED = 5
+    COMPLETED = 6
 
 
 class HandleType(enum.Enum):
@@ -58,6 +60,7 @@ BLOCKED_TYPES: dict[TransState, tuple[HandleType, ...]] = {
     TransState.COMMIT_START: (*_START, HandleType.ATTACH),
     TransState.COMMIT_DOING: (*_START, HandleType.ATTACH, HandleType.JOIN),
     TransState.UNBLOCKED: tuple(HandleType),
+    TransState.SUPER_COMMITTED: tuple(HandleType),
     TransState.COMPLETED: tuple(HandleType),
 }
 """Which types may not join in which state (btrfs_blocked_trans_types)."""
@@ -66,7 +69,9 @@ BLOCKED_TYPES: dict[TransState, tuple[HandleType, ...]] = {
 @dataclass(slots=True, eq=False)
 class Transaction:
     """A btrfs_transaction.  ``num_writers`` counts live handles, ``num_extwriters`` those of
-    :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent.
+    :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent; ``pinned_extents`` are the
+    blocks that it freed; ``pending_ordered`` counts ordered extents that its log has, and that it has to
+    complete.
 
     ``writeout_began`` is a ghost: that the early writeout really runs, where ``dirty_bg_run`` says so."""
 
@@ -81,6 +86,8 @@ class Transaction:
     dirty_bgs: list[BlockGroup] = field(default_factory=list)
     pending_chunks: list[ChunkMap] = field(default_factory=list)
     delayed_refs: dict[int, DelayedRefHead] = field(default_factory=dict)
+    pinned_extents: set[int] = field(default_factory=set)
+    pending_ordered: int = 0
     handles: list[Handle] = field(default_factory=list)
 
 
@@ -90,7 +97,7 @@ class Handle:
 
     ``bytes_reserved`` and ``chunk_bytes_reserved`` are METADATA and SYSTEM blocks promised to it;
     ``extwriter`` says whether it still counts as one; ``dirty`` whether it changed anything; ``new_bgs``
-    are block groups between phase 1 and 2.
+    are block groups between phase 1 and 2; ``in_fsync`` that its commit is an fsync's.
     """
 
     transaction: Transaction
@@ -103,6 +110,7 @@ class Handle:
     extwriter: bool = False
     aborted: int = 0
     dirty: bool = False
+    in_fsync: bool = False
     new_bgs: list[BlockGroup] = field(default_factory=list)
 
     @property
@@ -146,6 +154,7 @@ class Transactions:
             yield from self.wait_current_trans(kind)
         try:
             while (joined := self._join(kind)) is None:
+                yield "wait_current_trans"
                 yield from self.wait_current_trans(kind)
                 if kind is HandleType.ATTACH:
                     raise Errno(errno.ENOENT)
@@ -250,10 +259,20 @@ class Transactions:
             self.fs.sim.note(function, what)
         self.fs.error = code
 
-    def wait_for_commit(self, trans: Transaction) -> Steps[None]:
-        """Sleep until ``trans`` is COMPLETED."""
+    def wait_for_commit(self, trans: Transaction, state: TransState = TransState.COMPLETED) -> Steps[None]:
+        """Sleep until ``trans`` is in ``state``; it is not COMPLETED before all earlier ones are."""
+        yield from self._wait_for_state(trans, state)
+        if state is TransState.COMPLETED:
+            yield from self.wait_for_earlier_transactions(trans)
+
+    def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:
+        """An fsync's commit can be COMPLETED while its predecessor still unpins."""
+        while self.trans_list and self.trans_list[0].transid <= trans.transid:
+            yield from self._wait_for_state(self.trans_list[0], TransState.COMPLETED)
+
+    def _wait_for_state(self, trans: Transaction, state: TransState) -> Steps[None]:
         yield from self.fs.sim.wait_event(
-            f"transaction {trans.transid} completed",
-            lambda: trans.state is TransState.COMPLETED,
+            f"transaction {trans.transid} {state.name.lower()}",
+            lambda: trans.state >= state,
             self.writers(trans),
         )

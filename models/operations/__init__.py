@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from models.operations.base import Operation, Step
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
-from models.operations.removal import Relocate
+from models.operations.freeing import Free, RunDelayedRefs
+from models.operations.power import Crash, Remount
+from models.operations.removal import Clean, Relocate
+from models.operations.syncing import Fsync
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -20,21 +23,33 @@ OPERATIONS: tuple[type[Operation], ...] = (
     CompleteBio,
     CreateBg,
     Commit,
+    RunDelayedRefs,
+    Clean,
+    Free,
     Allocate,
+    Fsync,
     StartNocowDio,
     Relocate,
+    Remount,
+    Crash,
 )
 """Every operation, by how much it does: in a reproducer a simpler one that shows the same is preferred."""
 
 __all__ = [
     "OPERATIONS",
     "Allocate",
+    "Clean",
     "Commit",
     "CompleteBio",
+    "Crash",
     "CreateBg",
     "EndTransaction",
+    "Free",
+    "Fsync",
     "Operation",
     "Relocate",
+    "Remount",
+    "RunDelayedRefs",
     "StartNocowDio",
     "Step",
 ]

@@ -56,7 +56,7 @@ def _owner_trouble(seen: Observation, block: int, physical: int) -> str:
         return f"device block {physical} belongs to another chunk now"
     if block in group.free:
         return f"logical block {block} is free"
-    if any(block in pinned for pinned in fs.freed_extents):
+    if any(block in trans.pinned_extents for trans in fs.transactions.trans_list):
         return f"logical block {block} was freed"
     return ""
 

@@ -54,6 +54,11 @@ class EnterAllocate(Syscall[Allocate]):
         del world, task, operation
         return True
 
+    def begin(self, world: World, task: Task, operation: Allocate) -> None:
+        """A crash may leave a part of it."""
+        del task
+        world.reference.start_file(operation.blocks)
+
     def steps(self, fs: FsInfo, operation: Allocate, memo: object) -> Steps[object]:
         """The inode."""
         del memo
@@ -61,10 +66,11 @@ class EnterAllocate(Syscall[Allocate]):
 
     def end(self, world: World, task: Task, operation: Allocate, memo: object) -> None:
         """How many extents it fell into is the kernel's choice."""
-        del operation, memo
+        del memo
         if isinstance(task.result, Inode):
             items = task.result.root.leaves[task.result.ino].items.values()
-            world.reference.add_file(task.result.ino, [item.num for item in items])
+            sizes = [item.num for item in items]
+            world.reference.end_file(operation.blocks, task.result.ino, sizes)
 
 
 class EnterEndTransaction(Syscall[EndTransaction]):
@@ -91,11 +97,11 @@ class EnterCommit(Syscall[Commit]):
         del world, task, operation
         return True
 
-    def begin(self, world: World, task: Task, operation: Commit) -> int:
-        """Which transaction has to be durable afterwards."""
+    def begin(self, world: World, task: Task, operation: Commit) -> tuple[int, int]:
+        """Which transaction has to be durable afterwards, and since when everything has."""
         del task, operation
         listed = world.fs.transactions.trans_list
-        return listed[-1].transid if listed else 0
+        return (listed[-1].transid if listed else 0), world.reference.now()
 
     def steps(self, fs: FsInfo, operation: Commit, memo: object) -> Steps[None]:
         """Source: fs/btrfs/super.c btrfs_sync_fs, transaction.c btrfs_attach_transaction_barrier (v4.9)."""
@@ -116,9 +122,11 @@ class EnterCommit(Syscall[Commit]):
     def end(self, world: World, task: Task, operation: Commit, memo: object) -> None:
         """It said that everything is on disk: look."""
         del operation
-        assert isinstance(memo, int)
+        assert isinstance(memo, tuple)
+        transid, since = memo
         durable = world.fs.device.superblock.generation
-        if task.result is None and durable < memo:
-            world.complain(
-                DURABILITY, Mismatch(f"transaction {memo} is durable", f"the superblock is {durable}")
-            )
+        if task.result is None:
+            if durable < transid:
+                expected = f"transaction {transid} is durable"
+                world.complain(DURABILITY, Mismatch(expected, f"the superblock is {durable}"))
+            world.reference.durable(since)

@@ -6,9 +6,14 @@ from fuzz.case import Case
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
+    Clean,
     Commit,
+    CompleteBio,
+    Crash,
     CreateBg,
     EndTransaction,
+    Free,
+    Fsync,
     Operation,
     Relocate,
     StartNocowDio,
@@ -25,6 +30,15 @@ def steps(*written: tuple[int, Operation | None] | tuple[int, Operation | None, 
 
 
 WRITE = StartNocowDio()
+EMPTIED = steps((1, CreateBg()), (1, EndTransaction()), (1, Free()), (1, Commit()))
+"""Two block groups, the first of them unused."""
+LOGGED = (
+    *steps((1, WRITE)),
+    Step("kworker 1", CompleteBio("CPU 1", 0), "btrfs_endio_direct_write"),
+    *steps((2, Fsync())),
+)
+"""A write whose data is on the device, that the log has and the trees do not."""
+CRASH = (Step("mount", Crash()),)
 
 REACHING: dict[str, Case] = {
     "a_commit_requeues_a_block_group": Case(FULL, steps((1, CreateBg()), (1, Allocate()), (2, Commit()))),
@@ -90,5 +104,18 @@ REACHING: dict[str, Case] = {
     ),
     "a_write_waits_for_an_ordered_extent": Case(FULL, steps((1, WRITE), (2, WRITE))),
     "a_write_waits_for_a_locked_extent": Case(FULL, steps((1, WRITE, "can_nocow_extent"), (2, WRITE))),
+    "a_block_group_is_removed_by_the_cleaner": Case(ROOMY, EMPTIED + steps((1, Clean()))),
+    "a_cleaner_waits_for_a_relocation": Case(
+        ROOMY, EMPTIED + steps((1, Relocate(), "btrfs_relocate_chunk"), (2, Clean()))
+    ),
+    "a_relocation_waits_for_the_cleaner": Case(
+        ROOMY, EMPTIED + steps((1, Clean(), "inc_block_group_ro"), (2, Relocate()))
+    ),
+    "an_fsync_writes_the_log": Case(FULL, steps((1, Fsync()))),
+    "an_fsync_has_to_commit": Case(FULL, steps((1, CreateBg()), (1, EndTransaction()), (1, Fsync()))),
+    "an_fsync_waits_for_io": Case(ROOMY, steps((1, WRITE), (2, Fsync()))),
+    "a_commit_waits_for_a_logged_write": Case(ROOMY, LOGGED + steps((2, Commit()))),
+    "a_log_is_replayed_at_mount": Case(FULL, steps((1, Fsync())) + CRASH),
+    "a_relocation_is_finished_at_mount": Case(ROOMY, steps((1, Relocate(), "replace_path")) + CRASH),
 }
 """On the plainest file system that does: full, or with room, or with no chunk to spare."""

@@ -52,5 +52,5 @@ def a_relocation_is_refused_for_lack_of_space(seen: Moment) -> bool:
 
 @sometimes(At.WAIT)
 def a_relocation_waits_for_another(seen: Moment) -> bool:
-    """Balance moves one block group at a time (delete_unused_bgs_mutex)."""
-    return isinstance(seen.operation, Relocate) and seen.waits_for("delete_unused_bgs_mutex")
+    """Balance moves one block group at a time (balance_mutex)."""
+    return isinstance(seen.operation, Relocate) and seen.waits_for("balance_mutex")

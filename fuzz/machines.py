@@ -22,7 +22,9 @@ from models.operations import (
     EndTransaction,
     Free,
     Fsync,
+    Inject,
     Relocate,
+    Remount,
     RunDelayedRefs,
     Scrub,
     StartNocowDio,
@@ -80,6 +82,13 @@ class Syncing(BlockGroupMachine):
     step = one_choice_of(operations)
 
 
+class Durability(BlockGroupMachine):
+    """What a loss of power, an umount or a fault leaves behind."""
+
+    operations = (StartNocowDio, CompleteBio, CreateBg, Free, Commit, Relocate, Inject, Remount, Crash)
+    step = one_choice_of(operations)
+
+
 class Everything(BlockGroupMachine):
     """All of it: for what no subject foresees."""
 
@@ -95,6 +104,7 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Trimming,
     Scrubbing,
     Syncing,
+    Durability,
     Everything,
 )
 """In the order in which shards take them."""

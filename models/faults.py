@@ -48,6 +48,10 @@ class Faults:
         self.struck.append(FAULTS[kind])
         return FAULTS[kind].code
 
+    def codes(self) -> list[int]:
+        """What operations may fail with now: a handle may die alone, too (-EIO)."""
+        return [fault.code for fault in self.struck] + [errno.EIO] * self.may_abort()
+
     def may_abort(self) -> bool:
         """Whether a fault struck for which the kernel may abort."""
         return any(fault.aborts for fault in self.struck)

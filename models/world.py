@@ -195,7 +195,7 @@ class World:
         operation, result = self._operations.pop(task.name), task.result
         syscall = SYSCALLS[type(operation)]
         # After an abort everything may fail: that is what will be complained about.
-        legal = (*syscall.refusals, *(fault.code for fault in self.fs.faults.struck))
+        legal = (*syscall.refusals, *self.fs.faults.codes())
         if isinstance(result, Failed) and result.code not in legal and not self.fs.error:
             self.complain(REFUSAL, Mismatch("the kernel refuses for lack of space only", str(result)))
         syscall.end(self, task, operation, self._memos.pop(task.name))

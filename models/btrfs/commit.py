@@ -61,6 +61,7 @@ class Commit:
             yield from self._write_out(trans, image)
         except Errno as error:
             fs.tree_log_mutex.unlock()
+            fs.scrub.btrfs_scrub_continue()
             yield from self._cleanup_transaction(handle, error.code)
             raise
         yield from self._finish(handle)

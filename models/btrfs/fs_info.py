@@ -50,7 +50,8 @@ class History:
     its transaction had begun its writeout; ``entered``: what entered a block group, and its ``ro`` then;
     ``new_chunks``: chunk, and the device tree's commit root then; ``allocated``: first block, blocks, and
     what the superblock reached then; ``past_barrier``: block group, and
-    its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then.
+    its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then;
+    ``waited``: a transaction that somebody waited for, and earlier ones that were not COMPLETED then.
     """
 
     became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
@@ -59,6 +60,7 @@ class History:
     allocated: list[tuple[int, int, Image]] = field(default_factory=list)
     past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
     relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
+    waited: list[tuple[int, list[int]]] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forget everything: it was checked."""
@@ -68,6 +70,7 @@ class History:
         self.allocated.clear()
         self.past_barrier.clear()
         self.relocated.clear()
+        self.waited.clear()
 
 
 class FsInfo:

@@ -43,6 +43,7 @@ class CompleteBio(Operation):
     name = "complete-bio"
     points = (
         "btrfs_endio_direct_write",
+        "wait_current_trans",
         "join_transaction",
         "btrfs_finish_ordered_io",
         "insert_reserved_file_extent",

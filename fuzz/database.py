@@ -31,12 +31,16 @@ ARTIFACTS = ".hypothesis/github-artifacts"
 _SUFFIXES = (b".secondary", b".pareto")
 
 
-def _key(machine: str) -> bytes:
+def key_of(machine: str) -> bytes:
+    """The key under which the failures of a machine are saved."""
     return f"{KEY}/{machine}".encode()
 
 
 class NamedDatabase(ExampleDatabase):
-    """Another database, with the name of a machine in the place of every key."""
+    """Another database, with the name of a machine in the place of every key.
+
+    Without a machine it only tells what is saved: nothing could be read again that belongs to none.
+    """
 
     def __init__(self, database: ExampleDatabase, machine: str = "") -> None:
         super().__init__()
@@ -54,7 +58,8 @@ class NamedDatabase(ExampleDatabase):
         return NamedDatabase(ReadOnlyDatabase(self._database), self._machine)
 
     def _named(self, key: bytes) -> bytes:
-        return _key(self._machine) + next((suffix for suffix in _SUFFIXES if key.endswith(suffix)), b"")
+        assert self._machine, "of which machine?"
+        return key_of(self._machine) + next((suffix for suffix in _SUFFIXES if key.endswith(suffix)), b"")
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
         """Everything saved under the machine's name."""
@@ -76,7 +81,7 @@ class NamedDatabase(ExampleDatabase):
         """The saved failures, the best of each kind only, in an order of their own: the machine's, or all
         where none is named."""
         machines = [self._machine] if self._machine else [machine.__name__ for machine in MACHINES]
-        return sorted(value for machine in machines for value in self._database.fetch(_key(machine)))
+        return sorted(value for machine in machines for value in self._database.fetch(key_of(machine)))
 
 
 def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:

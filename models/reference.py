@@ -113,13 +113,14 @@ class Block:
 class File:
     """A file: its blocks, and whether overwriting in place is its normal way.
 
-    It appeared at ``created``; a crash cannot take it once it is ``durable``.
+    It appeared at ``created``; a crash cannot take it once it is ``durable``.  It was ``deleted`` then, or 0.
     """
 
     nodatacow: bool
     blocks: list[Block]
     created: int = 0
     durable: bool = False
+    deleted: int = 0
 
 
 class Reference:
@@ -128,6 +129,7 @@ class Reference:
     def __init__(self, geometry: Geometry) -> None:
         self._now = 0
         self.files: dict[int, File] = {}
+        self.deleted: dict[int, File] = {}
         self.unfinished: list[int] = []
         self._writes: dict[int, Write] = {}
         position = 0
@@ -162,6 +164,14 @@ class Reference:
         self._now += 1
         self.unfinished.remove(blocks)
         self.add_file(number, sizes)
+
+    def remove_file(self, file: int) -> None:
+        """A file is being deleted: nobody can write to it any more, and its space will be free."""
+        self.deleted[file] = self.files.pop(file)
+
+    def end_removal(self, file: int) -> None:
+        """It is deleted; a crash may still bring it back."""
+        self.deleted[file].deleted = self.now()
 
     def start_write(self, file: int, start: int, num: int, value: int) -> Write:
         """A write began; from now on a read may return its value."""
@@ -239,7 +249,10 @@ class Reference:
 
         With ``file`` it was an fsync, of that file alone: of it, everything that was acknowledged.
         """
-        for number, state in self.files.items():
+        gone = [number for number, state in self.deleted.items() if 0 < state.deleted <= since]
+        for number in gone if file is None else ():
+            del self.deleted[number]
+        for number, state in (*self.files.items(), *self.deleted.items()):
             if file in (None, number):
                 state.durable |= state.created <= since
                 for block in state.blocks:
@@ -255,10 +268,12 @@ class Reference:
         for number in set(self.files) - set(contents):
             del self.files[number]
         for number in sorted(contents):
+            if number in self.deleted:
+                self.files[number] = self.deleted[number]
             if number not in self.files:
                 self.add_file(number, sizes[number])
             file = self.files[number]
-            file.durable = True
+            file.durable, file.deleted = True, 0
             del file.blocks[len(contents[number]) :]
             unknown = _extents_of_running_writes(file)
             for block, value in zip(file.blocks, contents[number], strict=True):
@@ -271,6 +286,7 @@ class Reference:
                 block.last_write_ended = now if value else 0
                 block.running.clear()
         self.unfinished.clear()
+        self.deleted.clear()
         self._writes.clear()
 
 

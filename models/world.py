@@ -170,6 +170,10 @@ class World:
             holders = ", ".join(task.blocked_on.held_by()) or "nobody"
             self._tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
 
+    def is_used(self, file: int) -> bool:
+        """Whether an operation on that file is running."""
+        return any(getattr(operation, "file", None) == file for operation in self._operations.values())
+
     def new_value(self) -> int:
         """A value that nobody has written before."""
         self._values += 1
@@ -179,7 +183,8 @@ class World:
         """An operation ended: tell the reference model."""
         operation, result = self._operations.pop(task.name), task.result
         syscall = SYSCALLS[type(operation)]
-        if isinstance(result, Failed) and result.code not in syscall.refusals:
+        # After an abort everything may fail: that is what will be complained about.
+        if isinstance(result, Failed) and result.code not in syscall.refusals and not self.fs.error:
             self.complain(REFUSAL, Mismatch("the kernel refuses for lack of space only", str(result)))
         syscall.end(self, task, operation, self._memos.pop(task.name))
         self._tell(task, str(result) if isinstance(result, Failed) else "", Mark.ENDS)

@@ -2,9 +2,6 @@
 
 Source: fs/btrfs/extent-tree.c, struct btrfs_block_group_cache in ctree.h (v4.9).
 All sizes and addresses are in blocks.
-
-Deviation: nobody takes block groups off ``unused_bgs``, as there is no cleaner (btrfs_delete_unused_bgs); so
-unused_bg_unpin_mutex and cleaner_mutex keep nobody out, and races with the cleaner cannot be seen.
 """
 
 from __future__ import annotations
@@ -23,7 +20,6 @@ from models.simulation import Steps
 if TYPE_CHECKING:
     from models.btrfs.fs_info import FsInfo
     from models.btrfs.space_info import SpaceInfo
-    from models.btrfs.transaction import Handle
 
 SYSTEM_SLACK = 1
 """What METADATA and SYSTEM keep free when a block group of theirs goes read-only (1 MiB in 4.9)."""
@@ -38,8 +34,8 @@ class BlockGroup:
     ``dirty_list``, ``unused_bgs``, ``nocow_writers``, ``lookup``; membership in ``new_bgs`` holds none.
 
     Ghosts, which the kernel does not have: ``in_hand`` counts blocks that an allocator took out of
-    ``free`` and has not charged yet; ``nocow_tasks`` and ``reserving_tasks`` name who is counted, for
-    the report of a wait only.
+    ``free`` and has not charged yet, or that were pinned when the cleaner forgot them; ``nocow_tasks`` and
+    ``reserving_tasks`` name who is counted, for the report of a wait only.
     """
 
     number: int
@@ -141,11 +137,12 @@ class BlockGroups:
             yield "btrfs_inc_block_group_ro"
             yield from fs.ro_block_group_mutex.lock()
         try:
-            if not self._inc_block_group_ro(group, handle):
+            writeout_began = handle.transaction.writeout_began
+            if not self.inc_block_group_ro(group, writeout_began=writeout_began):
                 # No room for what would be lost: force a chunk, try once more.
                 yield from fs.volumes.do_chunk_alloc(handle, group.type, force=True)
                 yield "do_chunk_alloc"
-                if not self._inc_block_group_ro(group, handle):
+                if not self.inc_block_group_ro(group, writeout_began=writeout_began):
                     raise Errno(errno.ENOSPC)
         except Errno:
             fs.ro_block_group_mutex.unlock()
@@ -154,19 +151,28 @@ class BlockGroups:
         fs.ro_block_group_mutex.unlock()
         yield from fs.transactions.btrfs_end_transaction(handle)
 
-    def _inc_block_group_ro(self, group: BlockGroup, handle: Handle) -> bool:
-        """inc_block_group_ro: one section under space_info.lock and bg.lock; whether it is read-only now."""
+    def has_room_without(self, group: BlockGroup) -> bool:
+        """Whether everything promised would fit if nothing more could be allocated from ``group``."""
+        info = self.space_of(group)
+        slack = 0 if group.type is BlockGroupType.DATA else SYSTEM_SLACK
+        return info.promised + group.unused + slack <= info.total
+
+    def inc_block_group_ro(self, group: BlockGroup, *, writeout_began: bool) -> bool:
+        """One section under space_info.lock and bg.lock; whether the block group is read-only now.
+
+        ``writeout_began`` goes to the history only: whether the caller's transaction has begun its writeout
+        (False where nobody has to wait for that, as for the cleaner).
+        """
         if group.ro:
             group.ro += 1
             return True
         info = self.space_of(group)
-        slack = 0 if group.type is BlockGroupType.DATA else SYSTEM_SLACK
-        if info.promised + group.unused + slack > info.total:
+        if not self.has_room_without(group):
             return False
         info.readonly += group.unused
         info.ro_bgs.append(group)
         group.ro = 1
-        self.fs.history.became_ro.append((group, handle.transaction.writeout_began))
+        self.fs.history.became_ro.append((group, writeout_began))
         self.fs.sim.note("btrfs_inc_block_group_ro", f"{group} turns read-only")
         return True
 
@@ -236,8 +242,16 @@ class BlockGroups:
         group.reserving_tasks.remove(self.fs.sim.current.name)
         group.put("lookup")
 
-    def mark_unused(self, group: BlockGroup) -> None:
-        """Queue a block group without used space for the cleaner, unless it is on a list already."""
+    def btrfs_mark_bg_unused(self, group: BlockGroup) -> Steps[None]:
+        """Queue a block group without used space for the cleaner, unless it is on a list already.
+
+        One section under unused_bgs_lock.
+        """
+        yield from ()
+        self.queue_unused(group)
+
+    def queue_unused(self, group: BlockGroup) -> None:
+        """Append to ``unused_bgs``, with a reference, what is on no list."""
         if group.bg_list is None:
             group.get("unused_bgs")
             self.unused_bgs.append(group)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
 from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.device import SUPER_MIRROR, Device
@@ -94,13 +95,13 @@ class FsInfo:
         self.chunk_mutex = Mutex(sim, "chunk_mutex")
         self.reloc_mutex = Mutex(sim, "reloc_mutex")
         self.tree_log_mutex = Mutex(sim, "tree_log_mutex")
-        self.unused_bg_unpin_mutex = Mutex(sim, "unused_bg_unpin_mutex")
 
         chunks = self.trees.chunk.root.values()
         data_sizes = [chunk.length for chunk in chunks if chunk.type is BlockGroupType.DATA]
         self.volumes = self._room(Volumes)(self, max(data_sizes, default=METADATA_CHUNK))
         self.space = self._room(Space)(self)
         self.block_groups = self._room(BlockGroups)(self)
+        self.cleaner = self._room(Cleaner)(self)
         self.transactions = self._room(Transactions)(self)
         self.commit = self._room(Commit)(self)
         self.delayed_refs = self._room(DelayedRefs)(self)
@@ -156,7 +157,7 @@ class FsInfo:
             info.readonly += group.bytes_super
             info.block_groups.append(group)
             if group.used == 0:
-                self.block_groups.mark_unused(group)
+                self.block_groups.queue_unused(group)
 
     def make_block_group(self, chunk: ChunkMap) -> BlockGroup:
         """A block group in memory, all free but for a superblock copy (exclude_super_stripes)."""

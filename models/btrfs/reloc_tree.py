@@ -224,7 +224,7 @@ class RelocTrees:
             yield "replace_path"
             yield from fs.transactions.btrfs_end_transaction(handle)
             yield "merge_reloc_root"
-            if replaced and rc.stage is Stage.UPDATE_DATA_PTRS:
+            if replaced and rc.stage is Stage.UPDATE_DATA_PTRS and ino in root.inodes:
                 yield from self._invalidate_extent_cache(root.inodes[ino])
         handle = yield from fs.transactions.start_transaction(HandleType.START, root)
         reloc_root.refs = 0
@@ -234,8 +234,8 @@ class RelocTrees:
     def _replace_path(self, handle: Handle, reloc_root: RelocRoot, ino: int) -> bool:
         """Swap one leaf, unless the live one was COWed since the reloc tree was made."""
         root = reloc_root.root
-        live = root.leaves[ino]
-        if live.generation > reloc_root.last_snapshot:
+        live = root.leaves.get(ino)
+        if live is None or live.generation > reloc_root.last_snapshot:
             return False
         handle.dirty = True
         root.generation = handle.transid

@@ -29,7 +29,7 @@ from models.simulation import Steps, span
 if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.fs_info import FsInfo
-    from models.btrfs.transaction import Handle
+
 
 ITEMS = 2
 """METADATA blocks reserved for a handle that changes a few items."""
@@ -40,28 +40,42 @@ class Relocation:
 
     def __init__(self, fs: FsInfo) -> None:
         self.fs = fs
-        self.delete_unused_bgs_mutex = Mutex(fs.sim, "delete_unused_bgs_mutex")
+        self.balance_mutex = Mutex(fs.sim, "balance_mutex")
         self.cleaner_mutex = Mutex(fs.sim, "cleaner_mutex")
+
+    def btrfs_balance(self, number: int) -> Steps[None]:
+        """Relocate block group ``number``, one balance at a time.
+
+        Source: volumes.c btrfs_balance (v4.9).  Raises what :meth:`btrfs_relocate_chunk` raises.
+        """
+        yield from self.balance_mutex.lock()
+        try:
+            yield from self.btrfs_relocate_chunk(number)
+        except Errno:
+            self.balance_mutex.unlock()
+            raise
+        self.balance_mutex.unlock()
 
     def btrfs_relocate_chunk(self, number: int) -> Steps[None]:
         """Relocate and remove block group ``number``.
 
         Raises Errno: ENOENT if it is gone, ENOSPC if its data fits nowhere else.
         """
-        yield from self.delete_unused_bgs_mutex.lock()
+        yield from self.fs.cleaner.lock_delete_unused_bgs()
         try:
             group = self.fs.find_group(number)
             if group is None:
                 raise Errno(errno.ENOENT)
             group.get("lookup")
             yield "btrfs_relocate_chunk"
-            yield from self._relocate_and_remove(group)
+            yield from self.relocate_and_remove(group)
         except Errno:
-            self.delete_unused_bgs_mutex.unlock()
+            self.fs.cleaner.unlock_delete_unused_bgs()
             raise
-        self.delete_unused_bgs_mutex.unlock()
+        self.fs.cleaner.unlock_delete_unused_bgs()
 
-    def _relocate_and_remove(self, group: BlockGroup) -> Steps[None]:
+    def relocate_and_remove(self, group: BlockGroup) -> Steps[None]:
+        """With delete_unused_bgs_mutex held: make it empty, then remove it; the lookup reference is put."""
         fs = self.fs
         try:
             yield from self._btrfs_relocate_block_group(group)
@@ -69,25 +83,15 @@ class Relocation:
             group.put("lookup")
             raise
         fs.history.relocated.append((group, group.ro))
-        yield "btrfs_start_trans_remove_chunk"
+        yield "btrfs_relocate_chunk"
         try:
-            handle = yield from self._btrfs_start_trans_remove_chunk()
+            handle = yield from fs.cleaner.btrfs_start_trans_remove_block_group()
         except Errno:
             group.put("lookup")
             raise
         yield from fs.volumes.btrfs_remove_chunk(handle, group)
         group.put("lookup")
         yield from fs.transactions.btrfs_end_transaction(handle)
-
-    def _btrfs_start_trans_remove_chunk(self) -> Steps[Handle]:
-        """Removing a chunk gives space back, so it may use the global reserve where there is no other."""
-        start = self.fs.transactions.start_transaction
-        try:
-            return (yield from start(HandleType.START, items=ITEMS))
-        except Errno as error:
-            if error.code != errno.ENOSPC:
-                raise
-        return (yield from start(HandleType.START))
 
     def _btrfs_relocate_block_group(self, group: BlockGroup) -> Steps[None]:
         """Make the block group read-only, let the writers pass, then move and switch until it is empty."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.device import RESERVED_BLOCKS
 from models.btrfs.errors import Errno, KernelBug, warn_on
-from models.btrfs.trees import BlockGroupType, ChunkItem, DevExtent
+from models.btrfs.trees import BlockGroupItem, BlockGroupType, ChunkItem, DevExtent
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -191,23 +191,34 @@ class Volumes:
             except Errno:
                 self.btrfs_cleanup_pending_block_groups(handle)
                 raise
-            handle.new_bgs.pop(0)
-            group.bg_list = None
+            yield from self._unlink_new(handle, group)
             self.fs.sim.note("btrfs_create_pending_block_groups", f"the item of {group} exists")
         if handle.chunk_bytes_reserved:
             self.fs.space.infos[BlockGroupType.SYSTEM].release(handle.chunk_bytes_reserved)
             handle.chunk_bytes_reserved = 0
 
+    def _unlink_new(self, handle: Handle, group: BlockGroup) -> Steps[None]:
+        """Phase 2 is done; one section under unused_bgs_lock (2d8e5168d48a, v6.15)."""
+        yield from ()
+        handle.new_bgs.pop(0)
+        group.bg_list = None
+
+    def copy_item(self, handle: Handle, group: BlockGroup) -> BlockGroupItem:
+        """What phase 2 will insert, copied under bg.lock: the counters may move on before it does."""
+        del handle
+        return group.item
+
     def _insert_items(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         trees, chunk = self.fs.trees, self.mapping_tree[group.start]
         handle.dirty = True
+        item = self.copy_item(handle, group)
         yield "btrfs_create_pending_block_groups"
         if group.start in trees.block_group.root or chunk.physical in trees.dev.root:
             self.fs.transactions.btrfs_abort_transaction(
                 handle, errno.EEXIST, "btrfs_create_pending_block_groups"
             )
             raise Errno(errno.EEXIST)
-        trees.block_group.root[group.start] = group.item
+        trees.block_group.root[group.start] = item
         yield "btrfs_insert_item"
         trees.dev.root[chunk.physical] = DevExtent(chunk.length, chunk.start)
         trees.chunk.root[chunk.start] = ChunkItem(chunk.length, chunk.type, chunk.physical)
@@ -245,7 +256,6 @@ class Volumes:
         yield from info.groups_sem.down_write()
         info.block_groups.remove(group)
         info.groups_sem.up_write()
-        warn_on(group.dirty_list is not None, f"{group}: removed while queued as dirty")
         info.total -= group.length
         info.readonly -= group.length
         info.ro_bgs.remove(group)

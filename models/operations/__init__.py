@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from models.operations.base import Operation, Step
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
+from models.operations.freeing import Free, RunDelayedRefs
 from models.operations.power import Crash, Remount
-from models.operations.removal import Relocate
+from models.operations.removal import Clean, Relocate
 from models.operations.syncing import Fsync
 from models.operations.writes import CompleteBio, StartNocowDio
 
@@ -22,6 +23,9 @@ OPERATIONS: tuple[type[Operation], ...] = (
     CompleteBio,
     CreateBg,
     Commit,
+    RunDelayedRefs,
+    Clean,
+    Free,
     Allocate,
     Fsync,
     StartNocowDio,
@@ -34,15 +38,18 @@ OPERATIONS: tuple[type[Operation], ...] = (
 __all__ = [
     "OPERATIONS",
     "Allocate",
+    "Clean",
     "Commit",
     "CompleteBio",
     "Crash",
     "CreateBg",
     "EndTransaction",
+    "Free",
     "Fsync",
     "Operation",
     "Relocate",
     "Remount",
+    "RunDelayedRefs",
     "StartNocowDio",
     "Step",
 ]

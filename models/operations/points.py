@@ -13,13 +13,14 @@ PHASE_2_POINTS = (
     "btrfs_finish_chunk_alloc",
 )
 END_POINTS = ("btrfs_trans_release_metadata", *PHASE_2_POINTS, "btrfs_end_transaction")
-COMMIT_POINTS = (
+DELAYED_REF_POINTS = (
     "alloc_reserved_file_extent",
     "__btrfs_free_extent",
-    "update_block_group",
-    "set_extent_dirty",
     "dirty_bgs",
     "run_one_delayed_ref",
+)
+COMMIT_POINTS = (
+    *DELAYED_REF_POINTS,
     "btrfs_run_delayed_refs",
     "btrfs_commit_transaction",
     "BTRFS_TRANS_DIRTY_BG_RUN",

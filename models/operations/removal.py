@@ -5,6 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.operations.base import Operation
+from models.operations.points import END_POINTS
+
+REMOVAL_POINTS = (
+    "btrfs_remove_chunk",
+    "btrfs_remove_block_group",
+    "block_group_cache_lock",
+    "remove_block_group_cache",
+    "btrfs_del_item",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clean(Operation):
+    """Remove the block groups that are queued as unused (the cleaner's btrfs_delete_unused_bgs)."""
+
+    name = "clean"
+    points = (
+        "unused_bgs_lock",
+        "inc_block_group_ro",
+        "btrfs_start_trans_remove_block_group",
+        "unused_bg_unpin_mutex",
+        *REMOVAL_POINTS,
+        *END_POINTS,
+        "delete_unused_bgs_mutex",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +60,7 @@ class Relocate(Operation):
         "run_delalloc_nocow",
         "btrfs_wait_ordered_range",
         "btrfs_evict_inode",
-        "btrfs_start_trans_remove_chunk",
-        "btrfs_remove_chunk",
-        "btrfs_remove_block_group",
-        "block_group_cache_lock",
-        "remove_block_group_cache",
-        "btrfs_del_item",
+        *REMOVAL_POINTS,
         "join_transaction",
         "btrfs_end_transaction",
         "btrfs_inc_block_group_reservations",

@@ -17,7 +17,7 @@ from models.properties import Mismatch, Observation, When, holds
 def a_block_holds_its_last_durable_write_or_a_newer_one(seen: Observation) -> Iterator[Mismatch]:
     """C.28: contents after a crash, against the reference model."""
     root = seen.fs.roots[FS_TREE]
-    for number, file in seen.reference.files.items():
+    for number, file in (*seen.reference.files.items(), *seen.reference.deleted.items()):
         inode = root.inodes.get(number)
         for block, state in enumerate(file.blocks[: inode.size] if inode else ()):
             assert inode is not None
@@ -39,13 +39,14 @@ def _value(value: int) -> str:
 
 @holds(When.MOUNT)
 def a_durable_file_is_there(seen: Observation) -> Iterator[Mismatch]:
-    """C.28: whole.  Others may be gone, or there in part; and no file is there that nobody created."""
+    """C.28: whole.  Others, and deleted ones, may be gone or cut short; none is there that nobody made."""
     inodes = seen.fs.roots[FS_TREE].inodes
     for number, file in seen.reference.files.items():
         size = inodes[number].size if number in inodes else 0
         if file.durable and size < len(file.blocks):
             yield Mismatch(f"file {number} has {len(file.blocks)} blocks", f"it has {size}")
-    unknown = [inode.size for number, inode in inodes.items() if number not in seen.reference.files]
+    known = seen.reference.files.keys() | seen.reference.deleted.keys()
+    unknown = [inode.size for number, inode in inodes.items() if number not in known]
     created = sorted(seen.reference.unfinished, reverse=True)[: len(unknown)]
     if len(unknown) > len(created) or any(a > b for a, b in zip(sorted(unknown)[::-1], created, strict=True)):
         yield Mismatch(

@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING, Any
 from models.btrfs.errors import Errno
 from models.operations import (
     Allocate,
+    Clean,
     Commit,
     CompleteBio,
     Crash,
     CreateBg,
     EndTransaction,
+    Free,
     Fsync,
     Operation,
     Relocate,
     Remount,
+    RunDelayedRefs,
     StartNocowDio,
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
 from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
+from models.syscalls.freeing import EnterFree, EnterRunDelayedRefs
 from models.syscalls.power import EnterCrash, EnterRemount
-from models.syscalls.removal import EnterRelocate
+from models.syscalls.removal import EnterClean, EnterRelocate
 from models.syscalls.syncing import EnterFsync
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
@@ -31,14 +35,17 @@ if TYPE_CHECKING:
 
 SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Allocate: EnterAllocate(),
+    Clean: EnterClean(),
     Commit: EnterCommit(),
     CompleteBio: EnterCompleteBio(),
     Crash: EnterCrash(),
     CreateBg: EnterCreateBg(),
     EndTransaction: EnterEndTransaction(),
+    Free: EnterFree(),
     Fsync: EnterFsync(),
     Relocate: EnterRelocate(),
     Remount: EnterRemount(),
+    RunDelayedRefs: EnterRunDelayedRefs(),
     StartNocowDio: EnterStartNocowDio(),
 }
 

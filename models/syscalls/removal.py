@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from models.operations.removal import Relocate
+from models.operations.removal import Clean, Relocate
 from models.simulation import Steps, Task
 from models.syscalls.base import Failed, Syscall
 
@@ -26,10 +26,24 @@ class EnterRelocate(Syscall[Relocate]):
     def steps(self, fs: FsInfo, operation: Relocate, memo: object) -> Steps[None]:
         """Relocate and remove it."""
         del memo
-        yield from fs.relocation.btrfs_relocate_chunk(operation.group)
+        yield from fs.relocation.btrfs_balance(operation.group)
 
     def end(self, world: World, task: Task, operation: Relocate, memo: object) -> None:
         """A failed one may leave copies in use."""
         del operation, memo
         if isinstance(task.result, Failed):
             world.reference.relocation_failed()
+
+
+class EnterClean(Syscall[Clean]):
+    """One round of the cleaner."""
+
+    def makes_sense(self, world: World, task: Task, operation: Clean) -> bool:
+        """While something is queued as unused; the cleaner has no handle."""
+        del operation
+        return task.journal_info is None and bool(world.fs.block_groups.unused_bgs)
+
+    def steps(self, fs: FsInfo, operation: Clean, memo: object) -> Steps[None]:
+        """Remove what is unused."""
+        del operation, memo
+        yield from fs.cleaner.btrfs_delete_unused_bgs()

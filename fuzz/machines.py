@@ -16,6 +16,7 @@ from fuzz.machine import BlockGroupMachine, Tally
 from models.operations import (
     OPERATIONS,
     Allocate,
+    BufferedWrite,
     Clean,
     Commit,
     CompleteBio,
@@ -24,7 +25,9 @@ from models.operations import (
     Free,
     Relocate,
     RunDelayedRefs,
+    Snapshot,
     StartNocowDio,
+    Writeback,
 )
 from models.reverts import Revert
 from strategies.operations import Drawn, Resumed, choices
@@ -42,7 +45,16 @@ class Creation(BlockGroupMachine):
 class Writing(BlockGroupMachine):
     """Writes, in place or not, against relocation."""
 
-    @rule(choice=choices(StartNocowDio, CompleteBio, Relocate, Allocate, Commit))
+    @rule(choice=choices(StartNocowDio, BufferedWrite, Writeback, CompleteBio, Relocate, Allocate, Commit))
+    def step(self, choice: Drawn | Resumed) -> None:
+        """One choice of this subject."""
+        self.advance(choice)
+
+
+class Snapshots(BlockGroupMachine):
+    """Snapshots against writes, in place or not."""
+
+    @rule(choice=choices(StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot, Commit))
     def step(self, choice: Drawn | Resumed) -> None:
         """One choice of this subject."""
         self.advance(choice)
@@ -66,7 +78,7 @@ class Everything(BlockGroupMachine):
         self.advance(choice)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Removal, Everything)
+MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Snapshots, Removal, Everything)
 """In the order in which shards take them."""
 
 

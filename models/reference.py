@@ -6,7 +6,11 @@ nothing of the kernel model's code.  It answers:
 * **contents**: which values a block may hold: the last completed write's, or that of any write
   concurrent with it;
 * **space**: how many DATA blocks the files keep from being free;
-* **in place**: whether a write had the right to overwrite.
+* **in place**: whether a write had the right to overwrite;
+* **snapshots**: which values a block of one may hold (:mod:`models.snapshots`).
+
+A buffered write is acknowledged when it returns.  Where its blocks went is known when they are written back,
+and until then its value can still be lost, where writeback reports an error.
 
 Writability (nothing aborts) and liveness (everything ends) need no state; the judge in
 :mod:`models.world` asks for both.
@@ -23,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from models.geometry import FileKind, Geometry, initial_value
+from models.snapshots import Cell, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,14 @@ class Block:
     """One file block.
 
     ``extents`` are those it may be in, ``candidates`` the writes whose value it may hold: more than one
-    where writes were concurrent.  ``running`` are in flight.
+    where writes were concurrent.  ``running`` are in flight; ``stored`` are those whose value may be on
+    disk, where that is not known to be a candidate.
     """
 
     extents: list[Extent]
     candidates: list[Write]
     running: list[Write] = field(default_factory=list)
+    stored: list[Write] = field(default_factory=list)
     last_write_ended: int = 0
 
     def allowed(self) -> list[int]:
@@ -87,6 +94,8 @@ class Reference:
 
     def __init__(self, geometry: Geometry) -> None:
         self._now = 0
+        self.snapshots: list[Snapshot] = []
+        self._removing: dict[int, File] = {}
         self.files: dict[int, File] = {}
         position = 0
         for number, spec in enumerate(geometry.files):
@@ -99,23 +108,47 @@ class Reference:
             for block, state in enumerate(self.files[number].blocks if nodatacow else ()):
                 state.candidates = [Write(initial_value(number, block), 0)]
 
-    def add_file(self, number: int, sizes: Sequence[int], *, nodatacow: bool = False) -> None:
+    @property
+    def now(self) -> int:
+        """How many events there were."""
+        return self._now
+
+    def add_file(
+        self, number: int, sizes: Sequence[int], *, nodatacow: bool = False, started: int = 0
+    ) -> None:
         """A file of extents of these sizes appeared; its blocks read as zero."""
+        self._now += 1
         extents = [Extent(size) for size in sizes]
         blocks = [Block([extent], [Write(0, 0)]) for extent in extents for _ in range(extent.blocks)]
         self.files[number] = File(nodatacow, blocks)
+        for snapshot in self.snapshots:
+            if snapshot.may_see(started):
+                snapshot.add_file(number, [Cell({0}, block.extents[:]) for block in blocks], certain=False)
 
     def remove_file(self, file: int) -> None:
         """A file is being deleted: nobody can write to it any more, and its space will be free."""
-        del self.files[file]
+        self._now += 1
+        self._removing[file] = self.files.pop(file)
+        for snapshot in self.snapshots:
+            if not snapshot.ended:
+                snapshot.uncertain.add(file)
+
+    def file_removed(self, file: int) -> None:
+        """It was deleted: a snapshot that is taken from now on does not have it."""
+        del self._removing[file]
 
     def start_write(self, file: int, start: int, num: int, value: int) -> Write:
         """A write began; from now on a read may return its value."""
         self._now += 1
         write = Write(value, self._now)
-        for block in self.files[file].blocks[start : start + num]:
+        for number, block in self._blocks(file, start, num):
             block.running.append(write)
+            for snapshot in self.snapshots:
+                snapshot.write(file, number, self._now, value)
         return write
+
+    def _blocks(self, file: int, start: int, num: int) -> list[tuple[int, Block]]:
+        return list(enumerate(self.files[file].blocks))[start : start + num]
 
     def end_write(self, file: int, write: Write, pieces: Sequence[Piece]) -> str:
         """A write was acknowledged for ``pieces``, and failed for what else it was to write.
@@ -124,22 +157,94 @@ class Reference:
         """
         self._now += 1
         write.ended = self._now
-        blocks, complaint = self.files[file].blocks, ""
+        complaint = ""
         for piece in pieces:
             extent = Extent(piece.num, self._now)
-            for block in blocks[piece.start : piece.start + piece.num]:
+            for number, block in self._blocks(file, piece.start, piece.num):
                 if not piece.in_place:
                     block.extents = [e for e in block.extents if e.ended > write.started]
                     block.extents.append(extent)
+                    self._share(file, number, write.started, extent)
                 elif not self.files[file].nodatacow and 0 < block.last_write_ended < write.started:
                     complaint = f"block {piece.start} of file {file} was written before, and is not NODATACOW"
-                block.candidates = [c for c in block.candidates if c.ended > write.started]
-                block.candidates.append(write)
+                self._acknowledge(block, write)
+                block.stored = [*(c for c in block.stored if c.ended > write.started), write]
                 block.last_write_ended = self._now
-        for block in blocks:
+        self._forget(file, write)
+        return complaint
+
+    @staticmethod
+    def _acknowledge(block: Block, write: Write) -> None:
+        block.candidates = [c for c in block.candidates if c.ended > write.started]
+        block.candidates.append(write)
+
+    def _forget(self, file: int, write: Write) -> None:
+        for block in self.files[file].blocks:
             if write in block.running:
                 block.running.remove(write)
+
+    def end_buffered_write(self, file: int, write: Write, *, failed: bool) -> None:
+        """A buffered write was acknowledged, or had no effect; what was on disk still is."""
+        self._now += 1
+        write.ended = self._now
+        for block in self.files[file].blocks:
+            if write in block.running and not failed:
+                block.stored = block.stored or block.candidates
+                self._acknowledge(block, write)
+        self._forget(file, write)
+
+    def placed(self, file: int, piece: Piece) -> str:
+        """Pages were written back: from now on the disk has what they held.
+
+        The answer is empty, or says which piece had no right to go in place.
+        """
+        self._now += 1
+        extent, complaint = Extent(piece.num, self._now), ""
+        for number, block in self._blocks(file, piece.start, piece.num):
+            if not piece.in_place:
+                block.extents = [extent]
+                self._share(file, number, self._now, extent)
+            elif not self.files[file].nodatacow and block.last_write_ended:
+                complaint = f"block {number} of file {file} was written before, and is not NODATACOW"
+            block.stored = [*block.candidates, *block.running]
+            block.last_write_ended = self._now
         return complaint
+
+    def lost(self, file: int, number: int) -> None:
+        """A page could not be written back: its block may hold what was on disk."""
+        self._now += 1
+        block = self.files[file].blocks[number]
+        block.candidates = [*block.candidates, *block.stored]
+        for snapshot in self.snapshots:
+            for value in block.allowed():
+                snapshot.write(file, number, self._now, value)
+
+    def _share(self, file: int, number: int, started: int, extent: Extent) -> None:
+        """A block has a new extent; snapshots that were not done when the write began may have it too."""
+        for snapshot in self.snapshots:
+            snapshot.place(file, number, started, extent)
+
+    def start_snapshot(self) -> Snapshot:
+        """A snapshot is being taken: it will have every block as it is at some time until it is done."""
+        self._now += 1
+        snapshot = Snapshot(self._now)
+        for number, file in self.files.items():
+            snapshot.add_file(number, self._cells(file), certain=True)
+        for number, file in self._removing.items():
+            snapshot.add_file(number, self._cells(file), certain=False)
+        self.snapshots.append(snapshot)
+        return snapshot
+
+    @staticmethod
+    def _cells(file: File) -> list[Cell]:
+        return [Cell(set(block.allowed()), block.extents[:]) for block in file.blocks]
+
+    def end_snapshot(self, snapshot: Snapshot, name: str) -> None:
+        """It was taken, under that name, or failed (an empty one)."""
+        self._now += 1
+        snapshot.ended, snapshot.name = self._now, name
+        if not name:
+            self.snapshots.remove(snapshot)
 
     def relocation_failed(self) -> None:
         """A relocation ended with an error; what it had copied may stay in use beside the original."""
@@ -153,9 +258,12 @@ class Reference:
         The two differ where concurrent writes leave open which of them came last, and after a failed
         relocation; no extent can be in more copies than it has blocks that need it.
         """
-        blocks = [block for file in self.files.values() for block in file.blocks]
-        certain = {id(b.extents[0]): b.extents[0] for b in blocks if len(b.extents) == 1}
-        possible = {id(extent): extent for b in blocks for extent in b.extents}
-        needed_by = Counter(id(extent) for b in blocks for extent in b.extents)
+        needs = [block.extents for file in self.files.values() for block in file.blocks]
+        least = {id(extents[0]): extents[0] for extents in needs if len(extents) == 1}
+        for snapshot in self.snapshots:
+            needs += [cell.extents for cell in snapshot.cells.values()]
+            least |= {id(e): e for e in snapshot.needs_for_certain()}
+        possible = {id(extent): extent for extents in needs for extent in extents}
+        needed_by = Counter(id(extent) for extents in needs for extent in extents)
         most = sum(e.blocks * min(e.copies, needed_by[key]) for key, e in possible.items())
-        return sum(e.blocks for e in certain.values()), most
+        return sum(e.blocks for e in least.values()), most

@@ -34,8 +34,8 @@ class BlockGroup:
     ``dirty_list``, ``unused_bgs``, ``nocow_writers``, ``lookup``; membership in ``new_bgs`` holds none.
 
     Ghosts, which the kernel does not have: ``in_hand`` counts blocks that an allocator took out of
-    ``free`` and has not charged yet, or that were pinned when the cleaner forgot them; ``nocow_tasks`` and ``reserving_tasks`` name who is counted, for
-    the report of a wait only.
+    ``free`` and has not charged yet, or that were pinned when the cleaner forgot them; ``nocow_tasks``
+    and ``reserving_tasks`` name who is counted, for the report of a wait only.
     """
 
     number: int
@@ -212,6 +212,8 @@ class BlockGroups:
 
     def btrfs_wait_nocow_writers(self, group: BlockGroup) -> Steps[None]:
         """Wait until nobody stands between the decision to write in place and its ordered extent."""
+        if group.nocow_writers:
+            self.fs.sim.note("btrfs_wait_nocow_writers", "relocation waits for a nocow writer")
         yield from self.fs.sim.wait_event(
             f"nocow_writers of {group}",
             lambda: group.nocow_writers == 0,

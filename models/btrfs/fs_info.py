@@ -18,17 +18,20 @@ from typing import TypeVar
 from models.btrfs.block_group import BlockGroup, BlockGroups
 from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
+from models.btrfs.delalloc import Delalloc
 from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.device import SUPER_MIRROR, Device
 from models.btrfs.direct_io import DirectIo
 from models.btrfs.extents import Extents
 from models.btrfs.fallocate import Fallocate
 from models.btrfs.free_space import FreeSpace
-from models.btrfs.ordered_data import OrderedData
+from models.btrfs.ordered_data import OrderedData, OrderedExtent
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
+from models.btrfs.run_delalloc import RunDelalloc
+from models.btrfs.snapshot import Snapshots
 from models.btrfs.space_info import Space
-from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
+from models.btrfs.subvolume import FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
@@ -47,7 +50,8 @@ class History:
     its transaction had begun its writeout; ``entered``: what entered a block group, and its ``ro`` then;
     ``new_chunks``: chunk, and the device tree's commit root then; ``allocated``: first block, blocks, and
     what the superblock reached then; ``past_barrier``: block group, and
-    its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then.
+    its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then;
+    ``placed``: what writeback has written; ``lost``: a page that it could not write.
     """
 
     became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
@@ -56,6 +60,8 @@ class History:
     allocated: list[tuple[int, int, Image]] = field(default_factory=list)
     past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
     relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
+    placed: list[OrderedExtent] = field(default_factory=list)
+    lost: list[tuple[Inode, int]] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forget everything: it was checked."""
@@ -65,6 +71,8 @@ class History:
         self.allocated.clear()
         self.past_barrier.clear()
         self.relocated.clear()
+        self.placed.clear()
+        self.lost.clear()
 
 
 class FsInfo:
@@ -101,10 +109,13 @@ class FsInfo:
         self.file_items = self._room(FileItems)(self)
         self.ordered = self._room(OrderedData)(self)
         self.direct_io = self._room(DirectIo)(self)
+        self.delalloc = self._room(Delalloc)(self)
+        self.run_delalloc = self._room(RunDelalloc)(self)
+        self.snapshots = self._room(Snapshots)(self)
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
         self.relocation = self._room(Relocation)(self)
-        self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
+        self.roots = {name: self._read_root(name) for name in self.device.superblock.roots}
         self._read_block_groups()
         for ino in sorted(self.roots[FS_TREE].leaves):
             self._read_inode(self.roots[FS_TREE], ino)
@@ -191,10 +202,13 @@ class FsInfo:
     def read_block(self, inode: Inode, block: int) -> int | None:
         """What a read of one block returns now; None where it would have to wait for a write.
 
-        Through the cached map if there is one, else through the tree; nothing is cached by it.
+        From the page if the disk does not have it yet, else through the cached map if there is one, else
+        through the tree; nothing is cached by it.
         Source: inode.c btrfs_direct_IO and btrfs_get_extent for reads (v4.9): it waits for ordered
         extents, and an unwritten PREALLOC extent reads as zero.
         """
+        if block in inode.pages:
+            return inode.pages[block]
         if inode.ordered_in(block, block + 1) is not None:
             return None
         for em in inode.extent_maps:

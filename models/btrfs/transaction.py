@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.delayed_refs import DelayedRefHead
     from models.btrfs.fs_info import FsInfo
+    from models.btrfs.snapshot import PendingSnapshot
     from models.btrfs.subvolume import Root
     from models.btrfs.volumes import ChunkMap
 
@@ -70,7 +71,7 @@ BLOCKED_TYPES: dict[TransState, tuple[HandleType, ...]] = {
 class Transaction:
     """A btrfs_transaction.  ``num_writers`` counts live handles, ``num_extwriters`` those of
     :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent; ``pinned_extents`` are the
-    blocks that it freed.
+    blocks that it freed; ``pending_snapshots`` what its commit has to make.
 
     ``writeout_began`` is a ghost: that the early writeout really runs, where ``dirty_bg_run`` says so."""
 
@@ -87,6 +88,7 @@ class Transaction:
     delayed_refs: dict[int, DelayedRefHead] = field(default_factory=dict)
     pinned_extents: set[int] = field(default_factory=set)
     handles: list[Handle] = field(default_factory=list)
+    pending_snapshots: list[PendingSnapshot] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)

@@ -20,7 +20,8 @@ from models.operations.creation import (
     RunDelayedRefs,
 )
 from models.operations.removal import Clean, Relocate
-from models.operations.writes import CompleteBio, StartNocowDio
+from models.operations.snapshots import Snapshot
+from models.operations.writes import BufferedWrite, CompleteBio, StartNocowDio, Writeback
 
 OPERATIONS: tuple[type[Operation], ...] = (
     EndTransaction,
@@ -31,7 +32,10 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Clean,
     Free,
     Allocate,
+    BufferedWrite,
+    Writeback,
     StartNocowDio,
+    Snapshot,
     Relocate,
 )
 """Every operation, by how much it does: in a reproducer a simpler one that shows the same is preferred."""
@@ -39,6 +43,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
 __all__ = [
     "OPERATIONS",
     "Allocate",
+    "BufferedWrite",
     "Clean",
     "Commit",
     "CompleteBio",
@@ -48,6 +53,8 @@ __all__ = [
     "Operation",
     "Relocate",
     "RunDelayedRefs",
+    "Snapshot",
     "StartNocowDio",
     "Step",
+    "Writeback",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from models.btrfs.errors import Errno
 from models.operations import (
     Allocate,
+    BufferedWrite,
     Clean,
     Commit,
     CompleteBio,
@@ -16,10 +17,13 @@ from models.operations import (
     Operation,
     Relocate,
     RunDelayedRefs,
+    Snapshot,
     StartNocowDio,
+    Writeback,
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
+from models.syscalls.buffered import EnterBufferedWrite, EnterWriteback
 from models.syscalls.creation import (
     EnterAllocate,
     EnterCommit,
@@ -29,6 +33,7 @@ from models.syscalls.creation import (
     EnterRunDelayedRefs,
 )
 from models.syscalls.removal import EnterClean, EnterRelocate
+from models.syscalls.snapshots import EnterSnapshot
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 
 SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Allocate: EnterAllocate(),
+    BufferedWrite: EnterBufferedWrite(),
     Clean: EnterClean(),
     Commit: EnterCommit(),
     CompleteBio: EnterCompleteBio(),
@@ -44,7 +50,9 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Free: EnterFree(),
     Relocate: EnterRelocate(),
     RunDelayedRefs: EnterRunDelayedRefs(),
+    Snapshot: EnterSnapshot(),
     StartNocowDio: EnterStartNocowDio(),
+    Writeback: EnterWriteback(),
 }
 
 

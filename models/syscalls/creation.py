@@ -59,12 +59,18 @@ class EnterAllocate(Syscall[Allocate]):
         del memo
         return (yield from fs.fallocate.btrfs_fallocate(operation.blocks))
 
+    def begin(self, world: World, task: Task, operation: Allocate) -> int:
+        """From now on a snapshot may have the file."""
+        del task, operation
+        return world.reference.now
+
     def end(self, world: World, task: Task, operation: Allocate, memo: object) -> None:
         """How many extents it fell into is the kernel's choice."""
-        del operation, memo
+        del operation
+        assert isinstance(memo, int)
         if isinstance(task.result, Inode):
             items = task.result.root.leaves[task.result.ino].items.values()
-            world.reference.add_file(task.result.ino, [item.num for item in items])
+            world.reference.add_file(task.result.ino, [item.num for item in items], started=memo)
 
 
 class EnterEndTransaction(Syscall[EndTransaction]):
@@ -149,6 +155,11 @@ class EnterFree(Syscall[Free]):
         del operation
         assert isinstance(memo, Inode)
         yield from fs.fallocate.btrfs_unlink(memo)
+
+    def end(self, world: World, task: Task, operation: Free, memo: object) -> None:
+        """A snapshot does not have the file any more."""
+        del task, memo
+        world.reference.file_removed(operation.file)
 
 
 class EnterRunDelayedRefs(Syscall[RunDelayedRefs]):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 IN_PLACE = "only_unshared_space_is_overwritten"
 """A property of where a write went."""
+RIGHT = "a write goes in place only where nothing else needs the old blocks"
 
 
 class EnterStartNocowDio(Syscall[StartNocowDio]):
@@ -49,8 +50,7 @@ class EnterStartNocowDio(Syscall[StartNocowDio]):
         pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done]
         complaint = world.reference.end_write(operation.file, memo, pieces)
         if complaint:
-            expected = "a write goes in place only where nothing else needs the old blocks"
-            world.complain(IN_PLACE, Mismatch(expected, complaint))
+            world.complain(IN_PLACE, Mismatch(RIGHT, complaint))
 
 
 def find_bio(fs: FsInfo, operation: CompleteBio) -> Bio | None:
@@ -71,4 +71,7 @@ class EnterCompleteBio(Syscall[CompleteBio]):
         del memo
         bio = find_bio(fs, operation)
         assert bio is not None
-        yield from fs.direct_io.btrfs_endio_direct_write(bio)
+        if bio.ordered.buffered:
+            yield from fs.delalloc.end_bio_extent_writepage(bio)
+        else:
+            yield from fs.direct_io.btrfs_endio_direct_write(bio)

@@ -107,8 +107,7 @@ class Snapshots:
 
     def _btrfs_start_delalloc_inodes(self, root: Root) -> Steps[None]:
         """Write the dirty pages of all files back; what cannot be written is its file's own trouble."""
-        for ino in sorted(root.inodes):
-            inode = root.inodes[ino]
+        for inode in [inode for _, inode in sorted(root.inodes.items()) if inode.delalloc]:
             try:
                 yield from self.fs.delalloc.filemap_fdatawrite_range(inode, 0, inode.size)
             except Errno:

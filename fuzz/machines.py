@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis.stateful import rule
-
-from fuzz.machine import BlockGroupMachine, Tally
+from fuzz.machine import BlockGroupMachine, Tally, one_choice_of
 from models.operations import (
     OPERATIONS,
     Allocate,
@@ -20,9 +18,11 @@ from models.operations import (
     Clean,
     Commit,
     CompleteBio,
+    Crash,
     CreateBg,
     EndTransaction,
     Free,
+    Fsync,
     Relocate,
     RunDelayedRefs,
     Snapshot,
@@ -30,55 +30,66 @@ from models.operations import (
     Writeback,
 )
 from models.reverts import Revert
-from strategies.operations import Drawn, Resumed, choices
 
 
 class Creation(BlockGroupMachine):
     """Block groups between their two phases: who uses them, and who writes their items."""
 
-    @rule(choice=choices(CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction, Commit))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction, Commit)
+    step = one_choice_of(operations)
 
 
 class Writing(BlockGroupMachine):
     """Writes, in place or not, against relocation."""
 
-    @rule(choice=choices(StartNocowDio, BufferedWrite, Writeback, CompleteBio, Relocate, Allocate, Commit))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Relocate, Allocate, Commit)
+    step = one_choice_of(operations)
 
 
 class Snapshots(BlockGroupMachine):
     """Snapshots against writes, in place or not."""
 
-    @rule(choice=choices(StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot, Commit))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot, Commit)
+    step = one_choice_of(operations)
+
+
+class Cleaning(BlockGroupMachine):
+    """Block groups that become unused, against who writes their items and gives their space back."""
+
+    operations = (Allocate, Free, RunDelayedRefs, Clean, Commit)
+    step = one_choice_of(operations)
 
 
 class Removal(BlockGroupMachine):
-    """Block groups that become unused, against whoever still has to do with them."""
+    """Everybody who removes block groups, against everybody who still has to do with them."""
 
-    @rule(choice=choices(CreateBg, Allocate, Free, RunDelayedRefs, Clean, EndTransaction, Commit, Relocate))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (CreateBg, Allocate, Free, Clean, EndTransaction, Commit, Relocate)
+    step = one_choice_of(operations)
+
+
+class Syncing(BlockGroupMachine):
+    """Fsync through the log, against writes in flight, commits and the loss of power."""
+
+    operations = (StartNocowDio, BufferedWrite, CompleteBio, Fsync, Commit, Allocate, Crash)
+    step = one_choice_of(operations)
 
 
 class Everything(BlockGroupMachine):
     """All of it: for what no subject foresees."""
 
-    @rule(choice=choices(*OPERATIONS))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = OPERATIONS
+    step = one_choice_of(operations)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Snapshots, Removal, Everything)
+MACHINES: tuple[type[BlockGroupMachine], ...] = (
+    Creation,
+    Writing,
+    Snapshots,
+    Cleaning,
+    Removal,
+    Syncing,
+    Everything,
+)
 """In the order in which shards take them."""
 
 

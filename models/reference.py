@@ -7,10 +7,13 @@ nothing of the kernel model's code.  It answers:
   concurrent with it;
 * **space**: how many DATA blocks the files keep from being free;
 * **in place**: whether a write had the right to overwrite;
+* **durability**: what a crash may bring back: the last write that is certainly durable, or any newer one,
+  also one that was running.  It is told what a commit (or an fsync) promised, see :meth:`Reference.durable`.
+
 * **snapshots**: which values a block of one may hold (:mod:`models.snapshots`).
 
-A buffered write is acknowledged when it returns.  Where its blocks went is known when they are written back,
-and until then its value can still be lost, where writeback reports an error.
+A buffered write is acknowledged when it returns.  Where its blocks went is known when they are written back;
+until then it can be lost, to a crash or where writeback reports an error.
 
 Writability (nothing aborts) and liveness (everything ends) need no state; the judge in
 :mod:`models.world` asks for both.
@@ -23,11 +26,11 @@ What is unchecked by that: that a write which could have gone in place did.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.geometry import FileKind, Geometry, initial_value
-from models.snapshots import Cell, Snapshot
+from models.snapshots import Cell, Snapshot, survivors
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +44,35 @@ class Piece:
 
 @dataclass(slots=True, eq=False)
 class Write:
-    """A write of ``value``.  Times count events; ``ended`` is 0 while it runs."""
+    """A write of ``value``.  Times count events; ``ended`` is 0 while it runs.
+
+    ``completing`` counts workers that finish parts of it; it is ``settled`` when it has ended and so have
+    they, and 0 before: from then on a commit that starts makes it durable.  ``dirty`` are those blocks of a
+    buffered write that were not written back since it ended.
+    """
 
     value: int
     started: int
     ended: int = 0
+    completing: int = 0
+    lost: bool = False
+    settled: int = 0
+    buffered: bool = False
+    dirty: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
 class Extent:
     """``blocks`` blocks that are allocated as one, and free again when no file block needs any.
 
-    ``ended`` is when the write that brought it was acknowledged.  ``copies`` is how many there may be: a
+    ``write`` brought it, and ``ended`` is when that was acknowledged.  ``copies`` is how many there may be: a
     relocation that fails half-way has moved some file extents to the copy and left others.
     """
 
     blocks: int
     ended: int = 0
     copies: int = 1
+    write: Write | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -66,27 +80,58 @@ class Block:
     """One file block.
 
     ``extents`` are those it may be in, ``candidates`` the writes whose value it may hold: more than one
-    where writes were concurrent.  ``running`` are in flight; ``stored`` are those whose value may be on
-    disk, where that is not known to be a candidate.
+    where writes were concurrent.  ``running`` are in flight.  ``past`` and ``past_extents`` are all that a
+    crash may bring back; ``stored`` are writes whose value may be on disk while the page is ``dirty``.
     """
 
     extents: list[Extent]
     candidates: list[Write]
     running: list[Write] = field(default_factory=list)
-    stored: list[Write] = field(default_factory=list)
     last_write_ended: int = 0
+    stored: list[Write] = field(default_factory=list)
+    dirty: bool = False
+    past: list[Write] = field(default_factory=list)
+    past_extents: list[Extent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.past, self.past_extents = list(self.candidates), list(self.extents)
 
     def allowed(self) -> list[int]:
         """Every value that a read may return now."""
         return sorted({write.value for write in (*self.candidates, *self.running)})
 
+    def recoverable(self) -> list[int]:
+        """Every value that a read may return after a crash now."""
+        return sorted({write.value for write in self.past})
+
+    def forget(self, since: int, *, synced: bool) -> None:
+        """What had settled then is durable: nothing that ended before one of those writes can come back.
+
+        Fsync (``synced``) makes more durable: it is enough that the write had been acknowledged.
+        """
+
+        def durable(write: Write) -> bool:
+            return 0 < (write.ended if synced and not write.lost else write.settled) <= since
+
+        started = max((w.started for w in self.past if durable(w)), default=0)
+        self.past = [w for w in self.past if w in self.running or w.ended >= started]
+        writes = [e.write for e in self.past_extents if e.write is not None]
+        started = max((w.started for w in writes if durable(w)), default=0)
+        self.past_extents = [e for e in self.past_extents if e.ended >= started]
+
 
 @dataclass(slots=True, eq=False)
 class File:
-    """A file: its blocks, and whether overwriting in place is its normal way."""
+    """A file: its blocks, and whether overwriting in place is its normal way.
+
+    It appeared at ``created``; a crash cannot take it once it is ``durable``.  It was ``deleted`` then, or 0.
+    """
 
     nodatacow: bool
     blocks: list[Block]
+    created: int = 0
+    durable: bool = False
+    deleted: int = 0
 
 
 class Reference:
@@ -95,8 +140,10 @@ class Reference:
     def __init__(self, geometry: Geometry) -> None:
         self._now = 0
         self.snapshots: list[Snapshot] = []
-        self._removing: dict[int, File] = {}
         self.files: dict[int, File] = {}
+        self.deleted: dict[int, File] = {}
+        self.unfinished: list[int] = []
+        self._writes: dict[int, Write] = {}
         position = 0
         for number, spec in enumerate(geometry.files):
             nodatacow = spec.kind is FileKind.NODATACOW
@@ -107,42 +154,52 @@ class Reference:
             self.add_file(number, sizes, nodatacow=nodatacow)
             for block, state in enumerate(self.files[number].blocks if nodatacow else ()):
                 state.candidates = [Write(initial_value(number, block), 0)]
-
-    @property
-    def now(self) -> int:
-        """How many events there were."""
-        return self._now
+                state.past = list(state.candidates)
 
     def add_file(
         self, number: int, sizes: Sequence[int], *, nodatacow: bool = False, started: int = 0
     ) -> None:
         """A file of extents of these sizes appeared; its blocks read as zero."""
-        self._now += 1
         extents = [Extent(size) for size in sizes]
         blocks = [Block([extent], [Write(0, 0)]) for extent in extents for _ in range(extent.blocks)]
-        self.files[number] = File(nodatacow, blocks)
+        self.files[number] = File(nodatacow, blocks, self._now, durable=self._now == 0)
         for snapshot in self.snapshots:
             if snapshot.may_see(started):
                 snapshot.add_file(number, [Cell({0}, block.extents[:]) for block in blocks], certain=False)
 
+    def now(self) -> int:
+        """The time of a new event."""
+        self._now += 1
+        return self._now
+
+    def start_file(self, blocks: int) -> None:
+        """Somebody creates a file of up to ``blocks`` blocks; after a crash it may be there, in part too."""
+        self.unfinished.append(blocks)
+
+    def end_file(self, blocks: int, number: int, sizes: Sequence[int], *, started: int = 0) -> None:
+        """The file of :meth:`start_file` is complete."""
+        self._now += 1
+        self.unfinished.remove(blocks)
+        self.add_file(number, sizes, started=started)
+
     def remove_file(self, file: int) -> None:
         """A file is being deleted: nobody can write to it any more, and its space will be free."""
-        self._now += 1
-        self._removing[file] = self.files.pop(file)
+        self.deleted[file] = self.files.pop(file)
         for snapshot in self.snapshots:
             if not snapshot.ended:
                 snapshot.uncertain.add(file)
 
-    def file_removed(self, file: int) -> None:
-        """It was deleted: a snapshot that is taken from now on does not have it."""
-        del self._removing[file]
+    def end_removal(self, file: int) -> None:
+        """It is deleted; a crash may still bring it back."""
+        self.deleted[file].deleted = self.now()
 
-    def start_write(self, file: int, start: int, num: int, value: int) -> Write:
+    def start_write(self, file: int, start: int, num: int, value: int, *, buffered: bool = False) -> Write:
         """A write began; from now on a read may return its value."""
         self._now += 1
-        write = Write(value, self._now)
+        write = self._writes[value] = Write(value, self._now, buffered=buffered)
         for number, block in self._blocks(file, start, num):
             block.running.append(write)
+            block.past.append(write)
             for snapshot in self.snapshots:
                 snapshot.write(file, number, self._now, value)
         return write
@@ -159,18 +216,19 @@ class Reference:
         write.ended = self._now
         complaint = ""
         for piece in pieces:
-            extent = Extent(piece.num, self._now)
+            extent = Extent(piece.num, self._now, write=write)
             for number, block in self._blocks(file, piece.start, piece.num):
                 if not piece.in_place:
                     block.extents = [e for e in block.extents if e.ended > write.started]
                     block.extents.append(extent)
+                    block.past_extents.append(extent)
                     self._share(file, number, write.started, extent)
                 elif not self.files[file].nodatacow and 0 < block.last_write_ended < write.started:
                     complaint = f"block {piece.start} of file {file} was written before, and is not NODATACOW"
                 self._acknowledge(block, write)
                 block.stored = [*(c for c in block.stored if c.ended > write.started), write]
                 block.last_write_ended = self._now
-        self._forget(file, write)
+        self._end(file, write)
         return complaint
 
     @staticmethod
@@ -178,46 +236,57 @@ class Reference:
         block.candidates = [c for c in block.candidates if c.ended > write.started]
         block.candidates.append(write)
 
-    def _forget(self, file: int, write: Write) -> None:
+    def _end(self, file: int, write: Write) -> None:
         for block in self.files[file].blocks:
             if write in block.running:
                 block.running.remove(write)
+                if write not in block.candidates:
+                    block.past.remove(write)
+        self._settle(write)
 
     def end_buffered_write(self, file: int, write: Write, *, failed: bool) -> None:
         """A buffered write was acknowledged, or had no effect; what was on disk still is."""
-        self._now += 1
-        write.ended = self._now
-        for block in self.files[file].blocks:
+        write.ended = self.now()
+        for number, block in enumerate(self.files[file].blocks):
             if write in block.running and not failed:
                 block.stored = block.stored or block.candidates
+                block.dirty = True
+                write.dirty.add(number)
                 self._acknowledge(block, write)
-        self._forget(file, write)
+        self._end(file, write)
 
     def placed(self, file: int, piece: Piece) -> str:
         """Pages were written back: from now on the disk has what they held.
 
         The answer is empty, or says which piece had no right to go in place.
         """
-        self._now += 1
-        extent, complaint = Extent(piece.num, self._now), ""
+        now, complaint = self.now(), ""
+        extent = Extent(piece.num, now, write=Write(0, now, now, settled=now))
         for number, block in self._blocks(file, piece.start, piece.num):
             if not piece.in_place:
                 block.extents = [extent]
-                self._share(file, number, self._now, extent)
+                block.past_extents.append(extent)
+                self._share(file, number, now, extent)
             elif not self.files[file].nodatacow and block.last_write_ended:
                 complaint = f"block {number} of file {file} was written before, and is not NODATACOW"
-            block.stored = [*block.candidates, *block.running]
-            block.last_write_ended = self._now
+            block.stored, block.dirty = [*block.candidates, *block.running], False
+            block.last_write_ended = now
+            for write in block.past:
+                if number in write.dirty:
+                    write.dirty.remove(number)
+                    self._settle(write)
         return complaint
 
     def lost(self, file: int, number: int) -> None:
         """A page could not be written back: its block may hold what was on disk."""
-        self._now += 1
-        block = self.files[file].blocks[number]
+        now, block = self.now(), self.files[file].blocks[number]
+        for write in block.candidates:
+            write.lost |= write.buffered
+        block.dirty = False
         block.candidates = [*block.candidates, *block.stored]
         for snapshot in self.snapshots:
             for value in block.allowed():
-                snapshot.write(file, number, self._now, value)
+                snapshot.write(file, number, now, value)
 
     def _share(self, file: int, number: int, started: int, extent: Extent) -> None:
         """A block has a new extent; snapshots that were not done when the write began may have it too."""
@@ -226,25 +295,35 @@ class Reference:
 
     def start_snapshot(self) -> Snapshot:
         """A snapshot is being taken: it will have every block as it is at some time until it is done."""
-        self._now += 1
-        snapshot = Snapshot(self._now)
+        snapshot = Snapshot(self.now())
         for number, file in self.files.items():
-            snapshot.add_file(number, self._cells(file), certain=True)
-        for number, file in self._removing.items():
-            snapshot.add_file(number, self._cells(file), certain=False)
+            snapshot.add_file(number, _cells(file), certain=True)
+        for number, file in self.deleted.items():
+            if not file.deleted:
+                snapshot.add_file(number, _cells(file), certain=False)
         self.snapshots.append(snapshot)
         return snapshot
 
-    @staticmethod
-    def _cells(file: File) -> list[Cell]:
-        return [Cell(set(block.allowed()), block.extents[:]) for block in file.blocks]
-
     def end_snapshot(self, snapshot: Snapshot, name: str) -> None:
         """It was taken, under that name, or failed (an empty one)."""
-        self._now += 1
-        snapshot.ended, snapshot.name = self._now, name
+        snapshot.ended, snapshot.name = self.now(), name
         if not name:
             self.snapshots.remove(snapshot)
+
+    def start_completion(self, value: int) -> None:
+        """A worker began to finish a part of the write of ``value``."""
+        self._writes[value].completing += 1
+
+    def end_completion(self, value: int, *, lost: bool = False) -> None:
+        """It ended; ``lost`` if it failed, so that nothing makes the write durable any more."""
+        write = self._writes[value]
+        write.completing -= 1
+        write.lost |= lost
+        self._settle(write)
+
+    def _settle(self, write: Write) -> None:
+        if write.ended and not write.completing and not write.lost and not write.dirty:
+            write.settled = self.now()
 
     def relocation_failed(self) -> None:
         """A relocation ended with an error; what it had copied may stay in use beside the original."""
@@ -259,11 +338,92 @@ class Reference:
         relocation; no extent can be in more copies than it has blocks that need it.
         """
         needs = [block.extents for file in self.files.values() for block in file.blocks]
-        least = {id(extents[0]): extents[0] for extents in needs if len(extents) == 1}
+        certain = {id(extents[0]): extents[0] for extents in needs if len(extents) == 1}
         for snapshot in self.snapshots:
             needs += [cell.extents for cell in snapshot.cells.values()]
-            least |= {id(e): e for e in snapshot.needs_for_certain()}
+            certain |= {id(extent): extent for extent in snapshot.needs_for_certain()}
         possible = {id(extent): extent for extents in needs for extent in extents}
         needed_by = Counter(id(extent) for extents in needs for extent in extents)
         most = sum(e.blocks * min(e.copies, needed_by[key]) for key, e in possible.items())
-        return sum(e.blocks for e in least.values()), most
+        return sum(e.blocks for e in certain.values()), most
+
+    def durable(self, since: int, file: int | None = None) -> None:
+        """A commit that started at ``since`` has returned: everything that had ended by then is durable.
+
+        With ``file`` it was an fsync, of that file alone: of it, everything that was acknowledged.
+        """
+        gone = [number for number, state in self.deleted.items() if 0 < state.deleted <= since]
+        for number in gone if file is None else ():
+            del self.deleted[number]
+        for number, state in (*self.files.items(), *self.deleted.items()):
+            if file in (None, number):
+                state.durable |= state.created <= since
+                for block in state.blocks:
+                    block.forget(since, synced=file is not None)
+
+    def mounted(
+        self,
+        contents: Mapping[int, Sequence[int]],
+        sizes: Mapping[int, Sequence[int]],
+        snapshots: Sequence[str] = (),
+    ) -> None:
+        """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: so be it.
+
+        Whether it may be was judged before.  What is there was read from the disk, so it is durable.  In
+        which extents it is stays open: those that it may have been in.
+        """
+        now = self.now()
+        self.snapshots = survivors(self.snapshots, snapshots, now)
+        for number in set(self.files) - set(contents):
+            del self.files[number]
+        for number in sorted(contents):
+            if number in self.deleted:
+                self.files[number] = self.deleted[number]
+            if number not in self.files:
+                self.add_file(number, sizes[number])
+            file = self.files[number]
+            file.durable, file.deleted = True, 0
+            del file.blocks[len(contents[number]) :]
+            unknown, written_back = _extents_of_running_writes(file), _extents_of_dirty_pages(file)
+            for block, value, page in zip(file.blocks, contents[number], written_back, strict=True):
+                block.extents = [
+                    *block.past_extents,
+                    *page,
+                    *(unknown[write.value] for write in block.running if not write.buffered),
+                ]
+                block.past_extents = list(block.extents)
+                for extent in block.extents:
+                    extent.write = None
+                block.candidates = [Write(value, now, now, settled=now)]
+                block.past = list(block.candidates)
+                block.last_write_ended = now if value else 0
+                block.running.clear()
+                block.stored, block.dirty = [], False
+        self.unfinished.clear()
+        self.deleted.clear()
+        self._writes.clear()
+
+
+def _cells(file: File) -> list[Cell]:
+    return [Cell(set(block.allowed()), block.extents[:]) for block in file.blocks]
+
+
+def _extents_of_dirty_pages(file: File) -> list[list[Extent]]:
+    """For each block the extent that writeback may have given it before a crash, and nobody was told.
+
+    Pages side by side may have gone to one extent.
+    """
+    found: list[list[Extent]] = []
+    for block in file.blocks:
+        extents: list[Extent] = []
+        if block.dirty or any(write.buffered for write in block.running):
+            extents = found[-1] if found and found[-1] else [Extent(0)]
+            extents[0].blocks += 1
+        found.append(extents)
+    return found
+
+
+def _extents_of_running_writes(file: File) -> dict[int, Extent]:
+    """One for each write that a crash cut off, by its value: nobody was told what it had allocated."""
+    blocks = Counter(write.value for block in file.blocks for write in block.running)
+    return {value: Extent(count) for value, count in blocks.items()}

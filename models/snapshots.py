@@ -66,3 +66,27 @@ class Snapshot:
             for (file, _), cell in self.cells.items()
             if len(cell.extents) == 1 and file not in self.uncertain
         ]
+
+
+def survivors(snapshots: Sequence[Snapshot], names: Sequence[str], now: int) -> list[Snapshot]:
+    """What of ``snapshots`` a crash left, given the ``names`` that are there.
+
+    One whose task was killed may have been committed all the same.  Of several nobody knows which is which.
+    """
+    left = [snapshot for snapshot in snapshots if snapshot.ended]
+    begun = [snapshot for snapshot in snapshots if not snapshot.ended]
+    for name in names:
+        if all(snapshot.name != name for snapshot in left) and begun:
+            left.append(_any_of(begun, name, now))
+    return left
+
+
+def _any_of(begun: Sequence[Snapshot], name: str, now: int) -> Snapshot:
+    merged = Snapshot(begun[0].started, now, name)
+    for snapshot in begun:
+        merged.uncertain |= {file for file, _ in snapshot.cells}
+        for place, cell in snapshot.cells.items():
+            known = merged.cells.setdefault(place, Cell(set(), []))
+            known.values |= cell.values
+            known.extents += [extent for extent in cell.extents if extent not in known.extents]
+    return merged

@@ -34,8 +34,8 @@ class BlockGroup:
     ``dirty_list``, ``unused_bgs``, ``nocow_writers``, ``lookup``; membership in ``new_bgs`` holds none.
 
     Ghosts, which the kernel does not have: ``in_hand`` counts blocks that an allocator took out of
-    ``free`` and has not charged yet, or that were pinned when the cleaner forgot them; ``nocow_tasks``
-    and ``reserving_tasks`` name who is counted, for the report of a wait only.
+    ``free`` and has not charged yet, or that were pinned when the cleaner forgot them; ``nocow_tasks`` and
+    ``reserving_tasks`` name who is counted, for the report of a wait only.
     """
 
     number: int
@@ -250,6 +250,10 @@ class BlockGroups:
         One section under unused_bgs_lock.
         """
         yield from ()
+        self.queue_unused(group)
+
+    def queue_unused(self, group: BlockGroup) -> None:
+        """Append to ``unused_bgs``, with a reference, what is on no list."""
         if group.bg_list is None:
             group.get("unused_bgs")
             self.unused_bgs.append(group)

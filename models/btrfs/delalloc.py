@@ -39,7 +39,12 @@ class Delalloc:
     def btrfs_buffered_write(self, inode: Inode, start: int, num: int, value: int) -> Steps[None]:
         """Write ``value`` to the pages of ``num`` blocks from ``start`` on.  Raises Errno(ENOSPC)."""
         fs, end = self.fs, start + num
-        yield from fs.space.btrfs_alloc_data_chunk_ondemand(inode.root, num)
+        yield from inode.inode_lock.lock()
+        try:
+            yield from fs.space.btrfs_alloc_data_chunk_ondemand(inode.root, num)
+        except Errno:
+            inode.inode_lock.unlock()
+            raise
         yield "btrfs_check_data_free_space"
         yield from self._lock_without_ordered(inode, start, end)
         yield "lock_and_cleanup_extent_if_need"
@@ -50,6 +55,7 @@ class Delalloc:
         inode.io_tree.unlock(start, end)
         fs.sim.note("btrfs_dirty_pages", f"{span(start, num)} of file {inode.ino} are dirty")
         yield "btrfs_dirty_pages"
+        inode.inode_lock.unlock()
 
     def _lock_without_ordered(self, inode: Inode, start: int, end: int) -> Steps[None]:
         """Lock a range with no ordered extent in it: a page under writeback is not written to."""

@@ -21,16 +21,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno
-from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, Leaf, Root
+from models.btrfs.subvolume import FileExtentType, Leaf, Root
 from models.btrfs.transaction import HandleType
 from models.simulation import Steps
 
 if TYPE_CHECKING:
     from models.btrfs.fs_info import FsInfo
     from models.btrfs.transaction import Handle
+    from models.btrfs.trees import Image
 
+SNAPSHOT = "snapshot "
+"""How the names of their roots begin; a number follows."""
 SNAPSHOT_ITEMS = 2
 """METADATA blocks reserved for a root item and its directory entries (btrfs_subvolume_reserve_metadata)."""
+
+
+def snapshot_names(image: Image) -> list[str]:
+    """The snapshots that a superblock reaches, oldest first."""
+    names = [name for name in image.roots if name.startswith(SNAPSHOT)]
+    return sorted(names, key=lambda name: int(name.removeprefix(SNAPSHOT)))
 
 
 @dataclass(slots=True, eq=False)
@@ -82,8 +91,7 @@ class Snapshots:
         yield "btrfs_wait_for_no_snapshoting_writes"
         yield from self._btrfs_start_delalloc_inodes(root)
         yield "btrfs_start_delalloc_inodes"
-        for ordered in [o for inode in root.inodes.values() for o in inode.ordered]:
-            yield from fs.ordered.btrfs_start_ordered_extent(ordered)
+        yield from self.btrfs_wait_ordered_extents(root)
         yield "btrfs_wait_ordered_extents"
         try:
             handle = yield from fs.transactions.start_transaction(
@@ -113,10 +121,15 @@ class Snapshots:
             except Errno:
                 continue
 
+    def btrfs_wait_ordered_extents(self, root: Root) -> Steps[None]:
+        """Wait for all writes of the root that are in flight now."""
+        for ordered in [o for inode in root.inodes.values() for o in inode.ordered]:
+            yield from self.fs.ordered.btrfs_start_ordered_extent(ordered)
+
     def create_pending_snapshots(self, handle: Handle) -> None:
         """Make the snapshots that are due, in the critical section: the source shares all it has."""
         for pending in handle.transaction.pending_snapshots:
-            root, name = pending.root, f"snapshot {len(self.all()) + 1}"
+            root, name = pending.root, f"{SNAPSHOT}{len(self.all()) + 1}"
             pending.name = name
             root.last_snapshot = root.generation = handle.transid
             snapshot = Root(name, dict(root.leaves), generation=handle.transid)
@@ -126,7 +139,7 @@ class Snapshots:
 
     def all(self) -> list[Root]:
         """The snapshots there are, oldest first."""
-        return [root for name, root in self.fs.roots.items() if name not in (FS_TREE, DATA_RELOC_TREE)]
+        return [root for name, root in self.fs.roots.items() if name.startswith(SNAPSHOT)]
 
     def sharing(self, ino: int, leaf: Leaf) -> list[Root]:
         """The snapshots that have this very leaf."""

@@ -11,16 +11,12 @@ Operations are data.  How one enters the kernel, and what the reference model he
 from __future__ import annotations
 
 from models.operations.base import Operation, Step
-from models.operations.creation import (
-    Allocate,
-    Commit,
-    CreateBg,
-    EndTransaction,
-    Free,
-    RunDelayedRefs,
-)
+from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
+from models.operations.freeing import Free, RunDelayedRefs
+from models.operations.power import Crash, Remount
 from models.operations.removal import Clean, Relocate
 from models.operations.snapshots import Snapshot
+from models.operations.syncing import Fsync
 from models.operations.writes import BufferedWrite, CompleteBio, StartNocowDio, Writeback
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -34,9 +30,12 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Allocate,
     BufferedWrite,
     Writeback,
+    Fsync,
     StartNocowDio,
     Snapshot,
     Relocate,
+    Remount,
+    Crash,
 )
 """Every operation, by how much it does: in a reproducer a simpler one that shows the same is preferred."""
 
@@ -47,11 +46,14 @@ __all__ = [
     "Clean",
     "Commit",
     "CompleteBio",
+    "Crash",
     "CreateBg",
     "EndTransaction",
     "Free",
+    "Fsync",
     "Operation",
     "Relocate",
+    "Remount",
     "RunDelayedRefs",
     "Snapshot",
     "StartNocowDio",

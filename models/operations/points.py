@@ -16,8 +16,6 @@ END_POINTS = ("btrfs_trans_release_metadata", *PHASE_2_POINTS, "btrfs_end_transa
 DELAYED_REF_POINTS = (
     "alloc_reserved_file_extent",
     "__btrfs_free_extent",
-    "update_block_group",
-    "set_extent_dirty",
     "dirty_bgs",
     "run_one_delayed_ref",
 )

@@ -27,6 +27,7 @@ class When(enum.Enum):
     COMMIT = "on every committed image"
     QUIET = "when nothing is in flight and no handle is open"
     END = "after everything was drained and committed"
+    MOUNT = "after a crash or an umount, when the file system is mounted again"
 
 
 class Mismatch(NamedTuple):
@@ -75,6 +76,6 @@ def holds(when: When) -> Callable[[Check], Check]:
 @cache
 def properties(when: When) -> tuple[Property, ...]:
     """All properties that must hold then, what a user would notice first first."""
-    for module in ("data", "snapshots", "transactions", "structure", "accounting", "relocation"):
+    for module in ("crash", "data", "snapshots", "transactions", "structure", "accounting", "relocation"):
         import_module(f"models.properties.{module}")
     return tuple(p for p in _REGISTRY if p.when is when)

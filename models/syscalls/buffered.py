@@ -31,7 +31,9 @@ class EnterBufferedWrite(Syscall[BufferedWrite]):
         """A value of its own, which reads may return from now on."""
         del task
         value = world.new_value()
-        return world.reference.start_write(operation.file, operation.block, operation.blocks, value)
+        return world.reference.start_write(
+            operation.file, operation.block, operation.blocks, value, buffered=True
+        )
 
     def steps(self, fs: FsInfo, operation: BufferedWrite, memo: object) -> Steps[None]:
         """Dirty the pages."""

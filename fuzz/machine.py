@@ -7,10 +7,11 @@ does the rest, checks included (in :meth:`models.world.World.apply`, not as inva
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar
 
-from hypothesis.stateful import RuleBasedStateMachine, initialize
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fuzz.case import Case
 from models.geometry import Geometry
@@ -18,7 +19,7 @@ from models.operations import CompleteBio, Operation, Step
 from models.reverts import Revert
 from models.world import Violation, World
 from strategies.geometries import geometries
-from strategies.operations import Drawn, Resumed
+from strategies.operations import Drawn, Resumed, choices
 
 TASKS = ("CPU 1", "CPU 2", "CPU 3")
 
@@ -60,10 +61,12 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 class BlockGroupMachine(RuleBasedStateMachine):
     """Tasks on a small file system, in any order that the protocol allows.
 
-    A subclass says which operations they do, with one rule with one packed choice.  With a rule for each
+    A subclass says which ``operations`` they do, in one rule with one packed choice.  With a rule for each
     operation, swarm testing switched off what the others were waiting for, a quarter of the cases ended
     at once, and races were found later.
     """
+
+    operations: ClassVar[tuple[type[Operation], ...]] = ()
 
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
@@ -101,6 +104,8 @@ class BlockGroupMachine(RuleBasedStateMachine):
             return None
         if isinstance(operation, CompleteBio):
             return Step(self.world.idle_worker(), operation, choice.until)
+        if operation.task:
+            return Step(operation.task, operation, choice.until)
         idle = [task for task in TASKS if self.world.idle(task)]
         # Tasks are interchangeable but for the handle that they may hold: take the lowest.
         idle.sort(key=lambda task: self.world.has_handle(task) != choice.in_handle)
@@ -156,3 +161,13 @@ class BlockGroupMachine(RuleBasedStateMachine):
             raise self.failure(violation) from violation
         finally:
             self.tally.add(self.world)
+
+
+def one_choice_of(operations: Sequence[type[Operation]]) -> Callable[[Any, Drawn | Resumed], None]:
+    """The one rule of a machine: one choice among these operations, or going on with a paused task."""
+
+    @rule(choice=choices(*operations))
+    def step(self: BlockGroupMachine, choice: Drawn | Resumed) -> None:
+        self.advance(choice)
+
+    return step

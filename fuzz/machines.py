@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis.stateful import rule
-
-from fuzz.machine import BlockGroupMachine, Tally
+from fuzz.machine import BlockGroupMachine, Tally, one_choice_of
 from models.operations import (
     OPERATIONS,
     Allocate,
     Clean,
     Commit,
     CompleteBio,
+    Crash,
     CreateBg,
     EndTransaction,
     Free,
+    Fsync,
     Relocate,
     RunDelayedRefs,
     Scrub,
@@ -29,64 +29,74 @@ from models.operations import (
     Trim,
 )
 from models.reverts import Revert
-from strategies.operations import Drawn, Resumed, choices
 
 
 class Creation(BlockGroupMachine):
     """Block groups between their two phases: who uses them, and who writes their items."""
 
-    @rule(choice=choices(CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction, Commit))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction, Commit)
+    step = one_choice_of(operations)
 
 
 class Writing(BlockGroupMachine):
     """Writes, in place or not, against relocation."""
 
-    @rule(choice=choices(StartNocowDio, CompleteBio, Relocate, Allocate, Commit))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (StartNocowDio, CompleteBio, Relocate, Allocate, Commit)
+    step = one_choice_of(operations)
+
+
+class Cleaning(BlockGroupMachine):
+    """Block groups that become unused, against who writes their items and gives their space back."""
+
+    operations = (Allocate, Free, RunDelayedRefs, Clean, Commit)
+    step = one_choice_of(operations)
 
 
 class Removal(BlockGroupMachine):
-    """Block groups that become unused, against whoever still has to do with them."""
+    """Everybody who removes block groups, against everybody who still has to do with them."""
 
-    @rule(choice=choices(CreateBg, Allocate, Free, RunDelayedRefs, Clean, EndTransaction, Commit, Relocate))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (CreateBg, Allocate, Free, Clean, EndTransaction, Commit, Relocate)
+    step = one_choice_of(operations)
+
+
+class Syncing(BlockGroupMachine):
+    """Fsync through the log, against writes in flight, commits and the loss of power."""
+
+    operations = (StartNocowDio, CompleteBio, Fsync, Commit, Allocate, Crash)
+    step = one_choice_of(operations)
 
 
 class Trimming(BlockGroupMachine):
     """Trim, against those who remove block groups and use their place again."""
 
-    @rule(choice=choices(CreateBg, EndTransaction, Commit, Relocate, Trim))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (CreateBg, EndTransaction, Commit, Relocate, Trim)
+    step = one_choice_of(operations)
 
 
 class Scrubbing(BlockGroupMachine):
     """Scrub, which makes block groups read-only, against those who empty and remove them."""
 
-    @rule(choice=choices(Allocate, Free, Clean, Commit, Relocate, Scrub))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = (Allocate, Free, RunDelayedRefs, Clean, Commit, Relocate, Scrub)
+    step = one_choice_of(operations)
 
 
 class Everything(BlockGroupMachine):
     """All of it: for what no subject foresees."""
 
-    @rule(choice=choices(*OPERATIONS))
-    def step(self, choice: Drawn | Resumed) -> None:
-        """One choice of this subject."""
-        self.advance(choice)
+    operations = OPERATIONS
+    step = one_choice_of(operations)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Removal, Trimming, Scrubbing, Everything)
+MACHINES: tuple[type[BlockGroupMachine], ...] = (
+    Creation,
+    Writing,
+    Cleaning,
+    Removal,
+    Syncing,
+    Trimming,
+    Scrubbing,
+    Everything,
+)
 """In the order in which shards take them."""
 
 

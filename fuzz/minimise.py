@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from itertools import permutations, product
+from itertools import chain, permutations, product
 
 from fuzz.case import Case, Verdict, run
 from models.geometry import File, FileKind, Geometry
@@ -33,11 +33,13 @@ def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
     if best is None:
         raise ValueError("the case does not fail")
     runs, better = 0, True
-    while better and runs < MAX_RUNS:
+    while better:
         better = False
         current = case_of(best)
-        for candidate in _smaller(current):
+        for candidate in chain(_smaller(current), _short_programs(current)):
             runs += 1
+            if runs > MAX_RUNS:
+                return best
             verdict = run(candidate, reverts)
             if verdict is not None and _same_bug(verdict, best) and _size(case_of(verdict)) < _size(current):
                 best, better = verdict, True
@@ -93,7 +95,6 @@ def _rank(step: Step) -> tuple[object, ...]:
 def _smaller(case: Case) -> Iterator[Case]:
     """Candidates, the greatest savings first."""
     steps = case.steps
-    yield from _short_programs(case)
     for length in (len(steps) // 2, len(steps) // 4, 2, 1):
         for start in range(len(steps) - length, -1, -1) if length else ():
             yield replace(case, steps=steps[:start] + steps[start + length :])
@@ -126,7 +127,7 @@ def _short_programs(case: Case) -> Iterator[Case]:
     for kinds in product(plain, repeat=3) if cost > PAIR_COST else ():
         steps = tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, start=1))
         yield Case(Geometry(), steps)
-    starts = [step for step in case.steps if step.operation is not None]
+    starts = list(dict.fromkeys(step for step in case.steps if step.operation is not None))
     for one, other in permutations(starts, 2) if cost != PAIR_COST else ():
         for until in one.operation.points if one.operation else ():
             yield replace(case, steps=(replace(one, until=until), replace(other, until=None)))

@@ -6,7 +6,9 @@ nothing of the kernel model's code.  It answers:
 * **contents**: which values a block may hold: the last completed write's, or that of any write
   concurrent with it;
 * **space**: how many DATA blocks the files keep from being free;
-* **in place**: whether a write had the right to overwrite.
+* **in place**: whether a write had the right to overwrite;
+* **durability**: what a crash may bring back: the last write that is certainly durable, or any newer one,
+  also one that was running.  It is told what a commit (or an fsync) promised, see :meth:`Reference.durable`.
 
 Writability (nothing aborts) and liveness (everything ends) need no state; the judge in
 :mod:`models.world` asks for both.
@@ -19,7 +21,7 @@ What is unchecked by that: that a write which could have gone in place did.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.geometry import FileKind, Geometry, initial_value
@@ -36,24 +38,32 @@ class Piece:
 
 @dataclass(slots=True, eq=False)
 class Write:
-    """A write of ``value``.  Times count events; ``ended`` is 0 while it runs."""
+    """A write of ``value``.  Times count events; ``ended`` is 0 while it runs.
+
+    ``completing`` counts workers that finish parts of it; it is ``settled`` when it has ended and so have
+    they, and 0 before: from then on a commit that starts makes it durable.
+    """
 
     value: int
     started: int
     ended: int = 0
+    completing: int = 0
+    lost: bool = False
+    settled: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class Extent:
     """``blocks`` blocks that are allocated as one, and free again when no file block needs any.
 
-    ``ended`` is when the write that brought it was acknowledged.  ``copies`` is how many there may be: a
+    ``write`` brought it, and ``ended`` is when that was acknowledged.  ``copies`` is how many there may be: a
     relocation that fails half-way has moved some file extents to the copy and left others.
     """
 
     blocks: int
     ended: int = 0
     copies: int = 1
+    write: Write | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -61,25 +71,56 @@ class Block:
     """One file block.
 
     ``extents`` are those it may be in, ``candidates`` the writes whose value it may hold: more than one
-    where writes were concurrent.  ``running`` are in flight.
+    where writes were concurrent.  ``running`` are in flight.  ``past`` and ``past_extents`` are all that a
+    crash may bring back.
     """
 
     extents: list[Extent]
     candidates: list[Write]
     running: list[Write] = field(default_factory=list)
     last_write_ended: int = 0
+    past: list[Write] = field(default_factory=list)
+    past_extents: list[Extent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.past, self.past_extents = list(self.candidates), list(self.extents)
 
     def allowed(self) -> list[int]:
         """Every value that a read may return now."""
         return sorted({write.value for write in (*self.candidates, *self.running)})
 
+    def recoverable(self) -> list[int]:
+        """Every value that a read may return after a crash now."""
+        return sorted({write.value for write in self.past})
+
+    def forget(self, since: int, *, synced: bool) -> None:
+        """What had settled then is durable: nothing that ended before one of those writes can come back.
+
+        Fsync (``synced``) makes more durable: it is enough that the write had been acknowledged.
+        """
+
+        def durable(write: Write) -> bool:
+            return 0 < (write.ended if synced and not write.lost else write.settled) <= since
+
+        started = max((w.started for w in self.past if durable(w)), default=0)
+        self.past = [w for w in self.past if w in self.running or w.ended >= started]
+        writes = [e.write for e in self.past_extents if e.write is not None]
+        started = max((w.started for w in writes if durable(w)), default=0)
+        self.past_extents = [e for e in self.past_extents if e.ended >= started]
+
 
 @dataclass(slots=True, eq=False)
 class File:
-    """A file: its blocks, and whether overwriting in place is its normal way."""
+    """A file: its blocks, and whether overwriting in place is its normal way.
+
+    It appeared at ``created``; a crash cannot take it once it is ``durable``.  It was ``deleted`` then, or 0.
+    """
 
     nodatacow: bool
     blocks: list[Block]
+    created: int = 0
+    durable: bool = False
+    deleted: int = 0
 
 
 class Reference:
@@ -88,6 +129,9 @@ class Reference:
     def __init__(self, geometry: Geometry) -> None:
         self._now = 0
         self.files: dict[int, File] = {}
+        self.deleted: dict[int, File] = {}
+        self.unfinished: list[int] = []
+        self._writes: dict[int, Write] = {}
         position = 0
         for number, spec in enumerate(geometry.files):
             nodatacow = spec.kind is FileKind.NODATACOW
@@ -98,23 +142,44 @@ class Reference:
             self.add_file(number, sizes, nodatacow=nodatacow)
             for block, state in enumerate(self.files[number].blocks if nodatacow else ()):
                 state.candidates = [Write(initial_value(number, block), 0)]
+                state.past = list(state.candidates)
 
     def add_file(self, number: int, sizes: Sequence[int], *, nodatacow: bool = False) -> None:
         """A file of extents of these sizes appeared; its blocks read as zero."""
         extents = [Extent(size) for size in sizes]
         blocks = [Block([extent], [Write(0, 0)]) for extent in extents for _ in range(extent.blocks)]
-        self.files[number] = File(nodatacow, blocks)
+        self.files[number] = File(nodatacow, blocks, self._now, durable=self._now == 0)
+
+    def now(self) -> int:
+        """The time of a new event."""
+        self._now += 1
+        return self._now
+
+    def start_file(self, blocks: int) -> None:
+        """Somebody creates a file of up to ``blocks`` blocks; after a crash it may be there, in part too."""
+        self.unfinished.append(blocks)
+
+    def end_file(self, blocks: int, number: int, sizes: Sequence[int]) -> None:
+        """The file of :meth:`start_file` is complete."""
+        self._now += 1
+        self.unfinished.remove(blocks)
+        self.add_file(number, sizes)
 
     def remove_file(self, file: int) -> None:
         """A file is being deleted: nobody can write to it any more, and its space will be free."""
-        del self.files[file]
+        self.deleted[file] = self.files.pop(file)
+
+    def end_removal(self, file: int) -> None:
+        """It is deleted; a crash may still bring it back."""
+        self.deleted[file].deleted = self.now()
 
     def start_write(self, file: int, start: int, num: int, value: int) -> Write:
         """A write began; from now on a read may return its value."""
         self._now += 1
-        write = Write(value, self._now)
+        write = self._writes[value] = Write(value, self._now)
         for block in self.files[file].blocks[start : start + num]:
             block.running.append(write)
+            block.past.append(write)
         return write
 
     def end_write(self, file: int, write: Write, pieces: Sequence[Piece]) -> str:
@@ -126,11 +191,12 @@ class Reference:
         write.ended = self._now
         blocks, complaint = self.files[file].blocks, ""
         for piece in pieces:
-            extent = Extent(piece.num, self._now)
+            extent = Extent(piece.num, self._now, write=write)
             for block in blocks[piece.start : piece.start + piece.num]:
                 if not piece.in_place:
                     block.extents = [e for e in block.extents if e.ended > write.started]
                     block.extents.append(extent)
+                    block.past_extents.append(extent)
                 elif not self.files[file].nodatacow and 0 < block.last_write_ended < write.started:
                     complaint = f"block {piece.start} of file {file} was written before, and is not NODATACOW"
                 block.candidates = [c for c in block.candidates if c.ended > write.started]
@@ -139,7 +205,25 @@ class Reference:
         for block in blocks:
             if write in block.running:
                 block.running.remove(write)
+                if write not in block.candidates:
+                    block.past.remove(write)
+        self._settle(write)
         return complaint
+
+    def start_completion(self, value: int) -> None:
+        """A worker began to finish a part of the write of ``value``."""
+        self._writes[value].completing += 1
+
+    def end_completion(self, value: int, *, lost: bool = False) -> None:
+        """It ended; ``lost`` if it failed, so that nothing makes the write durable any more."""
+        write = self._writes[value]
+        write.completing -= 1
+        write.lost |= lost
+        self._settle(write)
+
+    def _settle(self, write: Write) -> None:
+        if write.ended and not write.completing and not write.lost:
+            write.settled = self.now()
 
     def relocation_failed(self) -> None:
         """A relocation ended with an error; what it had copied may stay in use beside the original."""
@@ -159,3 +243,54 @@ class Reference:
         needed_by = Counter(id(extent) for b in blocks for extent in b.extents)
         most = sum(e.blocks * min(e.copies, needed_by[key]) for key, e in possible.items())
         return sum(e.blocks for e in certain.values()), most
+
+    def durable(self, since: int, file: int | None = None) -> None:
+        """A commit that started at ``since`` has returned: everything that had ended by then is durable.
+
+        With ``file`` it was an fsync, of that file alone: of it, everything that was acknowledged.
+        """
+        gone = [number for number, state in self.deleted.items() if 0 < state.deleted <= since]
+        for number in gone if file is None else ():
+            del self.deleted[number]
+        for number, state in (*self.files.items(), *self.deleted.items()):
+            if file in (None, number):
+                state.durable |= state.created <= since
+                for block in state.blocks:
+                    block.forget(since, synced=file is not None)
+
+    def mounted(self, contents: Mapping[int, Sequence[int]], sizes: Mapping[int, Sequence[int]]) -> None:
+        """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: so be it.
+
+        Whether it may be was judged before.  What is there was read from the disk, so it is durable.  In
+        which extents it is stays open: those that it may have been in.
+        """
+        now = self.now()
+        for number in set(self.files) - set(contents):
+            del self.files[number]
+        for number in sorted(contents):
+            if number in self.deleted:
+                self.files[number] = self.deleted[number]
+            if number not in self.files:
+                self.add_file(number, sizes[number])
+            file = self.files[number]
+            file.durable, file.deleted = True, 0
+            del file.blocks[len(contents[number]) :]
+            unknown = _extents_of_running_writes(file)
+            for block, value in zip(file.blocks, contents[number], strict=True):
+                block.extents = [*block.past_extents, *(unknown[write.value] for write in block.running)]
+                block.past_extents = list(block.extents)
+                for extent in block.extents:
+                    extent.write = None
+                block.candidates = [Write(value, now, now, settled=now)]
+                block.past = list(block.candidates)
+                block.last_write_ended = now if value else 0
+                block.running.clear()
+        self.unfinished.clear()
+        self.deleted.clear()
+        self._writes.clear()
+
+
+def _extents_of_running_writes(file: File) -> dict[int, Extent]:
+    """One for each write that a crash cut off, by its value: nobody was told what it had allocated."""
+    blocks = Counter(write.value for block in file.blocks for write in block.running)
+    return {value: Extent(count) for value, count in blocks.items()}

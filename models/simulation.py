@@ -107,6 +107,13 @@ class Task:
             return self.blocked_on.condition()
         return self.state is State.PREEMPTED
 
+    def kill(self) -> None:
+        """The machine lost power: what the task was doing is gone, and runs no further."""
+        if self.steps is not None:
+            self.steps.close()
+        self.steps, self.state, self.stopped_at = None, State.IDLE, ""
+        self.blocked_on, self.result, self.journal_info = None, None, None
+
 
 @dataclass(slots=True, eq=False)
 class Simulation:

@@ -19,6 +19,7 @@ from models.reference import Reference
 from models.reverts import Revert
 from models.simulation import Livelock, Mark, Note, Simulation, State, Task
 from models.syscalls import SYSCALLS, Failed, enter_kernel
+from models.syscalls.power import MOUNTS
 
 DRAIN_LIMIT = 10_000
 """Steps after which a case that does not come to an end is taken to be a livelock."""
@@ -56,8 +57,7 @@ class World:
         self.geometry, self.reverts, self.run_on = geometry, tuple(reverts), run_on
         self.violations: dict[str, Violation] = {}
         self.sim = Simulation()
-        overrides = [override for revert in reverts for override in revert.overrides]
-        self.fs = FsInfo(self.sim, mkfs(geometry), overrides)
+        self.fs = FsInfo(self.sim, mkfs(geometry), self._overrides())
         self.reference = Reference(geometry)
         self.seen = Observation(self.fs, self.reference)
         self.program: list[Step] = []
@@ -67,6 +67,23 @@ class World:
         self._operations: dict[str, Operation] = {}
         self._memos: dict[str, object] = {}
         self._values = 0
+
+    def _overrides(self) -> list[type]:
+        return [override for revert in self.reverts for override in revert.overrides]
+
+    def kill_tasks(self) -> list[Operation]:
+        """Every task is gone, but for the one that is to mount; what they were doing."""
+        for task in self.sim.tasks.values():
+            task.kill()
+        killed = [self._operations.pop(name) for name in sorted(self._memos)]
+        self._memos.clear()
+        return killed
+
+    def mount(self) -> FsInfo:
+        """Go on with what is on the device now."""
+        self.fs = self.seen.fs = FsInfo(self.sim, self.fs.device, self._overrides())
+        self.seen.states.clear()
+        return self.fs
 
     # What can be done now
 
@@ -128,12 +145,12 @@ class World:
         self._tell_pause(task)
         if task.state is State.IDLE:
             self._end(task)
-        self._check(When.ALWAYS)
-        self._check(When.COMMIT)
+        self.check(When.ALWAYS)
+        self.check(When.COMMIT)
         self.fs.history.clear()
         self.fs.device.committed.clear()
         if self.quiet:
-            self._check(When.QUIET)
+            self.check(When.QUIET)
 
     @property
     def quiet(self) -> bool:
@@ -166,12 +183,14 @@ class World:
         """An operation ended: tell the reference model."""
         operation, result = self._operations.pop(task.name), task.result
         syscall = SYSCALLS[type(operation)]
-        if isinstance(result, Failed) and result.code not in syscall.refusals:
+        # After an abort everything may fail: that is what will be complained about.
+        if isinstance(result, Failed) and result.code not in syscall.refusals and not self.fs.error:
             self.complain(REFUSAL, Mismatch("the kernel refuses for lack of space only", str(result)))
         syscall.end(self, task, operation, self._memos.pop(task.name))
         self._tell(task, str(result) if isinstance(result, Failed) else "", Mark.ENDS)
 
-    def _check(self, when: When) -> None:
+    def check(self, when: When) -> None:
+        """Check what must hold then."""
         for prop in properties(when):
             for mismatch in prop.check(self.seen):
                 self.complain(prop.name, mismatch)
@@ -184,7 +203,7 @@ class World:
             violation.drained = len(self.drained)
             self.violations[name] = violation
             self.sim.notes.append(Note("", name, Mark.BREAKS))
-        if not self.run_on or name in (ABORT, ASSERTION):
+        if not self.run_on or name in (ABORT, ASSERTION, MOUNTS):
             raise violation
 
     # The end of a case
@@ -208,7 +227,7 @@ class World:
         if waiting:
             self.complain(LIVENESS, Mismatch("no task waits for ever", "; ".join(waiting)))
         else:
-            self._check(When.END)
+            self.check(When.END)
 
     def next_to_drain(self) -> Step | None:
         """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the

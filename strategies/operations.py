@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, Sequence[object]] = {
     "file": range(POSITIONS),
     "group": range(POSITIONS),
     "index": range(POSITIONS),
+    "kept": (0,),
 }
 """What a field of that name may be drawn as; a field that is not here keeps its default."""
 IN_HANDLE: dict[type[Operation], tuple[bool, ...]] = {

@@ -59,7 +59,7 @@ def random_choice(source: random.Random) -> Drawn | Resumed:
     if source.random() < 0.3:
         return Resumed(position, source.choice([None, source.randrange(12)]))
     kind = source.choice(OPERATIONS)
-    until = source.choice([None, source.choice(kind.points)])
+    until = source.choice([None, source.choice(kind.points or (None,))])
     in_handle = kind is EndTransaction or (kind in (Allocate, Commit) and source.random() < 0.5)
     return Drawn(_operation(kind, position, source), until, in_handle)
 

@@ -253,6 +253,10 @@ class BlockGroups:
         One section under unused_bgs_lock.
         """
         yield from ()
+        self.queue_unused(group)
+
+    def queue_unused(self, group: BlockGroup) -> None:
+        """Append to ``unused_bgs``, with a reference, what is on no list."""
         if group.bg_list is None:
             group.get("unused_bgs")
             self.unused_bgs.append(group)

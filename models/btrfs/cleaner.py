@@ -92,7 +92,7 @@ class Cleaner:
             fs.block_groups.btrfs_dec_block_group_ro(group)
             return
         yield "btrfs_start_trans_remove_block_group"
-        if (yield from self._clear_pinned(handle, group)):
+        if (yield from self.clear_pinned(handle, group)):
             yield "unused_bg_unpin_mutex"
             yield from fs.volumes.btrfs_remove_chunk(handle, group)
         else:
@@ -109,12 +109,17 @@ class Cleaner:
                 raise
         return (yield from start(HandleType.START))
 
-    def _clear_pinned(self, handle: Handle, group: BlockGroup) -> Steps[bool]:
+    def clear_pinned(self, handle: Handle, group: BlockGroup) -> Steps[bool]:
         """Nobody will unpin what the block group has pinned: it becomes readonly and goes away with it."""
-        fs = self.fs
         yield from self.lock_unpin()
-        cleared = fs.extents.clear_pinned_bits(handle, group)
+        cleared = self.forget_pinned(handle, group)
         self.unlock_unpin()
+        return cleared
+
+    def forget_pinned(self, handle: Handle, group: BlockGroup) -> bool:
+        """Clear the bits, then the counters; False if there was no memory for it."""
+        fs = self.fs
+        cleared = fs.extents.clear_pinned_bits(handle, group)
         if cleared:
             info = fs.block_groups.space_of(group)
             info.pinned -= group.pinned

@@ -4,7 +4,7 @@ Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical sectio
 hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may
 run while this one is still written; the superblock write is the durability point.
 
-Left out, because nothing here uses them: delayed items, qgroups, snapshots, the log tree, flushoncommit,
+Left out, because nothing here uses them: delayed items, qgroups, snapshots, flushoncommit,
 last_byte_to_unpin (block groups are cached whole from mount on).
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.transaction import Handle, Transaction, TransState
-from models.btrfs.trees import Image, RootItem
+from models.btrfs.trees import Image, RootItem, reloc_name
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Commit:
             lambda: [h.task for h in trans.handles if h.extwriter],
         )
         yield "wait_event(num_extwriters)"
+        yield from self.btrfs_wait_pending_ordered(trans)
         yield from fs.scrub.btrfs_scrub_pause()
         yield "btrfs_scrub_pause"
         trans.state = TransState.COMMIT_DOING
@@ -127,6 +128,17 @@ class Commit:
             self.fs.scrub.btrfs_scrub_continue()
             raise
 
+    def btrfs_wait_pending_ordered(self, trans: Transaction) -> Steps[None]:
+        """What the log has, and this commit drops, must be in the trees: the ordered extents complete.
+
+        Only here, where no external writer can log any more, and completions can still join (v4.3).
+        """
+        yield from self.fs.sim.wait_event(
+            "pending_ordered == 0",
+            lambda: trans.pending_ordered == 0,
+            lambda: [ordered.task for ordered in self.fs.ordered.all() if ordered.pending],
+        )
+
     def _critical_section(self, handle: Handle) -> Steps[Image]:
         """Rows 11-15: the trees become what will be on disk; the next transaction may start."""
         fs, trans = self.fs, handle.transaction
@@ -139,6 +151,7 @@ class Commit:
             fs.reloc_mutex.unlock()
             raise
         yield from fs.tree_log_mutex.lock()
+        fs.tree_log.btrfs_free_log()
         try:
             fs.reloc_trees.commit_fs_roots()
             yield "commit_fs_roots"
@@ -163,13 +176,11 @@ class Commit:
         fs = self.fs
         for root in fs.roots.values():
             root.switch_commit_root()
-            fs.trees.root.root[root.name] = RootItem(
-                root.generation, root.last_snapshot, frozenset(root.full_backref)
-            )
+        fs.trees.root.root = self._root_items()
         fs.trees.switch_commit_roots()
         files = {root.name: root.commit_root for root in fs.roots.values()}
         files |= {
-            f"{root.name}.reloc{number}": MappingProxyType(dict(reloc_root.leaves))
+            reloc_name(root.name, number): MappingProxyType(dict(reloc_root.leaves))
             for root in fs.roots.values()
             for number, reloc_root in enumerate(root.reloc_roots)
         }
@@ -184,12 +195,26 @@ class Commit:
             sum(item.used for item in fs.trees.block_group.commit_root.values()),
         )
 
+    def _root_items(self) -> dict[str, RootItem]:
+        """The root items of subvolumes and reloc trees."""
+        items = {}
+        for root in self.fs.roots.values():
+            items[root.name] = RootItem(root.generation, root.last_snapshot, frozenset(root.full_backref))
+            for number, reloc_root in enumerate(root.reloc_roots):
+                items[reloc_name(root.name, number)] = RootItem(
+                    root.generation,
+                    reloc_root.last_snapshot,
+                    refs=reloc_root.refs,
+                    owned=tuple(sorted(reloc_root.owned.items())),
+                )
+        return items
+
     def _write_out(self, handle: Handle, image: Image) -> Steps[None]:
         """Rows 16-20: tree blocks, superblock, unpin; the next transaction runs meanwhile."""
         fs, trans = self.fs, handle.transaction
         fs.device.write_tree_blocks(image)
         yield "btrfs_write_and_wait_transaction"
-        fs.device.write_super(trans.transid)
+        fs.device.write_super(image)
         fs.tree_log_mutex.unlock()
         trans.state = TransState.SUPER_COMMITTED
         yield "write_ctree_super"

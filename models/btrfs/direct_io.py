@@ -104,7 +104,7 @@ class DirectIo:
         try:
             if nocow:
                 yield "btrfs_inc_nocow_writers"
-                ordered = self._nocow(inode, start, end - start, em, block_start)
+                ordered = yield from self._nocow(inode, start, end - start, em, block_start)
             else:
                 ordered = yield from self._btrfs_new_extent_direct(inode, start, end - start)
         except Errno:
@@ -115,14 +115,29 @@ class DirectIo:
         yield "unlock_extent"
         return ordered
 
-    def _nocow(self, inode: Inode, start: int, num: int, em: ExtentMap, block_start: int) -> OrderedExtent:
+    def btrfs_create_dio_extent(
+        self, inode: Inode, start: int, num: int, block_start: int, kind: OrderedType
+    ) -> Steps[OrderedExtent]:
+        """Make the write known: a pinned map, unless it is in place, and the ordered extent.
+
+        dio_sem keeps fsync from seeing the one without the other (v4.7).
+        """
+        yield from inode.dio_sem.down_read()
+        if kind is not OrderedType.NOCOW:
+            em = ExtentMap(start, num, block_start, FileExtentType.REG, pinned=True)
+            inode.add_extent_mapping(em)
+            yield "btrfs_create_dio_extent"
+        ordered = self.fs.ordered.btrfs_add_ordered_extent(inode, start, num, block_start, kind)
+        inode.dio_sem.up_read()
+        return ordered
+
+    def _nocow(
+        self, inode: Inode, start: int, num: int, em: ExtentMap, block_start: int
+    ) -> Steps[OrderedExtent]:
         """Write in place: the promised space is not needed, the ordered extent replaces the count."""
-        fs, kind = self.fs, OrderedType.NOCOW
-        if em.type is FileExtentType.PREALLOC:
-            kind = OrderedType.PREALLOC
-            written = ExtentMap(start, num, block_start, FileExtentType.REG, pinned=True)
-            inode.add_extent_mapping(written)
-        ordered = fs.ordered.btrfs_add_ordered_extent(inode, start, num, block_start, kind)
+        fs = self.fs
+        kind = OrderedType.PREALLOC if em.type is FileExtentType.PREALLOC else OrderedType.NOCOW
+        ordered = yield from self.btrfs_create_dio_extent(inode, start, num, block_start, kind)
         fs.space.infos[BlockGroupType.DATA].release(num)
         fs.block_groups.btrfs_dec_nocow_writers(block_start)
         fs.sim.note("btrfs_get_blocks_direct", f"ordered extent for block {block_start}, in place")
@@ -132,10 +147,8 @@ class DirectIo:
         """COW: new blocks, at least one.  Raises Errno(ENOSPC)."""
         fs = self.fs
         disk_bytenr, got = yield from fs.extents.btrfs_reserve_extent(num, min_blocks=1)
-        ordered = fs.ordered.btrfs_add_ordered_extent(inode, start, got, disk_bytenr, OrderedType.REGULAR)
-        yield "btrfs_create_dio_extent"
-        em = ExtentMap(start, got, disk_bytenr, FileExtentType.REG, pinned=True)
-        inode.add_extent_mapping(em)
+        kind = OrderedType.REGULAR
+        ordered = yield from self.btrfs_create_dio_extent(inode, start, got, disk_bytenr, kind)
         fs.block_groups.btrfs_dec_block_group_reservations(disk_bytenr)
         return ordered
 

@@ -11,6 +11,7 @@ handle.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -22,9 +23,11 @@ from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.dev_extents import DevExtents
 from models.btrfs.device import SUPER_MIRROR, Device, Discard
 from models.btrfs.direct_io import DirectIo
+from models.btrfs.errors import Errno
 from models.btrfs.extents import Extents
 from models.btrfs.fallocate import Fallocate
 from models.btrfs.free_space import FreeSpace
+from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
@@ -32,11 +35,12 @@ from models.btrfs.scrub import Scrub
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
+from models.btrfs.tree_log import TreeLog
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.trim import Trim
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
-from models.locks import Mutex, RangeLock
+from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
 Room = TypeVar("Room")
@@ -77,12 +81,14 @@ class FsInfo:
     """btrfs_fs_info.  ``error`` is 0, or the errno that forced the file system read-only."""
 
     def __init__(self, sim: Simulation, device: Device, overrides: Sequence[type] = ()) -> None:
-        """Mount ``device`` (open_ctree): read the trees that its superblock reaches.
-
-        Deviation: what a relocation in progress left behind is neither merged nor dropped.
+        """Mount ``device``: read the trees that its superblock reaches (the first half of open_ctree; the
+        second is :meth:`models.btrfs.mount.Mount.open_ctree`).
 
         ``overrides`` are subclasses of rooms, each to be used in its room's place.
+        Raises Errno(EIO) where tree blocks are missing, ENOENT where a chunk has no block group item.
         """
+        if not device.readable:
+            raise Errno(errno.EIO)
         self.sim, self.device, self._overrides = sim, device, overrides
         self.error = 0
         self.history = History()
@@ -113,10 +119,14 @@ class FsInfo:
         self.relocation = self._room(Relocation)(self)
         self.trim = self._room(Trim)(self)
         self.scrub = self._room(Scrub)(self)
+        self.tree_log = self._room(TreeLog)(self)
+        self.mount = self._room(Mount)(self)
         self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
         self._read_block_groups()
-        for ino in sorted(self.roots[FS_TREE].leaves):
-            self._read_inode(self.roots[FS_TREE], ino)
+        for root in self.roots.values():
+            self.mount.read_reloc_roots(root)
+            for ino in sorted(root.leaves):
+                self._read_inode(root, ino)
 
     def _room(self, room: type[Room]) -> type[Room]:
         """The room's class, with every override of it in front."""
@@ -133,11 +143,14 @@ class FsInfo:
         return root
 
     def _read_block_groups(self) -> None:
-        """btrfs_read_block_groups: chunk maps, block groups, free space as the extent tree has it."""
+        """btrfs_read_block_groups: chunk maps, block groups, free space as the extent tree has it; what is
+        empty is queued for the cleaner."""
         for start, item in sorted(self.trees.chunk.root.items()):
             chunk = ChunkMap(start, item.length, item.physical, item.type)
             self.volumes.mapping_tree[start] = chunk
             group = self.make_block_group(chunk)
+            if start not in self.trees.block_group.root:
+                raise Errno(errno.ENOENT)
             group.used = self.trees.block_group.root[start].used
             for bytenr, extent in self.trees.extent.root.items():
                 if group.start <= bytenr < group.end:
@@ -149,6 +162,8 @@ class FsInfo:
             info.used += group.used
             info.readonly += group.bytes_super
             info.block_groups.append(group)
+            if group.used == 0:
+                self.block_groups.queue_unused(group)
 
     def make_block_group(self, chunk: ChunkMap) -> BlockGroup:
         """A block group in memory, all free but for a superblock copy (exclude_super_stripes)."""
@@ -179,7 +194,8 @@ class FsInfo:
         ino = root.next_ino
         root.next_ino += 1
         what = f"file {ino}" if root_name == FS_TREE else "relocation inode"
-        inode = Inode(ino, root, RangeLock(self.sim, what), nodatacow, size=0)
+        dio_sem = RwSem(self.sim, f"dio_sem({what})")
+        inode = Inode(ino, root, RangeLock(self.sim, what), dio_sem, nodatacow, size=0)
         root.inodes[ino] = inode
         return inode
 
@@ -208,6 +224,9 @@ class FsInfo:
             return None
         for em in inode.extent_maps:
             if em.start <= block < em.start + em.num:
+                if em.pinned:
+                    # Its writer holds the extent lock until there is an ordered extent.
+                    return None
                 if em.type is FileExtentType.PREALLOC:
                     return 0
                 return self.device.blocks[self.volumes.map_block(em.block_start + block - em.start)]

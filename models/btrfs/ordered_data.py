@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import Errno
+from models.btrfs.errors import Errno, warn_on
 from models.btrfs.subvolume import FileExtent, FileExtentType
 from models.btrfs.transaction import HandleType
 from models.simulation import Steps
@@ -33,7 +33,8 @@ class OrderedType(enum.Enum):
 class OrderedExtent:
     """``num`` file blocks from ``start`` on, written to logical ``disk_bytenr`` on.
 
-    ``blocks_left`` counts blocks whose bio has not completed; ``complete`` is set at the very end.
+    ``blocks_left`` counts blocks whose bio has not completed; ``complete`` is set at the very end;
+    ``logged`` when fsync took it into the log, ``pending`` while the running transaction has to wait for it.
     """
 
     inode: Inode
@@ -44,6 +45,8 @@ class OrderedExtent:
     task: str
     blocks_left: int
     complete: bool = False
+    logged: bool = False
+    pending: bool = False
 
     @property
     def io_done(self) -> bool:
@@ -151,3 +154,13 @@ class OrderedData:
         """Take it off the lists and wake who waits for it."""
         ordered.inode.ordered.remove(ordered)
         ordered.complete = True
+        if ordered.pending:
+            ordered.pending = False
+            self._dec_pending_ordered()
+
+    def _dec_pending_ordered(self) -> None:
+        """The transaction whose log has it is still the running one: its commit waits for this."""
+        trans = self.fs.transactions.running
+        warn_on(trans is None and not self.fs.error, "a logged ordered extent outlives its transaction")
+        if trans is not None:
+            trans.pending_ordered -= 1

@@ -57,16 +57,31 @@ class RelocRoot:
 
 @dataclass(slots=True, eq=False)
 class RelocControl:
-    """The relocation in progress (reloc_control)."""
+    """The relocation in progress (reloc_control).
 
-    group: BlockGroup
-    data_inode: Inode
+    When a mount finishes one that was cut off, there is neither block group nor inode.
+    """
+
+    block_group: BlockGroup | None = None
+    reloc_inode: Inode | None = None
     stage: Stage = Stage.MOVE_DATA_EXTENTS
     create_reloc_tree: bool = False
     merge_reloc_tree: bool = False
     reloc_roots: list[RelocRoot] = field(default_factory=list)
     extents_found: int = 0
     found_file_extent: bool = False
+
+    @property
+    def group(self) -> BlockGroup:
+        """The block group that is relocated."""
+        assert self.block_group is not None
+        return self.block_group
+
+    @property
+    def data_inode(self) -> Inode:
+        """The relocation inode, which has the copies."""
+        assert self.reloc_inode is not None
+        return self.reloc_inode
 
 
 class RelocTrees:

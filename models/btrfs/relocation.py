@@ -40,7 +40,21 @@ class Relocation:
 
     def __init__(self, fs: FsInfo) -> None:
         self.fs = fs
+        self.balance_mutex = Mutex(fs.sim, "balance_mutex")
         self.cleaner_mutex = Mutex(fs.sim, "cleaner_mutex")
+
+    def btrfs_balance(self, number: int) -> Steps[None]:
+        """Relocate block group ``number``, one balance at a time.
+
+        Source: volumes.c btrfs_balance (v4.9).  Raises what :meth:`btrfs_relocate_chunk` raises.
+        """
+        yield from self.balance_mutex.lock()
+        try:
+            yield from self.btrfs_relocate_chunk(number)
+        except Errno:
+            self.balance_mutex.unlock()
+            raise
+        self.balance_mutex.unlock()
 
     def btrfs_relocate_chunk(self, number: int) -> Steps[None]:
         """Relocate and remove block group ``number``.
@@ -54,13 +68,14 @@ class Relocation:
                 raise Errno(errno.ENOENT)
             group.get("lookup")
             yield "btrfs_relocate_chunk"
-            yield from self._relocate_and_remove(group)
+            yield from self.relocate_and_remove(group)
         except Errno:
             self.fs.cleaner.unlock_delete_unused_bgs()
             raise
         self.fs.cleaner.unlock_delete_unused_bgs()
 
-    def _relocate_and_remove(self, group: BlockGroup) -> Steps[None]:
+    def relocate_and_remove(self, group: BlockGroup) -> Steps[None]:
+        """With delete_unused_bgs_mutex held: make it empty, then remove it; the lookup reference is put."""
         fs = self.fs
         yield from fs.scrub.btrfs_scrub_pause()
         try:
@@ -94,12 +109,12 @@ class Relocation:
         except Errno:
             fs.block_groups.btrfs_dec_block_group_ro(group)
             if inode is not None:
-                yield from self._iput(inode)
+                yield from self.iput(inode)
             raise
         warn_on(group.pinned > 0, f"{group}: pinned space after relocation")
         warn_on(group.reserved > fs.trim.charged(group), f"{group}: reserved space after relocation")
         warn_on(group.used > 0, f"{group}: used space after relocation")
-        yield from self._iput(inode)
+        yield from self.iput(inode)
 
     def _wait_for_writers(self, group: BlockGroup) -> Steps[None]:
         """First everybody on the way to an ordered extent in the group, then the ordered extents.
@@ -123,7 +138,7 @@ class Relocation:
         yield from fs.transactions.btrfs_end_transaction(handle)
         return inode
 
-    def _iput(self, inode: Inode) -> Steps[None]:
+    def iput(self, inode: Inode) -> Steps[None]:
         """Drop the relocation inode with whatever it still references (btrfs_evict_inode)."""
         fs = self.fs
         handle = yield from fs.transactions.start_transaction(HandleType.START, inode.root)
@@ -298,9 +313,8 @@ class Relocation:
         yield from fs.transactions.btrfs_end_transaction(handle)
         for extent in ordered:
             yield "btrfs_wait_ordered_range"
-            first = fs.volumes.map_block(extent.disk_bytenr)
-            for i in range(extent.num):
-                fs.device.blocks[first + i] = inode.pages.pop(extent.start + i)
+            pages = [inode.pages.pop(extent.start + i) for i in range(extent.num)]
+            fs.device.write(fs.volumes.map_block(extent.disk_bytenr), pages)
             extent.blocks_left = 0
             yield from fs.ordered.btrfs_finish_ordered_io(extent)
         if error is not None:

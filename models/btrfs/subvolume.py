@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from models.btrfs.ordered_data import OrderedExtent
     from models.btrfs.reloc_tree import RelocRoot
     from models.btrfs.transaction import Handle
-    from models.locks import RangeLock
+    from models.locks import RangeLock, RwSem
 
 FS_TREE, DATA_RELOC_TREE, FULL_BACKREF = "fs", "data_reloc", "reloc"
 
@@ -80,6 +80,7 @@ class Inode:
     ino: int
     root: Root
     io_tree: RangeLock
+    dio_sem: RwSem
     nodatacow: bool
     size: int
     ordered: list[OrderedExtent] = field(default_factory=list)
@@ -200,14 +201,15 @@ class FileItems:
         Source: fs/btrfs/inode.c insert_reserved_file_extent (v4.9).
         """
         leaf = self.btrfs_cow_block(handle, root, ino)
-        self._drop_range(handle, root, ino, leaf, offset, offset + item.num)
+        self.btrfs_drop_extents(handle, root, ino, offset, offset + item.num)
         leaf.items[offset] = item
         leaf.items = dict(sorted(leaf.items.items()))
         key = RefKey(root.name, ino, offset - item.offset)
         self.fs.delayed_refs.add(handle, item.disk_bytenr, item.disk_num, key, insert_reserved=True)
 
-    def _drop_range(self, handle: Handle, root: Root, ino: int, leaf: Leaf, start: int, end: int) -> None:
-        """Cut ``[start, end)`` out of the leaf's items (__btrfs_drop_extents)."""
+    def btrfs_drop_extents(self, handle: Handle, root: Root, ino: int, start: int, end: int) -> None:
+        """Cut ``[start, end)`` out of the file's items."""
+        leaf = self.btrfs_cow_block(handle, root, ino)
         for offset, item in list(leaf.items.items()):
             low, high = max(offset, start), min(offset + item.num, end)
             if low >= high:

@@ -70,7 +70,8 @@ BLOCKED_TYPES: dict[TransState, tuple[HandleType, ...]] = {
 class Transaction:
     """A btrfs_transaction.  ``num_writers`` counts live handles, ``num_extwriters`` those of
     :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent; ``pinned_extents`` are the
-    blocks that it freed.
+    blocks that it freed; ``pending_ordered`` counts ordered extents that its log has, and that it has to
+    complete.
 
     ``writeout_began`` is a ghost: that the early writeout really runs, where ``dirty_bg_run`` says so."""
 
@@ -86,6 +87,7 @@ class Transaction:
     pending_chunks: list[ChunkMap] = field(default_factory=list)
     delayed_refs: dict[int, DelayedRefHead] = field(default_factory=dict)
     pinned_extents: set[int] = field(default_factory=set)
+    pending_ordered: int = 0
     handles: list[Handle] = field(default_factory=list)
 
 
@@ -152,6 +154,7 @@ class Transactions:
             yield from self.wait_current_trans(kind)
         try:
             while (joined := self._join(kind)) is None:
+                yield "wait_current_trans"
                 yield from self.wait_current_trans(kind)
                 if kind is HandleType.ATTACH:
                     raise Errno(errno.ENOENT)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from models.btrfs.subvolume import Leaf
+    from models.btrfs.subvolume import FileExtent, Leaf
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -77,12 +77,20 @@ class RootItem(NamedTuple):
     """A root item, key: name of the tree.
 
     ``full_backref`` lists the inodes whose leaf holds full back references; the kernel keeps that as a
-    flag in the extent item of the leaf.
+    flag in the extent item of the leaf.  ``refs`` is 0 for a tree that is only to be dropped; ``owned``
+    says for which inodes a reloc tree's leaf is its own, and how that leaf's references are held.
     """
 
     generation: int
     last_snapshot: int
     full_backref: frozenset[int] = frozenset()
+    refs: int = 1
+    owned: tuple[tuple[int, str], ...] = ()
+
+
+def reloc_name(root: str, number: int) -> str:
+    """Name of a reloc tree of ``root`` (the kernel: objectid TREE_RELOC, offset the subvolume's)."""
+    return f"{root}.reloc{number}"
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +103,20 @@ class Tree(Generic[K, V]):
     def switch_commit_root(self) -> None:
         """Make the current version the commit root (switch_commit_roots, v4.9)."""
         self.commit_root = MappingProxyType(dict(self.root))
+
+
+class LoggedInode(NamedTuple):
+    """What the log has of one file: enough to make its leaf."""
+
+    nodatacow: bool
+    items: Mapping[int, FileExtent]
+
+
+class Log(NamedTuple):
+    """The log trees: files by inode number, as fsync saw them in transaction ``transid``."""
+
+    transid: int
+    inodes: Mapping[int, LoggedInode]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

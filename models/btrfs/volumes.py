@@ -145,6 +145,7 @@ class Volumes:
         handle.transaction.pending_chunks.append(chunk)
         self.fs.history.new_chunks.append((chunk, self.fs.trees.dev.commit_root))
         yield "btrfs_alloc_chunk"
+        self.fs.tree_log.btrfs_set_log_full_commit(handle)
         group = self.fs.make_block_group(chunk)
         yield "btrfs_make_block_group"
         yield from self._add_block_group(group)
@@ -197,14 +198,15 @@ class Volumes:
         handle.new_bgs.pop(0)
         group.bg_list = None
 
-    def _copy_item(self, group: BlockGroup) -> BlockGroupItem:
+    def copy_item(self, handle: Handle, group: BlockGroup) -> BlockGroupItem:
         """What phase 2 will insert, copied under bg.lock: the counters may move on before it does."""
+        del handle
         return group.item
 
     def _insert_items(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         trees, chunk = self.fs.trees, self.mapping_tree[group.start]
         handle.dirty = True
-        item = self._copy_item(group)
+        item = self.copy_item(handle, group)
         yield "btrfs_create_pending_block_groups"
         if group.start in trees.block_group.root or chunk.physical in trees.dev.root:
             self.fs.transactions.btrfs_abort_transaction(

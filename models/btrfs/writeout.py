@@ -71,7 +71,7 @@ class Writeout:
                     self._unlink(group)
                     yield "dirty_bgs_lock"
                     try:
-                        self.write_outside_critical_section(handle, group)
+                        yield from self.write_outside_critical_section(handle, group)
                     except Errno:
                         group.put("lookup")
                         self._give_back(trans, private)
@@ -89,13 +89,13 @@ class Writeout:
             group.dirty_list = trans.dirty_bgs
         trans.dirty_bgs += private
 
-    def write_outside_critical_section(self, handle: Handle, group: BlockGroup) -> None:
+    def write_outside_critical_section(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         """Update one item early; a block group without an item yet is queued again.
 
         The item may be missing because the task that made the block group has not ended its handle.
         """
         try:
-            self.write_one_cache_group(group)
+            yield from self.write_one_cache_group(group)
         except Errno as error:
             if error.code != errno.ENOENT:
                 self.fs.transactions.btrfs_abort_transaction(handle, error.code, "write_one_cache_group")
@@ -104,8 +104,9 @@ class Writeout:
                 self.add_dirty_bg(handle.transaction, group)
             self.fs.sim.note("write_one_cache_group", f"no item of {group} yet, queued again")
 
-    def write_one_cache_group(self, group: BlockGroup) -> None:
+    def write_one_cache_group(self, group: BlockGroup) -> Steps[None]:
         """Copy the block group's counters into its item.  Raises Errno(ENOENT) if there is none."""
+        yield from ()
         items = self.fs.trees.block_group.root
         if group.start not in items:
             raise Errno(errno.ENOENT)
@@ -122,7 +123,7 @@ class Writeout:
             self._unlink(group)
             yield from self.fs.delayed_refs.btrfs_run_delayed_refs(handle)
             try:
-                self.write_one_cache_group(group)
+                yield from self.write_one_cache_group(group)
             except Errno as error:
                 group.put("lookup")
                 self.fs.transactions.btrfs_abort_transaction(

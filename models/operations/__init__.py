@@ -11,15 +11,11 @@ Operations are data.  How one enters the kernel, and what the reference model he
 from __future__ import annotations
 
 from models.operations.base import Operation, Step
-from models.operations.creation import (
-    Allocate,
-    Commit,
-    CreateBg,
-    EndTransaction,
-    Free,
-    RunDelayedRefs,
-)
+from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
+from models.operations.freeing import Free, RunDelayedRefs
+from models.operations.power import Crash, Remount
 from models.operations.removal import Clean, Relocate
+from models.operations.syncing import Fsync
 from models.operations.upkeep import Scrub, Trim
 from models.operations.writes import CompleteBio, StartNocowDio
 
@@ -34,8 +30,11 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Scrub,
     Free,
     Allocate,
+    Fsync,
     StartNocowDio,
     Relocate,
+    Remount,
+    Crash,
 )
 """Every operation, by how much it does: in a reproducer a simpler one that shows the same is preferred."""
 
@@ -45,11 +44,14 @@ __all__ = [
     "Clean",
     "Commit",
     "CompleteBio",
+    "Crash",
     "CreateBg",
     "EndTransaction",
     "Free",
+    "Fsync",
     "Operation",
     "Relocate",
+    "Remount",
     "RunDelayedRefs",
     "Scrub",
     "StartNocowDio",

@@ -14,10 +14,11 @@ class Operation:
     ``name`` is the field's word; ``points`` are the preemption points at which it may be told to stop: its
     own, and of what it calls those that matter to it.  Others that it passes are no choice, so that the
     ones that are stay likely.  ``drawn`` says which values of a field are worth trying, where that is not
-    what it is for other operations.
+    what it is for other operations.  ``task`` names the task that alone does it; empty for any.
     """
 
     name: ClassVar[str]
+    task: ClassVar[str] = ""
     points: ClassVar[tuple[str, ...]] = ()
     drawn: ClassVar[Mapping[str, Sequence[object]]] = MappingProxyType({})
 

@@ -1,4 +1,4 @@
-"""Making block groups, allocating from them, freeing again, and committing."""
+"""Making block groups, allocating from them, and committing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from models.operations.base import Operation
 from models.operations.points import (
     CHUNK_POINTS,
     COMMIT_POINTS,
-    DELAYED_REF_POINTS,
     END_POINTS,
     PHASE_2_POINTS,
     RESERVE_POINTS,
@@ -61,20 +60,3 @@ class Commit(Operation):
 
     name = "commit"
     points = (*COMMIT_POINTS, *PHASE_2_POINTS, "btrfs_end_transaction")
-
-
-@dataclass(frozen=True, slots=True)
-class Free(Operation):
-    """Delete a file that nobody uses (unlink): the last reference to its extents is dropped."""
-
-    file: int = 0
-    name = "free"
-    points = ("btrfs_block_rsv_add", "join_transaction", "btrfs_unlink", "btrfs_evict_inode", *END_POINTS)
-
-
-@dataclass(frozen=True, slots=True)
-class RunDelayedRefs(Operation):
-    """Apply queued reference changes, in the task's handle if it has one (delayed_ref_async_start)."""
-
-    name = "run-delayed-refs"
-    points = (*DELAYED_REF_POINTS, *END_POINTS)

@@ -27,6 +27,7 @@ class When(enum.Enum):
     COMMIT = "on every committed image"
     QUIET = "when nothing is in flight and no handle is open"
     END = "after everything was drained and committed"
+    MOUNT = "after a crash or an umount, when the file system is mounted again"
 
 
 class Mismatch(NamedTuple):
@@ -73,6 +74,6 @@ def holds(when: When) -> Callable[[Check], Check]:
 @cache
 def properties(when: When) -> tuple[Property, ...]:
     """All properties that must hold then, what a user would notice first first."""
-    for module in ("data", "transactions", "structure", "accounting", "relocation", "upkeep"):
+    for module in ("crash", "data", "transactions", "structure", "accounting", "relocation", "upkeep"):
         import_module(f"models.properties.{module}")
     return tuple(p for p in _REGISTRY if p.when is when)

@@ -20,15 +20,16 @@ from models.btrfs.errors import Errno
 from models.btrfs.transaction import Handle
 from models.btrfs.writeout import Writeout
 from models.reverts import Revert
+from models.simulation import Steps
 
 
 class AbortOnMissingItem(Writeout):
     """The early writeout as it was before v4.1: every error aborts."""
 
-    def write_outside_critical_section(self, handle: Handle, group: BlockGroup) -> None:
+    def write_outside_critical_section(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         """Update one item early; a missing one is an error like any other."""
         try:
-            self.write_one_cache_group(group)
+            yield from self.write_one_cache_group(group)
         except Errno as error:
             self.fs.transactions.btrfs_abort_transaction(handle, error.code, "write_one_cache_group")
             raise

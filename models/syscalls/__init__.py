@@ -10,11 +10,14 @@ from models.operations import (
     Clean,
     Commit,
     CompleteBio,
+    Crash,
     CreateBg,
     EndTransaction,
     Free,
+    Fsync,
     Operation,
     Relocate,
+    Remount,
     RunDelayedRefs,
     Scrub,
     StartNocowDio,
@@ -22,15 +25,11 @@ from models.operations import (
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
-from models.syscalls.creation import (
-    EnterAllocate,
-    EnterCommit,
-    EnterCreateBg,
-    EnterEndTransaction,
-    EnterFree,
-    EnterRunDelayedRefs,
-)
+from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
+from models.syscalls.freeing import EnterFree, EnterRunDelayedRefs
+from models.syscalls.power import EnterCrash, EnterRemount
 from models.syscalls.removal import EnterClean, EnterRelocate
+from models.syscalls.syncing import EnterFsync
 from models.syscalls.upkeep import EnterScrub, EnterTrim
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
@@ -42,10 +41,13 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Clean: EnterClean(),
     Commit: EnterCommit(),
     CompleteBio: EnterCompleteBio(),
+    Crash: EnterCrash(),
     CreateBg: EnterCreateBg(),
     EndTransaction: EnterEndTransaction(),
     Free: EnterFree(),
+    Fsync: EnterFsync(),
     Relocate: EnterRelocate(),
+    Remount: EnterRemount(),
     RunDelayedRefs: EnterRunDelayedRefs(),
     Scrub: EnterScrub(),
     StartNocowDio: EnterStartNocowDio(),

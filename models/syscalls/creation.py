@@ -6,10 +6,10 @@ import errno
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno
-from models.btrfs.subvolume import FS_TREE, Inode
+from models.btrfs.subvolume import Inode
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupType
-from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction, Free, RunDelayedRefs
+from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
 from models.properties import Mismatch
 from models.simulation import Steps, Task
 from models.syscalls.base import Syscall
@@ -54,6 +54,11 @@ class EnterAllocate(Syscall[Allocate]):
         del world, task, operation
         return True
 
+    def begin(self, world: World, task: Task, operation: Allocate) -> None:
+        """A crash may leave a part of it."""
+        del task
+        world.reference.start_file(operation.blocks)
+
     def steps(self, fs: FsInfo, operation: Allocate, memo: object) -> Steps[object]:
         """The inode."""
         del memo
@@ -61,10 +66,11 @@ class EnterAllocate(Syscall[Allocate]):
 
     def end(self, world: World, task: Task, operation: Allocate, memo: object) -> None:
         """How many extents it fell into is the kernel's choice."""
-        del operation, memo
+        del memo
         if isinstance(task.result, Inode):
             items = task.result.root.leaves[task.result.ino].items.values()
-            world.reference.add_file(task.result.ino, [item.num for item in items])
+            sizes = [item.num for item in items]
+            world.reference.end_file(operation.blocks, task.result.ino, sizes)
 
 
 class EnterEndTransaction(Syscall[EndTransaction]):
@@ -91,11 +97,11 @@ class EnterCommit(Syscall[Commit]):
         del world, task, operation
         return True
 
-    def begin(self, world: World, task: Task, operation: Commit) -> int:
-        """Which transaction has to be durable afterwards."""
+    def begin(self, world: World, task: Task, operation: Commit) -> tuple[int, int]:
+        """Which transaction has to be durable afterwards, and since when everything has."""
         del task, operation
         listed = world.fs.transactions.trans_list
-        return listed[-1].transid if listed else 0
+        return (listed[-1].transid if listed else 0), world.reference.now()
 
     def steps(self, fs: FsInfo, operation: Commit, memo: object) -> Steps[None]:
         """Source: fs/btrfs/super.c btrfs_sync_fs, transaction.c btrfs_attach_transaction_barrier (v4.9)."""
@@ -116,57 +122,11 @@ class EnterCommit(Syscall[Commit]):
     def end(self, world: World, task: Task, operation: Commit, memo: object) -> None:
         """It said that everything is on disk: look."""
         del operation
-        assert isinstance(memo, int)
+        assert isinstance(memo, tuple)
+        transid, since = memo
         durable = world.fs.device.superblock.generation
-        if task.result is None and durable < memo:
-            world.complain(
-                DURABILITY, Mismatch(f"transaction {memo} is durable", f"the superblock is {durable}")
-            )
-
-
-class EnterFree(Syscall[Free]):
-    """Deleting a file.
-
-    Deviation: only a file that nobody uses.  The kernel keeps a deleted file until its last user is gone.
-    """
-
-    def makes_sense(self, world: World, task: Task, operation: Free) -> bool:
-        """Nobody writes to the file, and nothing of it is in flight."""
-        del task
-        if operation.file not in world.reference.files or world.is_used(operation.file):
-            return False
-        inode = world.fs.roots[FS_TREE].inodes[operation.file]
-        return not inode.ordered and not inode.pages
-
-    def begin(self, world: World, task: Task, operation: Free) -> Inode:
-        """From now on nobody can find the file."""
-        del task
-        world.reference.remove_file(operation.file)
-        return world.fs.roots[FS_TREE].inodes[operation.file]
-
-    def steps(self, fs: FsInfo, operation: Free, memo: object) -> Steps[None]:
-        """Unlink and evict."""
-        del operation
-        assert isinstance(memo, Inode)
-        yield from fs.fallocate.btrfs_unlink(memo)
-
-
-class EnterRunDelayedRefs(Syscall[RunDelayedRefs]):
-    """What is queued is applied, by a worker or on behalf of a handle."""
-
-    def makes_sense(self, world: World, task: Task, operation: RunDelayedRefs) -> bool:
-        """While there is something queued: a worker is kicked only then."""
-        del task, operation
-        running = world.fs.transactions.running
-        return running is not None and bool(running.delayed_refs)
-
-    def steps(self, fs: FsInfo, operation: RunDelayedRefs, memo: object) -> Steps[None]:
-        """Source: fs/btrfs/extent-tree.c delayed_ref_async_start (v4.9)."""
-        del operation, memo
-        handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
-        try:
-            yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
-        except Errno:
-            yield from fs.transactions.btrfs_end_transaction(handle)
-            raise
-        yield from fs.transactions.btrfs_end_transaction(handle)
+        if task.result is None:
+            if durable < transid:
+                expected = f"transaction {transid} is durable"
+                world.complain(DURABILITY, Mismatch(expected, f"the superblock is {durable}"))
+            world.reference.durable(since)

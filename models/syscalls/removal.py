@@ -26,7 +26,7 @@ class EnterRelocate(Syscall[Relocate]):
     def steps(self, fs: FsInfo, operation: Relocate, memo: object) -> Steps[None]:
         """Relocate and remove it."""
         del memo
-        yield from fs.relocation.btrfs_relocate_chunk(operation.group)
+        yield from fs.relocation.btrfs_balance(operation.group)
 
     def end(self, world: World, task: Task, operation: Relocate, memo: object) -> None:
         """A failed one may leave copies in use."""

@@ -11,7 +11,7 @@ from models.operations.writes import CompleteBio, StartNocowDio
 from models.properties import Mismatch
 from models.reference import Piece, Write
 from models.simulation import Steps, Task
-from models.syscalls.base import Syscall
+from models.syscalls.base import Failed, Syscall
 
 if TYPE_CHECKING:
     from models.btrfs.fs_info import FsInfo
@@ -66,9 +66,23 @@ class EnterCompleteBio(Syscall[CompleteBio]):
         """While the bio is in flight."""
         return task.journal_info is None and find_bio(world.fs, operation) is not None
 
+    def begin(self, world: World, task: Task, operation: CompleteBio) -> int:
+        """The write is settled only when this is done; its value."""
+        del task
+        bio = find_bio(world.fs, operation)
+        assert bio is not None
+        world.reference.start_completion(bio.values[0])
+        return bio.values[0]
+
     def steps(self, fs: FsInfo, operation: CompleteBio, memo: object) -> Steps[None]:
         """The bio's end, and its ordered extent's if it was the last."""
         del memo
         bio = find_bio(fs, operation)
         assert bio is not None
         yield from fs.direct_io.btrfs_endio_direct_write(bio)
+
+    def end(self, world: World, task: Task, operation: CompleteBio, memo: object) -> None:
+        """Where it failed the file's metadata does not know of the write."""
+        del operation
+        assert isinstance(memo, int)
+        world.reference.end_completion(memo, lost=isinstance(task.result, Failed))

@@ -1,0 +1,254 @@
+"""The tree log: what fsync writes instead of committing, and its replay at mount.
+
+Fsync copies the file's items to the log, waits for the IO of the writes that they stand for, and writes the
+last superblock again with the log's root.  The log adds to that superblock's trees only: the commit that
+comes next drops it, and so has to have in its trees whatever the log has.
+
+Source: fs/btrfs/file.c btrfs_sync_file; tree-log.c btrfs_log_inode, btrfs_log_changed_extents,
+btrfs_sync_log, btrfs_recover_log_trees; ordered-data.c btrfs_get_logged_extents, btrfs_wait_logged_extents
+(v4.9, with pending_ordered a counter as since 161c3549b45a); tree_log_mutex is taken for the superblock, not
+for the first log of a transaction, and a commit made by fsync is marked, as since v5.12.
+
+Deviations: all items of the file are logged, not only those that changed since the last commit, and fsync
+never finds out that nothing changed; so a file that is wrongly taken to be in the log already cannot be
+seen.  Every fsync is a fast one.  log_mutex keeps fsyncs of two files from logging at the same time.  Log
+trees need no blocks.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from models.btrfs.errors import warn_on
+from models.btrfs.subvolume import FS_TREE, ExtentMap, FileExtent, FileExtentType, Inode
+from models.btrfs.transaction import HandleType
+from models.btrfs.trees import ExtentItem, Log, LoggedInode, RefKey
+from models.locks import Mutex
+from models.simulation import Steps
+
+if TYPE_CHECKING:
+    from models.btrfs.fs_info import FsInfo
+    from models.btrfs.ordered_data import OrderedExtent
+    from models.btrfs.subvolume import Root
+    from models.btrfs.transaction import Handle, Transaction
+
+Collected = tuple[list[ExtentMap], list["OrderedExtent"]]
+
+
+class TreeLog:
+    """The log of the running transaction.
+
+    ``log`` has the files as they were logged, ``logged_list`` the ordered extents whose IO the next log
+    sync waits for.  ``log_transid`` counts log syncs; all up to ``log_transid_committed`` are on disk.
+    """
+
+    def __init__(self, fs: FsInfo) -> None:
+        self.fs = fs
+        self.log_mutex = Mutex(fs.sim, "log_mutex")
+        self.log_commit = Mutex(fs.sim, "log_commit")
+        self.log: dict[int, LoggedInode] = {}
+        self.logged_list: list[OrderedExtent] = []
+        self.log_transid = 1
+        self.log_transid_committed = 0
+        self.last_trans_log_full_commit = 0
+
+    # fsync
+
+    def btrfs_sync_file(self, inode: Inode) -> Steps[None]:
+        """Make the file's acknowledged writes durable, through the log or else by a commit.
+
+        Raises Errno when the transaction is aborted.
+        """
+        fs = self.fs
+        handle = yield from fs.transactions.start_transaction(self.handle_type(), inode.root)
+        handle.in_fsync = True
+        yield "btrfs_sync_file"
+        log_transid = yield from self.btrfs_log_inode(handle, inode)
+        synced = log_transid is not None and (yield from self.btrfs_sync_log(handle, log_transid))
+        if synced:
+            yield from fs.transactions.btrfs_end_transaction(handle)
+            return
+        for ordered in list(inode.ordered):
+            yield from fs.ordered.btrfs_start_ordered_extent(ordered)
+        yield "btrfs_wait_ordered_range"
+        yield from fs.commit.btrfs_commit_transaction(handle)
+
+    def handle_type(self) -> HandleType:
+        """An external writer: while it waits for IO, who commits lets completions join."""
+        return HandleType.START
+
+    def btrfs_set_log_full_commit(self, handle: Handle) -> None:
+        """The last superblock does not know what this transaction made: no log can refer to it."""
+        self.last_trans_log_full_commit = handle.transid
+
+    def btrfs_need_log_full_commit(self, handle: Handle) -> bool:
+        """Whether logging is no use in this transaction."""
+        return self.last_trans_log_full_commit == handle.transid
+
+    def btrfs_log_inode(self, handle: Handle, inode: Inode) -> Steps[int | None]:
+        """Copy the file's items to the log; which log sync will write them, None if a commit must."""
+        last_committed = self.fs.transactions.last_committed
+        if self.btrfs_need_log_full_commit(handle) or self.last_trans_log_full_commit > last_committed:
+            return None
+        yield from self.log_mutex.lock()
+        maps, ordered = yield from self.btrfs_log_changed_extents(inode)
+        self.log[inode.ino] = LoggedInode(inode.nodatacow, MappingProxyType(self._items(inode, maps)))
+        self.logged_list += ordered
+        log_transid = self.log_transid
+        self.log_mutex.unlock()
+        self.fs.sim.note("btrfs_log_inode", f"file {inode.ino}: {len(ordered)} writes in flight are logged")
+        yield "btrfs_log_inode"
+        return log_transid
+
+    def btrfs_log_changed_extents(self, inode: Inode) -> Steps[Collected]:
+        """The maps of writes in flight, and the ordered extents that belong to them."""
+        yield from inode.dio_sem.down_write()
+        maps = [em for em in inode.extent_maps if em.pinned]
+        yield "btrfs_log_changed_extents"
+        ordered = self.btrfs_get_logged_extents(inode)
+        inode.dio_sem.up_write()
+        return maps, ordered
+
+    def btrfs_get_logged_extents(self, inode: Inode) -> list[OrderedExtent]:
+        """The file's ordered extents, each for one log sync only (BTRFS_ORDERED_LOGGED)."""
+        found = [ordered for ordered in inode.ordered if not ordered.logged]
+        for ordered in found:
+            ordered.logged = True
+        return found
+
+    def _items(self, inode: Inode, maps: list[ExtentMap]) -> dict[int, FileExtent]:
+        """The file's items, with writes in flight as if they had completed (log_one_extent)."""
+        leaf = inode.root.leaves.get(inode.ino)
+        items = dict(leaf.items) if leaf else {}
+        for em in maps:
+            found = inode.root.lookup(inode.ino, em.start)
+            new = FileExtent(FileExtentType.REG, em.block_start, em.num, 0, em.num)
+            if found is not None:
+                offset, old = found
+                if old.disk_bytenr + old.offset + em.start - offset == em.block_start:
+                    written = old.piece(em.start - offset, em.start - offset + em.num)
+                    new = written._replace(type=FileExtentType.REG)
+            items = _cut(items, em.start, em.start + em.num) | {em.start: new}
+        return dict(sorted(items.items()))
+
+    def btrfs_sync_log(self, handle: Handle, log_transid: int) -> Steps[bool]:
+        """Write the log and a superblock that has it; False if only a commit helps."""
+        yield from self.log_commit.lock()
+        yield from self.log_mutex.lock()
+        if self.log_transid_committed >= log_transid:
+            self.log_mutex.unlock()
+            self.log_commit.unlock()
+            return True
+        logged, self.logged_list = self.logged_list, []
+        log = Log(handle.transid, MappingProxyType(dict(self.log)))
+        written, self.log_transid = self.log_transid, self.log_transid + 1
+        full = self.btrfs_need_log_full_commit(handle)
+        self.log_mutex.unlock()
+        if not full:
+            yield "btrfs_write_marked_extents"
+            yield from self.btrfs_wait_logged_extents(handle.transaction, logged)
+            yield "btrfs_wait_logged_extents"
+            yield from self.write_super_with_log(log)
+            self.log_transid_committed = written
+        self.log_commit.unlock()
+        yield "btrfs_sync_log"
+        return not full
+
+    def btrfs_wait_logged_extents(self, trans: Transaction, logged: list[OrderedExtent]) -> Steps[None]:
+        """Wait for the IO; for what is not in the trees then, the commit has to wait."""
+        for ordered in logged:
+            yield from self.wait_for_io(ordered)
+            if not ordered.complete:
+                self.add_pending_ordered(trans, ordered)
+
+    def wait_for_io(self, ordered: OrderedExtent) -> Steps[None]:
+        """Wait until its data is on the device (BTRFS_ORDERED_IO_DONE); it may not be complete yet."""
+        yield from self.fs.sim.wait_event(
+            f"IO of {ordered.task} to file {ordered.inode.ino}",
+            lambda: ordered.io_done,
+            lambda: ["the device", ordered.task],
+        )
+
+    def add_pending_ordered(self, trans: Transaction, ordered: OrderedExtent) -> None:
+        """The commit of ``trans`` drops the log, so ``ordered`` has to complete in it."""
+        ordered.pending = True
+        trans.pending_ordered += 1
+
+    def write_super_with_log(self, log: Log) -> Steps[None]:
+        """The last superblock once more; it must be on disk before, so wait for who writes it."""
+        yield from self.fs.tree_log_mutex.lock()
+        self.fs.device.write_super_with_log(log)
+        self.fs.tree_log_mutex.unlock()
+        self.fs.sim.note("btrfs_sync_log", f"the log of transaction {log.transid} is on disk")
+
+    def btrfs_free_log(self) -> None:
+        """A commit drops the log: what it has is in the trees (btrfs_free_log_root_tree)."""
+        self.log.clear()
+        self.logged_list.clear()
+
+    # Replay
+
+    def btrfs_recover_log_trees(self) -> Steps[None]:
+        """Bring what the superblock's log has into the trees, and commit that.
+
+        Raises Errno when the transaction is aborted.
+        """
+        fs, log = self.fs, self.fs.device.log
+        if log is None:
+            return
+        generation = fs.device.superblock.generation
+        warn_on(log.transid != generation + 1, f"the log is of {log.transid}, the superblock of {generation}")
+        root = fs.roots[FS_TREE]
+        handle = yield from fs.transactions.start_transaction(HandleType.START, root)
+        for ino, logged in sorted(log.inodes.items()):
+            yield from self._replay_one_inode(handle, root, ino, logged)
+        yield "btrfs_recover_log_trees"
+        yield from fs.commit.btrfs_commit_transaction(handle)
+
+    def _replay_one_inode(self, handle: Handle, root: Root, ino: int, logged: LoggedInode) -> Steps[None]:
+        """Make a file what the log says; it may be one that was never committed."""
+        handle.dirty = True
+        if ino not in root.inodes:
+            following = root.next_ino
+            root.next_ino = ino
+            self.fs.new_inode(root.name, nodatacow=logged.nodatacow)
+            root.next_ino = max(following, root.next_ino)
+        leaf = self.fs.file_items.btrfs_cow_block(handle, root, ino)
+        for offset, item in logged.items.items():
+            if leaf.items.get(offset) == item:
+                continue
+            self.fs.file_items.btrfs_drop_extents(handle, root, ino, offset, offset + item.num)
+            leaf.items = dict(sorted((leaf.items | {offset: item}).items()))
+            key = RefKey(root.name, ino, offset - item.offset)
+            if item.disk_bytenr in self.fs.trees.extent.root:
+                self.fs.delayed_refs.add(handle, item.disk_bytenr, item.disk_num, key)
+            else:
+                yield from self._btrfs_alloc_logged_file_extent(handle, item, key)
+        root.inodes[ino].size = sum(item.num for item in leaf.items.values())
+        self.fs.sim.note("replay_one_extent", f"file {ino} is as it was logged")
+
+    def _btrfs_alloc_logged_file_extent(self, handle: Handle, item: FileExtent, key: RefKey) -> Steps[None]:
+        """Take a logged extent out of the free space and insert its extent item."""
+        fs, start, num = self.fs, item.disk_bytenr, item.disk_num
+        group = fs.block_groups.lookup(start)
+        warn_on(group is None, f"logged extent {start} is in no block group")
+        assert group is not None
+        group.free.remove(start, num)
+        group.reserved += num
+        fs.block_groups.space_of(group).reserved += num
+        group.put("lookup")
+        fs.trees.extent.root[start] = ExtentItem(num, handle.transid, ((key, 1),))
+        yield from fs.extents.update_block_group(handle, start, num, alloc=True)
+
+
+def _cut(items: dict[int, FileExtent], start: int, end: int) -> dict[int, FileExtent]:
+    """The items without ``[start, end)``."""
+    left = {}
+    for offset, item in items.items():
+        stop = offset + item.num
+        if offset < min(stop, start):
+            left[offset] = item.piece(0, min(stop, start) - offset)
+        if max(offset, end) < stop:
+            left[max(offset, end)] = item.piece(max(offset, end) - offset, item.num)
+    return left

@@ -79,7 +79,7 @@ class Trimming(BlockGroupMachine):
 class Scrubbing(BlockGroupMachine):
     """Scrub, which makes block groups read-only, against those who empty and remove them."""
 
-    operations = (Allocate, Free, Clean, Commit, Relocate, Scrub)
+    operations = (Allocate, Free, RunDelayedRefs, Clean, Commit, Relocate, Scrub)
     step = one_choice_of(operations)
 
 

@@ -28,7 +28,8 @@ KEY = "block-groups"
 DEFAULT = ".hypothesis/examples"
 ARTIFACTS = ".hypothesis/github-artifacts"
 """Where downloaded artifacts are kept."""
-_SUFFIXES = (b".secondary", b".pareto")
+_SECOND_BEST = b".secondary"
+_SUFFIXES = (_SECOND_BEST, b".pareto")
 
 
 def key_of(machine: str) -> bytes:
@@ -81,7 +82,13 @@ class NamedDatabase(ExampleDatabase):
         """The saved failures, the best of each kind only, in an order of their own: the machine's, or all
         where none is named."""
         machines = [self._machine] if self._machine else [machine.__name__ for machine in MACHINES]
-        return sorted(value for machine in machines for value in self._database.fetch(key_of(machine)))
+        return sorted(value for machine in machines for value in self._best(key_of(machine)))
+
+    def _best(self, key: bytes) -> list[bytes]:
+        """Hypothesis moves the best so far to the second best before it saves a better one: a search that
+        is killed in between leaves only that."""
+        second = sorted(self._database.fetch(key + _SECOND_BEST), key=lambda value: (len(value), value))
+        return list(self._database.fetch(key)) or second[:1]
 
 
 def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:

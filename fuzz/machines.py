@@ -8,12 +8,14 @@ complete); the default profile's shards take turns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from fuzz.machine import BlockGroupMachine, Tally, one_choice_of
 from models.operations import (
     OPERATIONS,
     Allocate,
+    BufferedWrite,
     Clean,
     Commit,
     CompleteBio,
@@ -24,7 +26,11 @@ from models.operations import (
     Fsync,
     Relocate,
     RunDelayedRefs,
+    Scrub,
+    Snapshot,
     StartNocowDio,
+    Trim,
+    Writeback,
 )
 from models.reverts import Revert
 
@@ -39,7 +45,14 @@ class Creation(BlockGroupMachine):
 class Writing(BlockGroupMachine):
     """Writes, in place or not, against relocation."""
 
-    operations = (StartNocowDio, CompleteBio, Relocate, Allocate, Commit)
+    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Relocate, Allocate, Commit)
+    step = one_choice_of(operations)
+
+
+class Snapshots(BlockGroupMachine):
+    """Snapshots against writes, in place or not."""
+
+    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot, Commit)
     step = one_choice_of(operations)
 
 
@@ -57,11 +70,49 @@ class Removal(BlockGroupMachine):
     step = one_choice_of(operations)
 
 
+class Trimming(BlockGroupMachine):
+    """Trim, against those who remove block groups and use their place again."""
+
+    operations = (CreateBg, EndTransaction, Commit, Relocate, Trim)
+    step = one_choice_of(operations)
+
+
+class Scrubbing(BlockGroupMachine):
+    """Scrub, which makes block groups read-only, against those who empty and remove them."""
+
+    operations = (Allocate, Free, RunDelayedRefs, Clean, Commit, Relocate, Scrub)
+    step = one_choice_of(operations)
+
+
 class Syncing(BlockGroupMachine):
     """Fsync through the log, against writes in flight, commits and the loss of power."""
 
-    operations = (StartNocowDio, CompleteBio, Fsync, Commit, Allocate, Crash)
-    step = one_choice_of(operations)
+    operations = (StartNocowDio, BufferedWrite, CompleteBio, Fsync, Commit, Allocate, Crash)
+    focus = MappingProxyType(
+        {
+            StartNocowDio: ("btrfs_create_dio_extent", "unlock_extent", "btrfs_submit_direct"),
+            CompleteBio: ("btrfs_endio_direct_write", "end_bio_extent_writepage", "wait_current_trans"),
+            Fsync: (
+                "btrfs_sync_file",
+                "btrfs_log_changed_extents",
+                "btrfs_log_inode",
+                "btrfs_write_marked_extents",
+                "btrfs_wait_logged_extents",
+                "TRANS_STATE_COMMIT_START",
+                "TRANS_STATE_UNBLOCKED",
+            ),
+            Commit: (
+                "TRANS_STATE_COMMIT_START",
+                "TRANS_STATE_COMMIT_DOING",
+                "TRANS_STATE_UNBLOCKED",
+                "btrfs_write_and_wait_transaction",
+                "write_ctree_super",
+                "btrfs_finish_extent_commit",
+            ),
+        }
+    )
+    seldom = (Allocate, Crash)
+    step = one_choice_of(operations, focus, seldom)
 
 
 class Everything(BlockGroupMachine):
@@ -71,7 +122,17 @@ class Everything(BlockGroupMachine):
     step = one_choice_of(operations)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Cleaning, Removal, Syncing, Everything)
+MACHINES: tuple[type[BlockGroupMachine], ...] = (
+    Creation,
+    Writing,
+    Cleaning,
+    Removal,
+    Trimming,
+    Scrubbing,
+    Snapshots,
+    Syncing,
+    Everything,
+)
 """In the order in which shards take them."""
 
 

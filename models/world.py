@@ -13,12 +13,14 @@ from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
 from models.geometry import Geometry
-from models.operations import Commit, CompleteBio, EndTransaction, Operation, Step
+from models.operations import Commit, CompleteBio, EndTransaction, Operation, Step, Writeback
 from models.properties import Mismatch, Observation, When, properties
 from models.reference import Reference
 from models.reverts import Revert
 from models.simulation import Livelock, Mark, Note, Simulation, State, Task
+from models.sometimes import Moment, came_true
 from models.syscalls import SYSCALLS, Failed, enter_kernel
+from models.syscalls.buffered import dirty_files, tell_writeback
 from models.syscalls.power import MOUNTS
 
 DRAIN_LIMIT = 10_000
@@ -50,7 +52,7 @@ class World:
     assertion of the kernel's own ends a case always: what a dead file system loses proves nothing.
 
     ``program`` lists the steps that did something, ``drained`` those that :meth:`finish` added;
-    ``sim.notes`` tell what happened.
+    ``sim.notes`` tell what happened; ``reached`` are the ``sometimes`` sentences that came true.
     """
 
     def __init__(self, geometry: Geometry, reverts: Sequence[Revert] = (), *, run_on: bool = False) -> None:
@@ -63,10 +65,12 @@ class World:
         self.program: list[Step] = []
         self.drained: list[Step] = []
         self.stops: Counter[str] = Counter()
+        self.reached: list[str] = []
         self.draining = False
         self._operations: dict[str, Operation] = {}
         self._memos: dict[str, object] = {}
         self._values = 0
+        self._told = 0
 
     def _overrides(self) -> list[type]:
         return [override for revert in self.reverts for override in revert.overrides]
@@ -122,7 +126,7 @@ class World:
         if not self.makes_sense(step):
             return False
         (self.drained if self.draining else self.program).append(step)
-        task = self.sim.task(step.task)
+        task, self._told = self.sim.task(step.task), len(self.sim.notes)
         if step.operation is not None:
             self._operations[task.name] = step.operation
             memo = SYSCALLS[type(step.operation)].begin(self, task, step.operation)
@@ -142,9 +146,14 @@ class World:
 
     def _judge(self, task: Task) -> None:
         """Look at what the running task left behind."""
+        operation, ended = self._operations[task.name], task.state is State.IDLE
         self._tell_pause(task)
-        if task.state is State.IDLE:
+        tell_writeback(self)
+        if ended:
             self._end(task)
+        moment = Moment(self.fs, task, operation, self.sim.notes[self._told :], self.sim.notes)
+        for sentence in came_true(moment, self.reached, ended=ended):
+            self.reached.append(sentence)
         self.check(When.ALWAYS)
         self.check(When.COMMIT)
         self.fs.history.clear()
@@ -173,6 +182,10 @@ class World:
     def is_used(self, file: int) -> bool:
         """Whether an operation on that file is running."""
         return any(getattr(operation, "file", None) == file for operation in self._operations.values())
+
+    def is_running(self, kind: type[Operation]) -> bool:
+        """Whether a task is inside such an operation."""
+        return any(isinstance(operation, kind) for operation in self._operations.values())
 
     def new_value(self) -> int:
         """A value that nobody has written before."""
@@ -231,7 +244,7 @@ class World:
 
     def next_to_drain(self) -> Step | None:
         """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the
-        transaction kthread commits for those who wait for it."""
+        transaction kthread commits for those who wait for it, then dirty pages are written back."""
         for task in self.sim.runnable():
             return Step(task.name)
         if self.fs.device.in_flight:
@@ -243,6 +256,9 @@ class World:
         kthread = self.sim.task("transaction kthread")
         if self.sim.waiting() and kthread.state is State.IDLE and self.fs.transactions.running:
             return Step(kthread.name, Commit())
+        if not self.sim.waiting():
+            for file in dirty_files(self.fs):
+                return Step(self.idle_worker(), Writeback(file))
         return None
 
     def idle_worker(self) -> str:

@@ -52,13 +52,27 @@ def test_every_key_of_a_kind_is_the_same(suffix: bytes) -> None:
 def test_kinds_of_keys_stay_apart() -> None:
     """If the steps of shrinking were among the failures, replay would run hundreds of them."""
     database = NamedDatabase(InMemoryExampleDatabase(), ONE)
-    database.save(b"digest.secondary", GOOD)
     database.save(b"digest.pareto", GOOD)
     assert database.saved() == []
+    database.save(b"digest.secondary", GOOD)
+    database.save(b"digest", BETTER)
+    assert database.saved() == [BETTER]
+    database.delete(b"digest", BETTER)
     database.move(b"digest.secondary", b"digest", GOOD)
     assert database.saved() == [GOOD]
     assert list(database.fetch(b"digest.secondary")) == []
     assert list(database.fetch(b"digest.pareto")) == [GOOD]
+
+
+def test_a_search_killed_while_it_saves_leaves_the_second_best() -> None:
+    """If only the best counted, what was moved aside for a better one that never came would be lost."""
+    database = NamedDatabase(InMemoryExampleDatabase(), ONE)
+    database.save(b"digest", GOOD)
+    database.save(b"digest.secondary", choices_to_bytes([1, 2, 3]))
+    database.move(b"digest", b"digest.secondary", GOOD)
+    assert database.saved() == [GOOD]
+    database.save(b"digest", BETTER)
+    assert database.saved() == [BETTER]
 
 
 def test_every_machine_has_a_key_of_its_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from models.btrfs.device import DISCARDED
 from models.btrfs.subvolume import FS_TREE
 from models.geometry import STALE
 from models.properties import Mismatch, Observation, When, holds
@@ -33,6 +34,8 @@ def _value(value: int) -> str:
         return "zero"
     if value == STALE:
         return "what was on the device before"
+    if value == DISCARDED:
+        return "nothing, it was discarded"
     return f"write {value}" if value > 0 else "its first content"
 
 

@@ -52,7 +52,7 @@ class Writing(BlockGroupMachine):
 class Snapshots(BlockGroupMachine):
     """Snapshots against writes, in place or not."""
 
-    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot, Commit)
+    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot)
     step = one_choice_of(operations)
 
 

@@ -51,29 +51,25 @@ def tables(reverts: Sequence[Revert]) -> list[Table]:
     wrong = [revert for revert in reverts if revert.wrong_fix_of]
     unsure = any(not revert.confirmed for revert in reverts)
     caption = f"{UNCONFIRMED} behind an id: not seen together with its subject" if unsure else None
-    made = [_table("fixes that can be taken out", "since", historical, caption)]
+    made = [_table("fixes that can be taken out", historical, caption)]
     if wrong:
-        made.append(_table("wrong fixes", "in the place of", wrong, None))
+        made.append(_table("wrong fixes", wrong, None))
     return made
 
 
-def _table(title: str, second: str, reverts: Sequence[Revert], caption: str | None) -> Table:
-    table = Table("race", second, "what", title=title, caption=caption, box=box.SIMPLE, show_lines=True)
+def _table(title: str, reverts: Sequence[Revert], caption: str | None) -> Table:
+    table = Table("race", "since", "what", title=title, caption=caption, box=box.SIMPLE, show_lines=True)
     table.columns[0].no_wrap = True
     table.columns[2].overflow = "fold"
     for revert in reverts:
         marked = revert.id + ("" if revert.confirmed else f" {UNCONFIRMED}")
-        table.add_row(Text(f"{marked}\n{revert.name}"), Text(_second(revert)), Text("\n".join(_what(revert))))
+        table.add_row(Text(f"{marked}\n{revert.name}"), Text(revert.version), Text("\n".join(_what(revert))))
     return table
 
 
-def _second(revert: Revert) -> str:
-    """When a fix came; what a wrong one stands for."""
-    return revert.wrong_fix_of or revert.version
-
-
 def _what(revert: Revert) -> list[str]:
-    lines = [
+    lines = [f"in the place of {revert.wrong_fix_of}"] if revert.wrong_fix_of else []
+    lines += [
         revert.subject,
         f"symptom: {revert.symptom}",
         f"operations: {', '.join(revert.operations)}",

@@ -24,7 +24,9 @@ from models.operations import (
     Fsync,
     Relocate,
     RunDelayedRefs,
+    Scrub,
     StartNocowDio,
+    Trim,
 )
 from models.reverts import Revert
 
@@ -57,6 +59,20 @@ class Removal(BlockGroupMachine):
     step = one_choice_of(operations)
 
 
+class Trimming(BlockGroupMachine):
+    """Trim, against those who remove block groups and use their place again."""
+
+    operations = (CreateBg, EndTransaction, Commit, Relocate, Trim)
+    step = one_choice_of(operations)
+
+
+class Scrubbing(BlockGroupMachine):
+    """Scrub, which makes block groups read-only, against those who empty and remove them."""
+
+    operations = (Allocate, Free, Clean, Commit, Relocate, Scrub)
+    step = one_choice_of(operations)
+
+
 class Syncing(BlockGroupMachine):
     """Fsync through the log, against writes in flight, commits and the loss of power."""
 
@@ -71,7 +87,16 @@ class Everything(BlockGroupMachine):
     step = one_choice_of(operations)
 
 
-MACHINES: tuple[type[BlockGroupMachine], ...] = (Creation, Writing, Cleaning, Removal, Syncing, Everything)
+MACHINES: tuple[type[BlockGroupMachine], ...] = (
+    Creation,
+    Writing,
+    Cleaning,
+    Removal,
+    Trimming,
+    Scrubbing,
+    Syncing,
+    Everything,
+)
 """In the order in which shards take them."""
 
 

@@ -59,7 +59,7 @@ def tables(reverts: Sequence[Revert]) -> list[Table]:
 
 def _table(title: str, reverts: Sequence[Revert], caption: str | None) -> Table:
     table = Table("race", "since", "what", title=title, caption=caption, box=box.SIMPLE, show_lines=True)
-    table.columns[0].no_wrap = True
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
     table.columns[2].overflow = "fold"
     for revert in reverts:
         marked = revert.id + ("" if revert.confirmed else f" {UNCONFIRMED}")

@@ -5,7 +5,7 @@ hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on t
 run while this one is still written; the superblock write is the durability point.
 
 Left out, because nothing here uses them: delayed items, qgroups, snapshots, flushoncommit,
-pausing scrub, last_byte_to_unpin (block groups are cached whole from mount on).
+last_byte_to_unpin (block groups are cached whole from mount on).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Commit:
         yield "TRANS_STATE_COMMIT_START"
         try:
             yield from self._enter_critical_section(handle)
-            image = yield from self._critical_section(handle)
+            image = yield from self._paused_scrub(handle)
         except Errno as error:
             yield from self._cleanup_transaction(handle, error.code)
             raise
@@ -110,6 +110,8 @@ class Commit:
         )
         yield "wait_event(num_extwriters)"
         yield from self.btrfs_wait_pending_ordered(trans)
+        yield from fs.scrub.btrfs_scrub_pause()
+        yield "btrfs_scrub_pause"
         trans.state = TransState.COMMIT_DOING
         yield from fs.sim.wait_event(
             "num_writers == 1",
@@ -128,6 +130,14 @@ class Commit:
             lambda: trans.pending_ordered == 0,
             lambda: [ordered.task for ordered in self.fs.ordered.all() if ordered.pending],
         )
+
+    def _paused_scrub(self, handle: Handle) -> Steps[Image]:
+        """The critical section; where it fails, scrub may go on at once."""
+        try:
+            return (yield from self._critical_section(handle))
+        except Errno:
+            self.fs.scrub.btrfs_scrub_continue()
+            raise
 
     def _critical_section(self, handle: Handle) -> Steps[Image]:
         """Rows 11-15: the trees become what will be on disk; the next transaction may start."""
@@ -214,6 +224,7 @@ class Commit:
         fs.transactions.last_committed = trans.transid
         trans.state = TransState.COMPLETED
         fs.transactions.trans_list.remove(trans)
+        fs.scrub.btrfs_scrub_continue()
         fs.transactions.drop_writer(handle)
         fs.sim.note("btrfs_commit_transaction", f"transaction {trans.transid} committed")
 

@@ -20,7 +20,8 @@ from models.btrfs.block_group import BlockGroup, BlockGroups
 from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
 from models.btrfs.delayed_refs import DelayedRefs
-from models.btrfs.device import SUPER_MIRROR, Device
+from models.btrfs.dev_extents import DevExtents
+from models.btrfs.device import SUPER_MIRROR, Device, Discard
 from models.btrfs.direct_io import DirectIo
 from models.btrfs.errors import Errno
 from models.btrfs.extents import Extents
@@ -30,11 +31,13 @@ from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
+from models.btrfs.scrub import Scrub
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
 from models.btrfs.tree_log import TreeLog
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
+from models.btrfs.trim import Trim
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
 from models.locks import Mutex, RangeLock, RwSem
@@ -50,7 +53,8 @@ class History:
     Only appended to by the kernel model, and never read by it.  ``became_ro``: block group, and whether
     its transaction had begun its writeout; ``entered``: what entered a block group, and its ``ro`` then;
     ``new_chunks``: chunk, and the device tree's commit root then; ``allocated``: first block, blocks, and
-    what the superblock reached then; ``past_barrier``: block group, and
+    what the superblock reached then; ``discarded``: a discard, and what the superblock reached when it was
+    done; ``past_barrier``: block group, and
     its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then.
     """
 
@@ -58,6 +62,7 @@ class History:
     entered: list[tuple[str, BlockGroup, int]] = field(default_factory=list)
     new_chunks: list[tuple[ChunkMap, Mapping[int, DevExtent]]] = field(default_factory=list)
     allocated: list[tuple[int, int, Image]] = field(default_factory=list)
+    discarded: list[tuple[Discard, Image]] = field(default_factory=list)
     past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
     relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
 
@@ -67,6 +72,7 @@ class History:
         self.entered.clear()
         self.new_chunks.clear()
         self.allocated.clear()
+        self.discarded.clear()
         self.past_barrier.clear()
         self.relocated.clear()
 
@@ -96,6 +102,7 @@ class FsInfo:
         chunks = self.trees.chunk.root.values()
         data_sizes = [chunk.length for chunk in chunks if chunk.type is BlockGroupType.DATA]
         self.volumes = self._room(Volumes)(self, max(data_sizes, default=METADATA_CHUNK))
+        self.dev_extents = self._room(DevExtents)(self)
         self.space = self._room(Space)(self)
         self.block_groups = self._room(BlockGroups)(self)
         self.cleaner = self._room(Cleaner)(self)
@@ -112,6 +119,8 @@ class FsInfo:
         self.relocation = self._room(Relocation)(self)
         self.tree_log = self._room(TreeLog)(self)
         self.mount = self._room(Mount)(self)
+        self.trim = self._room(Trim)(self)
+        self.scrub = self._room(Scrub)(self)
         self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
         self._read_block_groups()
         for root in self.roots.values():
@@ -148,7 +157,7 @@ class FsInfo:
                     group.free.remove(bytenr, extent.length)
             self.block_groups.tree[start] = group
             group.get("tree")
-            info = self.space.infos[item.type]
+            info = group.space_info = self.space.infos[item.type]
             info.total += group.length
             info.used += group.used
             info.readonly += group.bytes_super

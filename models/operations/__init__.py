@@ -16,6 +16,7 @@ from models.operations.freeing import Free, RunDelayedRefs
 from models.operations.power import Crash, Remount
 from models.operations.removal import Clean, Relocate
 from models.operations.syncing import Fsync
+from models.operations.upkeep import Scrub, Trim
 from models.operations.writes import CompleteBio, StartNocowDio
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -25,6 +26,8 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Commit,
     RunDelayedRefs,
     Clean,
+    Trim,
+    Scrub,
     Free,
     Allocate,
     Fsync,
@@ -50,6 +53,8 @@ __all__ = [
     "Relocate",
     "Remount",
     "RunDelayedRefs",
+    "Scrub",
     "StartNocowDio",
     "Step",
+    "Trim",
 ]

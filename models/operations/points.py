@@ -6,6 +6,7 @@ CHUNK_POINTS = (
     "do_chunk_alloc",
     "btrfs_alloc_chunk",
     "btrfs_make_block_group",
+    "btrfs_add_block_group_cache",
 )
 PHASE_2_POINTS = (
     "btrfs_create_pending_block_groups",
@@ -29,6 +30,7 @@ COMMIT_POINTS = (
     "cache_write_mutex",
     "TRANS_STATE_COMMIT_START",
     "wait_event(num_extwriters)",
+    "btrfs_scrub_pause",
     "TRANS_STATE_COMMIT_DOING",
     "commit_fs_roots",
     "btrfs_write_dirty_block_groups",

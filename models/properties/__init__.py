@@ -74,6 +74,6 @@ def holds(when: When) -> Callable[[Check], Check]:
 @cache
 def properties(when: When) -> tuple[Property, ...]:
     """All properties that must hold then, what a user would notice first first."""
-    for module in ("crash", "data", "transactions", "structure", "accounting", "relocation"):
+    for module in ("crash", "data", "transactions", "structure", "accounting", "relocation", "upkeep"):
         import_module(f"models.properties.{module}")
     return tuple(p for p in _REGISTRY if p.when is when)

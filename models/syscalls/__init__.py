@@ -19,7 +19,9 @@ from models.operations import (
     Relocate,
     Remount,
     RunDelayedRefs,
+    Scrub,
     StartNocowDio,
+    Trim,
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
@@ -28,6 +30,7 @@ from models.syscalls.freeing import EnterFree, EnterRunDelayedRefs
 from models.syscalls.power import EnterCrash, EnterRemount
 from models.syscalls.removal import EnterClean, EnterRelocate
 from models.syscalls.syncing import EnterFsync
+from models.syscalls.upkeep import EnterScrub, EnterTrim
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
 if TYPE_CHECKING:
@@ -46,7 +49,9 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Relocate: EnterRelocate(),
     Remount: EnterRemount(),
     RunDelayedRefs: EnterRunDelayedRefs(),
+    Scrub: EnterScrub(),
     StartNocowDio: EnterStartNocowDio(),
+    Trim: EnterTrim(),
 }
 
 

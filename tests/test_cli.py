@@ -36,16 +36,16 @@ def cli(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
 
 
 def printed(*reverts: Revert, width: int = 200) -> str:
-    """The tables of these reverts."""
+    """The list of these reverts."""
     console = Console(file=io.StringIO(), width=width)
-    for table in races.tables(reverts):
-        console.print(table)
+    for part in races.listing(reverts):
+        console.print(part)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
-def test_the_table_has_everything_that_an_option_needs(columns: str) -> None:
+def test_the_list_has_everything_that_an_option_needs(columns: str) -> None:
     """If an id were cut off in a narrow terminal, it could not be copied into --revert."""
     run = cli("races", COLUMNS=columns)
     assert (run.returncode, run.stderr) == (0, "")
@@ -58,7 +58,7 @@ def test_the_table_has_everything_that_an_option_needs(columns: str) -> None:
     assert max(len(line) for line in run.stdout.splitlines()) <= int(columns)
 
 
-def test_the_table_tells_the_whole_story() -> None:
+def test_the_list_tells_the_whole_story() -> None:
     """If a subject or symptom were cut short, the commit could not be looked up."""
     told = "".join(cli("races", COLUMNS="60").stdout.split())
     for revert in catalogue():
@@ -85,9 +85,9 @@ def test_a_chain_is_told() -> None:
 
 def test_wrong_fixes_come_last_with_what_they_are_a_wrong_fix_of() -> None:
     """If they stood among the others, they would be taken for history."""
-    table = printed(WRONG, HISTORICAL[0])
-    assert table.index(HISTORICAL[0].subject) < table.index("wrong fixes") < table.index("wrong/hasty")
-    assert f"in the place of {HISTORICAL[0].id}" in table
+    told = printed(WRONG, HISTORICAL[0])
+    assert told.index(HISTORICAL[0].subject) < told.index("wrong fixes") < told.index("wrong/hasty")
+    assert f"in the place of {HISTORICAL[0].id}" in told
     assert "wrong fixes" not in printed(HISTORICAL[0])
 
 

@@ -100,7 +100,7 @@ def test_a_sentence_counts_once_a_case() -> None:
     machine, failure = run_machine(1, 50)
     assert failure is None
     reached = machine.world.reached
-    assert len(reached) > 3
+    assert len(reached) > 1
     assert len(set(reached)) == len(reached)
     assert machine.tally.reached == dict.fromkeys(reached, 1)
 

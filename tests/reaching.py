@@ -125,7 +125,7 @@ REACHING: dict[str, Case] = {
         ROOMY, steps((1, BufferedWrite()), (2, Relocate(), "btrfs_relocate_block_group"), (1, Writeback()))
     ),
     "a_writeback_falls_back_to_cow_for_a_snapshot": Case(
-        FULL, steps((1, BufferedWrite()), (2, Snapshot(), "will_be_snapshoted"), (1, Writeback()))
+        FULL, steps((1, BufferedWrite()), (2, Snapshot(), "will_be_snapshoted"))
     ),
     "a_snapshot_is_taken": Case(FULL, steps((1, Snapshot()))),
     "a_snapshot_waits_for_a_writer": Case(FULL, steps((1, WRITE, "can_nocow_extent"), (2, Snapshot()))),

@@ -161,6 +161,9 @@ class BlockGroupMachine(RuleBasedStateMachine):
                 self.world.apply(step)
         except Violation as violation:
             raise self.failure(violation) from violation
+        except Exception:
+            self.failed = True  # a mistake in the model: what the end of the case says would only hide it
+            raise
 
     def failure(self, violation: Violation) -> FoundFailure:
         """What to raise: the violation, with the program that leads to it."""

@@ -151,7 +151,7 @@ class World:
         tell_writeback(self)
         if ended:
             self._end(task)
-        moment = Moment(self.fs, task, operation, self.sim.notes[self._told :], self.sim.notes)
+        moment = Moment(self.fs, task, operation, self.sim.notes[self._told :])
         for sentence in came_true(moment, self.reached, ended=ended):
             self.reached.append(sentence)
         self.check(When.ALWAYS)

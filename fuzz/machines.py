@@ -24,7 +24,9 @@ from models.operations import (
     EndTransaction,
     Free,
     Fsync,
+    Inject,
     Relocate,
+    Remount,
     RunDelayedRefs,
     Scrub,
     Snapshot,
@@ -115,6 +117,13 @@ class Syncing(BlockGroupMachine):
     step = one_choice_of(operations, focus, seldom)
 
 
+class Durability(BlockGroupMachine):
+    """What a loss of power, an umount or a fault leaves behind."""
+
+    operations = (StartNocowDio, CompleteBio, CreateBg, Free, Commit, Relocate, Inject, Remount, Crash)
+    step = one_choice_of(operations)
+
+
 class Everything(BlockGroupMachine):
     """All of it: for what no subject foresees."""
 
@@ -131,6 +140,7 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Scrubbing,
     Snapshots,
     Syncing,
+    Durability,
     Everything,
 )
 """In the order in which shards take them."""

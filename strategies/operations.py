@@ -36,6 +36,7 @@ ARGUMENTS: dict[str, Sequence[object]] = {
     "group": range(POSITIONS),
     "index": range(POSITIONS),
     "kept": (0,),
+    "kind": (),
 }
 """What a field of that name may be drawn as; a field that is not here keeps its default."""
 IN_HANDLE: dict[type[Operation], tuple[bool, ...]] = {

@@ -26,12 +26,18 @@ TASKS = ("CPU 1", "CPU 2", "CPU 3")
 
 @dataclass(slots=True)
 class Tally:
-    """What a run of the machine did: counts, added up over all shards."""
+    """What a run of the machine did: counts, added up over all shards.
+
+    ``reached`` counts the cases in which a ``sometimes`` sentence came true; ``first_failure`` is the
+    number of the first example that failed, 0 where none did.
+    """
 
     examples: int = 0
     steps: int = 0
     operations: Counter[str] = field(default_factory=Counter)
     stops: Counter[str] = field(default_factory=Counter)
+    reached: Counter[str] = field(default_factory=Counter)
+    first_failure: int = 0
 
     def add(self, world: World) -> None:
         """Count one case."""
@@ -41,13 +47,17 @@ class Tally:
             "resume" if step.operation is None else step.operation.name for step in world.program
         )
         self.stops.update(world.stops)
+        self.reached.update(world.reached)
 
     def merge(self, other: Tally) -> None:
-        """Add what another run did."""
+        """Add what another run did after this one."""
+        if other.first_failure and not self.first_failure:
+            self.first_failure = self.examples + other.first_failure
         self.examples += other.examples
         self.steps += other.steps
         self.operations.update(other.operations)
         self.stops.update(other.stops)
+        self.reached.update(other.reached)
 
 
 class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the fuzzer
@@ -150,6 +160,7 @@ class BlockGroupMachine(RuleBasedStateMachine):
     def failure(self, violation: Violation) -> FoundFailure:
         """What to raise: the violation, with the program that leads to it."""
         self.failed = True
+        self.tally.first_failure = self.tally.first_failure or self.tally.examples + 1
         return FoundFailure(violation, Case(self.world.geometry, tuple(self.world.program)))
 
     def teardown(self) -> None:

@@ -59,13 +59,6 @@ class Removal(BlockGroupMachine):
     step = one_choice_of(operations)
 
 
-class Syncing(BlockGroupMachine):
-    """Fsync through the log, against writes in flight, commits and the loss of power."""
-
-    operations = (StartNocowDio, CompleteBio, Fsync, Commit, Allocate, Crash)
-    step = one_choice_of(operations)
-
-
 class Trimming(BlockGroupMachine):
     """Trim, against those who remove block groups and use their place again."""
 
@@ -77,6 +70,13 @@ class Scrubbing(BlockGroupMachine):
     """Scrub, which makes block groups read-only, against those who empty and remove them."""
 
     operations = (Allocate, Free, RunDelayedRefs, Clean, Commit, Relocate, Scrub)
+    step = one_choice_of(operations)
+
+
+class Syncing(BlockGroupMachine):
+    """Fsync through the log, against writes in flight, commits and the loss of power."""
+
+    operations = (StartNocowDio, CompleteBio, Fsync, Commit, Allocate, Crash)
     step = one_choice_of(operations)
 
 
@@ -92,9 +92,9 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Writing,
     Cleaning,
     Removal,
-    Syncing,
     Trimming,
     Scrubbing,
+    Syncing,
     Everything,
 )
 """In the order in which shards take them."""

@@ -18,6 +18,7 @@ from models.properties import Mismatch, Observation, When, properties
 from models.reference import Reference
 from models.reverts import Revert
 from models.simulation import Livelock, Mark, Note, Simulation, State, Task
+from models.sometimes import Moment, came_true
 from models.syscalls import SYSCALLS, Failed, enter_kernel
 from models.syscalls.power import MOUNTS
 
@@ -50,7 +51,7 @@ class World:
     assertion of the kernel's own ends a case always: what a dead file system loses proves nothing.
 
     ``program`` lists the steps that did something, ``drained`` those that :meth:`finish` added;
-    ``sim.notes`` tell what happened.
+    ``sim.notes`` tell what happened; ``reached`` are the ``sometimes`` sentences that came true.
     """
 
     def __init__(self, geometry: Geometry, reverts: Sequence[Revert] = (), *, run_on: bool = False) -> None:
@@ -63,10 +64,12 @@ class World:
         self.program: list[Step] = []
         self.drained: list[Step] = []
         self.stops: Counter[str] = Counter()
+        self.reached: list[str] = []
         self.draining = False
         self._operations: dict[str, Operation] = {}
         self._memos: dict[str, object] = {}
         self._values = 0
+        self._told = 0
 
     def _overrides(self) -> list[type]:
         return [override for revert in self.reverts for override in revert.overrides]
@@ -122,7 +125,7 @@ class World:
         if not self.makes_sense(step):
             return False
         (self.drained if self.draining else self.program).append(step)
-        task = self.sim.task(step.task)
+        task, self._told = self.sim.task(step.task), len(self.sim.notes)
         if step.operation is not None:
             self._operations[task.name] = step.operation
             memo = SYSCALLS[type(step.operation)].begin(self, task, step.operation)
@@ -142,9 +145,13 @@ class World:
 
     def _judge(self, task: Task) -> None:
         """Look at what the running task left behind."""
+        operation, ended = self._operations[task.name], task.state is State.IDLE
         self._tell_pause(task)
-        if task.state is State.IDLE:
+        if ended:
             self._end(task)
+        moment = Moment(self.fs, task, operation, self.sim.notes[self._told :], self.sim.notes)
+        for sentence in came_true(moment, self.reached, ended=ended):
+            self.reached.append(sentence)
         self.check(When.ALWAYS)
         self.check(When.COMMIT)
         self.fs.history.clear()

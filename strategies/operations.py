@@ -75,25 +75,26 @@ def _variants(kind: type[Operation]) -> list[Operation]:
     return [kind(**dict(zip(names, combination, strict=True))) for combination in product(*values)]
 
 
-def operation(kind: type[Operation]) -> st.SearchStrategy[Drawn]:
+def drawn(kind: type[Operation]) -> list[Drawn]:
     """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception."""
-    drawn = []
+    every: list[Drawn] = []
     for in_handle in IN_HANDLE.get(kind, (False,)):
         variants = [Drawn(op, None, in_handle) for op in _variants(kind)]
-        drawn += variants * max(1, len(kind.points))
-        drawn += [variant._replace(until=point) for point in kind.points for variant in variants]
-    return st.sampled_from(drawn)
+        every += variants * max(1, len(kind.points))
+        every += [variant._replace(until=point) for point in kind.points for variant in variants]
+    return every
 
 
-def resumptions() -> st.SearchStrategy[Resumed]:
+def resumed() -> list[Resumed]:
     """Going on with a paused task."""
     through = [Resumed(position) for position in range(POSITIONS)] * RESUMED_POINTS
     stopped = [Resumed(who, point) for point in range(RESUMED_POINTS) for who in range(POSITIONS)]
-    return st.sampled_from(through + stopped)
+    return through + stopped
 
 
-RESUME_SHARE = 3
-"""How many times as likely as one operation it is to go on with a paused task."""
+def pools(*kinds: type[Operation]) -> list[Sequence[Drawn | Resumed]]:
+    """What can happen next: something out of one of these, each as likely as the others."""
+    return [resumed(), *map(drawn, kinds)]
 
 
 def choices(*kinds: type[Operation]) -> st.SearchStrategy[Drawn | Resumed]:
@@ -101,4 +102,4 @@ def choices(*kinds: type[Operation]) -> st.SearchStrategy[Drawn | Resumed]:
 
     (It deletes at most five choices together, and a step of a machine with one rule costs two more.)
     """
-    return st.one_of(*[resumptions()] * RESUME_SHARE, *map(operation, kinds))
+    return st.one_of(*map(st.sampled_from, pools(*kinds)))

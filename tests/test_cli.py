@@ -13,7 +13,10 @@ from fuzz.__main__ import main
 from models.operations import OPERATIONS
 from models.reverts import catalogue
 
-KEYS = ["id", "name", "subject", "version", "symptom", "operations", "expected"]
+KEYS = [
+    *("id", "name", "subject", "version", "confirmed", "wrong_fix_of", "chain"),
+    *("mechanism", "symptom", "operations", "expected"),
+]
 
 
 def cli(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:

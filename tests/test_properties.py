@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 import pytest
 from planted import DAMAGE, doing, starting, unblocked, writing_out
-from watched import GEOMETRY, Damage, broken, judged, override, used_world, writing_world
+from watched import GEOMETRY, NAMES, OF_THE_WORLD, Damage, broken, judged, override, used_world, writing_world
 
 from models.btrfs.commit import Commit as Commits
 from models.btrfs.direct_io import DirectIo
@@ -18,14 +18,12 @@ from models.btrfs.ordered_data import OrderedExtent
 from models.btrfs.subvolume import Inode
 from models.btrfs.transaction import Handle
 from models.operations import Allocate, Commit, CompleteBio, StartNocowDio, Step
-from models.properties import When, properties
+from models.properties import When
 from models.simulation import Steps
 from models.syscalls.creation import DURABILITY
 from models.syscalls.writes import IN_PLACE
-from models.world import ABORT, ASSERTION, LIVENESS, REFUSAL, Violation, World
+from models.world import ASSERTION, LIVENESS, REFUSAL, Violation, World
 
-NAMES = [prop.name for when in When for prop in properties(when)]
-OF_THE_WORLD = (ABORT, ASSERTION, LIVENESS, IN_PLACE, REFUSAL, DURABILITY)
 ALL_DAMAGE = [(name, damage) for name, several in DAMAGE.items() for damage in several]
 
 

@@ -24,8 +24,14 @@ from models.operations import (
 )
 from models.properties import When, properties
 from models.reverts import Revert
-from models.world import World
+from models.syscalls.creation import DURABILITY
+from models.syscalls.writes import IN_PLACE
+from models.world import ABORT, ASSERTION, LIVENESS, REFUSAL, World
 
+NAMES = [prop.name for when in When for prop in properties(when)]
+"""Every property that looks at the state."""
+OF_THE_WORLD = (ABORT, ASSERTION, LIVENESS, IN_PLACE, REFUSAL, DURABILITY)
+"""Every property that the world judges itself, when something happens."""
 GEOMETRY = Geometry(2, 4, 3, (File(FileKind.NODATACOW, 3), File(FileKind.PREALLOC, 3)))
 
 
@@ -134,4 +140,4 @@ def broken(world: World) -> set[str]:
 
 def override(*rooms: type) -> Revert:
     """Rooms of the kernel model to be used in the place of those that they are made from."""
-    return Revert("0" * 12, "planted", "", "", "", (), "", rooms)
+    return Revert("0" * 12, "planted", "", "", "", "", (), "", rooms)

@@ -120,14 +120,6 @@ class Commit:
         )
         yield "TRANS_STATE_COMMIT_DOING"
 
-    def _paused_scrub(self, handle: Handle) -> Steps[Image]:
-        """The critical section; where it fails, scrub may go on at once."""
-        try:
-            return (yield from self._critical_section(handle))
-        except Errno:
-            self.fs.scrub.btrfs_scrub_continue()
-            raise
-
     def btrfs_wait_pending_ordered(self, trans: Transaction) -> Steps[None]:
         """What the log has, and this commit drops, must be in the trees: the ordered extents complete.
 
@@ -138,6 +130,14 @@ class Commit:
             lambda: trans.pending_ordered == 0,
             lambda: [ordered.task for ordered in self.fs.ordered.all() if ordered.pending],
         )
+
+    def _paused_scrub(self, handle: Handle) -> Steps[Image]:
+        """The critical section; where it fails, scrub may go on at once."""
+        try:
+            return (yield from self._critical_section(handle))
+        except Errno:
+            self.fs.scrub.btrfs_scrub_continue()
+            raise
 
     def _critical_section(self, handle: Handle) -> Steps[Image]:
         """Rows 11-15: the trees become what will be on disk; the next transaction may start."""

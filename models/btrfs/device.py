@@ -20,10 +20,10 @@ RESERVED_BLOCKS = 1
 """Device blocks before the first chunk; the primary superblock is here (the kernel's first MiB)."""
 SUPER_MIRROR = 40
 """Device block of the second superblock copy: a chunk that covers it may not hand it out."""
-DISCARDED = -1
-"""What a discarded block holds: nothing that anybody wrote."""
 KEPT_BITS = 4
 """Bits of the pattern that says which unflushed block writes survive a power cut."""
+DISCARDED = -1
+"""What a discarded block holds: nothing that anybody wrote."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +88,12 @@ class Device:
         self.write(bio.physical, bio.values)
         bio.ordered.blocks_left -= len(bio.values)
 
+    def write(self, physical: int, values: Sequence[int]) -> None:
+        """Change device blocks, in the cache: a flush is still owed."""
+        end = physical + len(values)
+        self.unflushed += zip(range(physical, end), self.blocks[physical:end], strict=True)
+        self.blocks[physical:end] = values
+
     def submit_discard(self, physical: int, blocks: int) -> Discard:
         """Put a discard in flight (blkdev_issue_discard); it may take effect at any time from now on."""
         self.discards.append(Discard(physical, blocks))
@@ -97,12 +103,6 @@ class Device:
         """Forget what is in the blocks."""
         self.discards.remove(discard)
         self.write(discard.physical, [DISCARDED] * discard.blocks)
-
-    def write(self, physical: int, values: Sequence[int]) -> None:
-        """Change device blocks, in the cache: a flush is still owed."""
-        end = physical + len(values)
-        self.unflushed += zip(range(physical, end), self.blocks[physical:end], strict=True)
-        self.blocks[physical:end] = values
 
     def write_tree_blocks(self, image: Image) -> None:
         """Write all blocks of all trees (btrfs_write_and_wait_transaction, v4.9)."""
@@ -140,8 +140,8 @@ class Device:
     def power_cut(self, kept: int) -> None:
         """Lose power: writes that were not flushed are lost, but for those that ``kept`` names.
 
-        They are the unflushed block writes in order, then those of bios and discards in flight; bit ``i`` modulo
-        :data:`KEPT_BITS` keeps the ``i``-th.  The disk may write them in any order.
+        They are the unflushed block writes in order, then those of bios and discards in flight; bit ``i``
+        modulo :data:`KEPT_BITS` keeps the ``i``-th.  The disk may write them in any order.
         """
         pending = []
         for physical, before in reversed(self.unflushed):

@@ -117,10 +117,10 @@ class FsInfo:
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
         self.relocation = self._room(Relocation)(self)
-        self.trim = self._room(Trim)(self)
-        self.scrub = self._room(Scrub)(self)
         self.tree_log = self._room(TreeLog)(self)
         self.mount = self._room(Mount)(self)
+        self.trim = self._room(Trim)(self)
+        self.scrub = self._room(Scrub)(self)
         self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
         self._read_block_groups()
         for root in self.roots.values():

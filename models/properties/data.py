@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from models.btrfs.device import DISCARDED
 from models.btrfs.subvolume import FS_TREE
+from models.geometry import STALE
 from models.properties import Mismatch, Observation, When, holds
 from models.simulation import span
 
@@ -31,6 +32,8 @@ def every_block_reads_as_its_last_write_or_a_concurrent_one(seen: Observation) -
 def _value(value: int) -> str:
     if value == 0:
         return "zero"
+    if value == STALE:
+        return "what was on the device before"
     if value == DISCARDED:
         return "nothing, it was discarded"
     return f"write {value}" if value > 0 else "its first content"

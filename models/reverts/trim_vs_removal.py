@@ -132,8 +132,8 @@ LEAK = Revert(
     subject="Btrfs: fix memory leak after block remove + trimming",
     version="v3.19",
     mechanism="""Removal throws away the free space entries of a block group.  Whoever trims it then has
-hidden one, and puts it back afterwards: into a block group that nobody can find any more, and where nobody
-frees it.""",
+hidden one, and puts it back afterwards:
+into a block group that nobody can find any more, where nobody frees it.""",
     symptom="memory leak of free space entries",
     operations=("trim", "relocate"),
     expected="nothing_of_a_trim_is_left",

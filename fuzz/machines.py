@@ -14,6 +14,7 @@ from fuzz.machine import BlockGroupMachine, Tally, one_choice_of
 from models.operations import (
     OPERATIONS,
     Allocate,
+    BufferedWrite,
     Clean,
     Commit,
     CompleteBio,
@@ -25,8 +26,10 @@ from models.operations import (
     Relocate,
     RunDelayedRefs,
     Scrub,
+    Snapshot,
     StartNocowDio,
     Trim,
+    Writeback,
 )
 from models.reverts import Revert
 
@@ -41,7 +44,14 @@ class Creation(BlockGroupMachine):
 class Writing(BlockGroupMachine):
     """Writes, in place or not, against relocation."""
 
-    operations = (StartNocowDio, CompleteBio, Relocate, Allocate, Commit)
+    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Relocate, Allocate, Commit)
+    step = one_choice_of(operations)
+
+
+class Snapshots(BlockGroupMachine):
+    """Snapshots against writes, in place or not."""
+
+    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot, Commit)
     step = one_choice_of(operations)
 
 
@@ -76,7 +86,7 @@ class Scrubbing(BlockGroupMachine):
 class Syncing(BlockGroupMachine):
     """Fsync through the log, against writes in flight, commits and the loss of power."""
 
-    operations = (StartNocowDio, CompleteBio, Fsync, Commit, Allocate, Crash)
+    operations = (StartNocowDio, BufferedWrite, CompleteBio, Fsync, Commit, Allocate, Crash)
     step = one_choice_of(operations)
 
 
@@ -94,6 +104,7 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Removal,
     Trimming,
     Scrubbing,
+    Snapshots,
     Syncing,
     Everything,
 )

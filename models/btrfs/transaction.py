@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.delayed_refs import DelayedRefHead
     from models.btrfs.fs_info import FsInfo
+    from models.btrfs.snapshot import PendingSnapshot
     from models.btrfs.subvolume import Root
     from models.btrfs.volumes import ChunkMap
 
@@ -71,7 +72,7 @@ class Transaction:
     """A btrfs_transaction.  ``num_writers`` counts live handles, ``num_extwriters`` those of
     :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent; ``pinned_extents`` are the
     blocks that it freed; ``pending_ordered`` counts ordered extents that its log has, and that it has to
-    complete.
+    complete; ``pending_snapshots`` what its commit has to make.
 
     ``writeout_began`` is a ghost: that the early writeout really runs, where ``dirty_bg_run`` says so."""
 
@@ -89,6 +90,7 @@ class Transaction:
     pinned_extents: set[int] = field(default_factory=set)
     pending_ordered: int = 0
     handles: list[Handle] = field(default_factory=list)
+    pending_snapshots: list[PendingSnapshot] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)

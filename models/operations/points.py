@@ -32,6 +32,7 @@ COMMIT_POINTS = (
     "wait_event(num_extwriters)",
     "btrfs_scrub_pause",
     "TRANS_STATE_COMMIT_DOING",
+    "create_pending_snapshots",
     "commit_fs_roots",
     "btrfs_write_dirty_block_groups",
     "commit_cowonly_roots",

@@ -95,14 +95,20 @@ def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
 
 @holds(When.QUIET)
 def nobody_is_counted_as_writing_or_reserving(seen: Observation) -> Iterator[Mismatch]:
-    """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes, ro and may_use are back to 0."""
+    """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes and ro are back to 0, and may_use is
+    what is promised to dirty pages."""
     for group in seen.fs.block_groups.tree.values():
         for name in ("reservations", "nocow_writers", "delalloc_bytes", "ro"):
             if getattr(group, name):
                 yield Mismatch(f"{name} of {group} is 0", f"{getattr(group, name)}")
     for kind, info in seen.fs.space.infos.items():
-        if info.may_use:
-            yield Mismatch(f"{kind.value} bytes_may_use is 0", f"{info.may_use}")
+        dirty = _dirty_pages(seen) if kind is BlockGroupType.DATA else 0
+        if info.may_use != dirty:
+            yield Mismatch(f"{kind.value} bytes_may_use is {dirty}", f"{info.may_use}")
+
+
+def _dirty_pages(seen: Observation) -> int:
+    return sum(len(inode.delalloc) for root in seen.fs.roots.values() for inode in root.inodes.values())
 
 
 @holds(When.END)

@@ -10,6 +10,11 @@ nothing of the kernel model's code.  It answers:
 * **durability**: what a crash may bring back: the last write that is certainly durable, or any newer one,
   also one that was running.  It is told what a commit (or an fsync) promised, see :meth:`Reference.durable`.
 
+* **snapshots**: which values a block of one may hold (:mod:`models.snapshots`).
+
+A buffered write is acknowledged when it returns.  Where its blocks went is known when they are written back;
+until then it can be lost, to a crash or where writeback reports an error.
+
 Writability (nothing aborts) and liveness (everything ends) need no state; the judge in
 :mod:`models.world` asks for both.
 
@@ -25,6 +30,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from models.geometry import FileKind, Geometry, initial_value
+from models.snapshots import Cell, Snapshot, survivors
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ class Write:
     """A write of ``value``.  Times count events; ``ended`` is 0 while it runs.
 
     ``completing`` counts workers that finish parts of it; it is ``settled`` when it has ended and so have
-    they, and 0 before: from then on a commit that starts makes it durable.
+    they, and 0 before: from then on a commit that starts makes it durable.  ``dirty`` are those blocks of a
+    buffered write that were not written back since it ended.
     """
 
     value: int
@@ -50,6 +57,8 @@ class Write:
     completing: int = 0
     lost: bool = False
     settled: int = 0
+    buffered: bool = False
+    dirty: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,13 +81,15 @@ class Block:
 
     ``extents`` are those it may be in, ``candidates`` the writes whose value it may hold: more than one
     where writes were concurrent.  ``running`` are in flight.  ``past`` and ``past_extents`` are all that a
-    crash may bring back.
+    crash may bring back; ``stored`` are writes whose value may be on disk while the page is ``dirty``.
     """
 
     extents: list[Extent]
     candidates: list[Write]
     running: list[Write] = field(default_factory=list)
     last_write_ended: int = 0
+    stored: list[Write] = field(default_factory=list)
+    dirty: bool = False
     past: list[Write] = field(default_factory=list)
     past_extents: list[Extent] = field(default_factory=list)
 
@@ -128,6 +139,7 @@ class Reference:
 
     def __init__(self, geometry: Geometry) -> None:
         self._now = 0
+        self.snapshots: list[Snapshot] = []
         self.files: dict[int, File] = {}
         self.deleted: dict[int, File] = {}
         self.unfinished: list[int] = []
@@ -144,11 +156,16 @@ class Reference:
                 state.candidates = [Write(initial_value(number, block), 0)]
                 state.past = list(state.candidates)
 
-    def add_file(self, number: int, sizes: Sequence[int], *, nodatacow: bool = False) -> None:
+    def add_file(
+        self, number: int, sizes: Sequence[int], *, nodatacow: bool = False, started: int = 0
+    ) -> None:
         """A file of extents of these sizes appeared; its blocks read as zero."""
         extents = [Extent(size) for size in sizes]
         blocks = [Block([extent], [Write(0, 0)]) for extent in extents for _ in range(extent.blocks)]
         self.files[number] = File(nodatacow, blocks, self._now, durable=self._now == 0)
+        for snapshot in self.snapshots:
+            if snapshot.may_see(started):
+                snapshot.add_file(number, [Cell({0}, block.extents[:]) for block in blocks], certain=False)
 
     def now(self) -> int:
         """The time of a new event."""
@@ -159,28 +176,36 @@ class Reference:
         """Somebody creates a file of up to ``blocks`` blocks; after a crash it may be there, in part too."""
         self.unfinished.append(blocks)
 
-    def end_file(self, blocks: int, number: int, sizes: Sequence[int]) -> None:
+    def end_file(self, blocks: int, number: int, sizes: Sequence[int], *, started: int = 0) -> None:
         """The file of :meth:`start_file` is complete."""
         self._now += 1
         self.unfinished.remove(blocks)
-        self.add_file(number, sizes)
+        self.add_file(number, sizes, started=started)
 
     def remove_file(self, file: int) -> None:
         """A file is being deleted: nobody can write to it any more, and its space will be free."""
         self.deleted[file] = self.files.pop(file)
+        for snapshot in self.snapshots:
+            if not snapshot.ended:
+                snapshot.uncertain.add(file)
 
     def end_removal(self, file: int) -> None:
         """It is deleted; a crash may still bring it back."""
         self.deleted[file].deleted = self.now()
 
-    def start_write(self, file: int, start: int, num: int, value: int) -> Write:
+    def start_write(self, file: int, start: int, num: int, value: int, *, buffered: bool = False) -> Write:
         """A write began; from now on a read may return its value."""
         self._now += 1
-        write = self._writes[value] = Write(value, self._now)
-        for block in self.files[file].blocks[start : start + num]:
+        write = self._writes[value] = Write(value, self._now, buffered=buffered)
+        for number, block in self._blocks(file, start, num):
             block.running.append(write)
             block.past.append(write)
+            for snapshot in self.snapshots:
+                snapshot.write(file, number, self._now, value)
         return write
+
+    def _blocks(self, file: int, start: int, num: int) -> list[tuple[int, Block]]:
+        return list(enumerate(self.files[file].blocks))[start : start + num]
 
     def end_write(self, file: int, write: Write, pieces: Sequence[Piece]) -> str:
         """A write was acknowledged for ``pieces``, and failed for what else it was to write.
@@ -189,26 +214,101 @@ class Reference:
         """
         self._now += 1
         write.ended = self._now
-        blocks, complaint = self.files[file].blocks, ""
+        complaint = ""
         for piece in pieces:
             extent = Extent(piece.num, self._now, write=write)
-            for block in blocks[piece.start : piece.start + piece.num]:
+            for number, block in self._blocks(file, piece.start, piece.num):
                 if not piece.in_place:
                     block.extents = [e for e in block.extents if e.ended > write.started]
                     block.extents.append(extent)
                     block.past_extents.append(extent)
+                    self._share(file, number, write.started, extent)
                 elif not self.files[file].nodatacow and 0 < block.last_write_ended < write.started:
                     complaint = f"block {piece.start} of file {file} was written before, and is not NODATACOW"
-                block.candidates = [c for c in block.candidates if c.ended > write.started]
-                block.candidates.append(write)
+                self._acknowledge(block, write)
+                block.stored = [*(c for c in block.stored if c.ended > write.started), write]
                 block.last_write_ended = self._now
-        for block in blocks:
+        self._end(file, write)
+        return complaint
+
+    @staticmethod
+    def _acknowledge(block: Block, write: Write) -> None:
+        block.candidates = [c for c in block.candidates if c.ended > write.started]
+        block.candidates.append(write)
+
+    def _end(self, file: int, write: Write) -> None:
+        for block in self.files[file].blocks:
             if write in block.running:
                 block.running.remove(write)
                 if write not in block.candidates:
                     block.past.remove(write)
         self._settle(write)
+
+    def end_buffered_write(self, file: int, write: Write, *, failed: bool) -> None:
+        """A buffered write was acknowledged, or had no effect; what was on disk still is."""
+        write.ended = self.now()
+        for number, block in enumerate(self.files[file].blocks):
+            if write in block.running and not failed:
+                block.stored = block.stored or block.candidates
+                block.dirty = True
+                write.dirty.add(number)
+                self._acknowledge(block, write)
+        self._end(file, write)
+
+    def placed(self, file: int, piece: Piece) -> str:
+        """Pages were written back: from now on the disk has what they held.
+
+        The answer is empty, or says which piece had no right to go in place.
+        """
+        now, complaint = self.now(), ""
+        extent = Extent(piece.num, now, write=Write(0, now, now, settled=now))
+        for number, block in self._blocks(file, piece.start, piece.num):
+            if not piece.in_place:
+                block.extents = [extent]
+                block.past_extents.append(extent)
+                self._share(file, number, now, extent)
+            elif not self.files[file].nodatacow and block.last_write_ended:
+                complaint = f"block {number} of file {file} was written before, and is not NODATACOW"
+            block.stored, block.dirty = [*block.candidates, *block.running], False
+            block.last_write_ended = now
+            for write in block.past:
+                if number in write.dirty:
+                    write.dirty.remove(number)
+                    self._settle(write)
         return complaint
+
+    def lost(self, file: int, number: int) -> None:
+        """A page could not be written back: its block may hold what was on disk."""
+        now, block = self.now(), self.files[file].blocks[number]
+        for write in block.candidates:
+            write.lost |= write.buffered
+        block.dirty = False
+        block.candidates = [*block.candidates, *block.stored]
+        for snapshot in self.snapshots:
+            for value in block.allowed():
+                snapshot.write(file, number, now, value)
+
+    def _share(self, file: int, number: int, started: int, extent: Extent) -> None:
+        """A block has a new extent; snapshots that were not done when the write began may have it too."""
+        for snapshot in self.snapshots:
+            snapshot.place(file, number, started, extent)
+
+    def start_snapshot(self) -> Snapshot:
+        """A snapshot is being taken: it will have every block as it is at some time until it is done."""
+        snapshot = Snapshot(self.now())
+        for number, file in self.files.items():
+            snapshot.add_file(number, _cells(file), certain=True)
+        for number, file in self.deleted.items():
+            if not file.deleted:
+                snapshot.add_file(number, _cells(file), certain=False)
+        self.snapshots.append(snapshot)
+        return snapshot
+
+    def end_snapshot(self, snapshot: Snapshot, name: str) -> None:
+        """It was taken, under that name, or failed (an empty one)."""
+        snapshot.ended, snapshot.name = self.now(), name
+        if not name:
+            self.snapshots.remove(snapshot)
 
     def start_completion(self, value: int) -> None:
         """A worker began to finish a part of the write of ``value``."""
@@ -222,7 +322,7 @@ class Reference:
         self._settle(write)
 
     def _settle(self, write: Write) -> None:
-        if write.ended and not write.completing and not write.lost:
+        if write.ended and not write.completing and not write.lost and not write.dirty:
             write.settled = self.now()
 
     def relocation_failed(self) -> None:
@@ -237,10 +337,13 @@ class Reference:
         The two differ where concurrent writes leave open which of them came last, and after a failed
         relocation; no extent can be in more copies than it has blocks that need it.
         """
-        blocks = [block for file in self.files.values() for block in file.blocks]
-        certain = {id(b.extents[0]): b.extents[0] for b in blocks if len(b.extents) == 1}
-        possible = {id(extent): extent for b in blocks for extent in b.extents}
-        needed_by = Counter(id(extent) for b in blocks for extent in b.extents)
+        needs = [block.extents for file in self.files.values() for block in file.blocks]
+        certain = {id(extents[0]): extents[0] for extents in needs if len(extents) == 1}
+        for snapshot in self.snapshots:
+            needs += [cell.extents for cell in snapshot.cells.values()]
+            certain |= {id(extent): extent for extent in snapshot.needs_for_certain()}
+        possible = {id(extent): extent for extents in needs for extent in extents}
+        needed_by = Counter(id(extent) for extents in needs for extent in extents)
         most = sum(e.blocks * min(e.copies, needed_by[key]) for key, e in possible.items())
         return sum(e.blocks for e in certain.values()), most
 
@@ -259,7 +362,12 @@ class Reference:
                     block.forget(since, synced=file is not None)
 
     def mounted(
-        self, contents: Mapping[int, Sequence[int]], sizes: Mapping[int, Sequence[int]], *, flushed: bool
+        self,
+        contents: Mapping[int, Sequence[int]],
+        sizes: Mapping[int, Sequence[int]],
+        snapshots: Sequence[str] = (),
+        *,
+        flushed: bool,
     ) -> None:
         """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: so be it.
 
@@ -268,6 +376,7 @@ class Reference:
         to commit.  In which extents it is stays open: those that it may have been in.
         """
         now = self.now()
+        self.snapshots = survivors(self.snapshots, snapshots, now)
         for number in set(self.files) - set(contents):
             del self.files[number]
         for number in sorted(contents):
@@ -278,9 +387,13 @@ class Reference:
             file = self.files[number]
             file.durable, file.deleted = True, 0
             del file.blocks[len(contents[number]) :]
-            unknown = _extents_of_running_writes(file)
-            for block, value in zip(file.blocks, contents[number], strict=True):
-                block.extents = [*block.past_extents, *(unknown[write.value] for write in block.running)]
+            unknown, written_back = _extents_of_running_writes(file), _extents_of_dirty_pages(file)
+            for block, value, page in zip(file.blocks, contents[number], written_back, strict=True):
+                block.extents = [
+                    *block.past_extents,
+                    *page,
+                    *(unknown[write.value] for write in block.running if not write.buffered),
+                ]
                 block.past_extents = list(block.extents)
                 for extent in block.extents:
                     extent.write = None
@@ -288,9 +401,29 @@ class Reference:
                 block.past = [*([] if flushed else block.past), *block.candidates]
                 block.last_write_ended = now if value else 0
                 block.running.clear()
+                block.stored, block.dirty = [], False
         self.unfinished.clear()
         self.deleted.clear()
         self._writes.clear()
+
+
+def _cells(file: File) -> list[Cell]:
+    return [Cell(set(block.allowed()), block.extents[:]) for block in file.blocks]
+
+
+def _extents_of_dirty_pages(file: File) -> list[list[Extent]]:
+    """For each block the extent that writeback may have given it before a crash, and nobody was told.
+
+    Pages side by side may have gone to one extent.
+    """
+    found: list[list[Extent]] = []
+    for block in file.blocks:
+        extents: list[Extent] = []
+        if block.dirty or any(write.buffered for write in block.running):
+            extents = found[-1] if found and found[-1] else [Extent(0)]
+            extents[0].blocks += 1
+        found.append(extents)
+    return found
 
 
 def _extents_of_running_writes(file: File) -> dict[int, Extent]:

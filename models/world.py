@@ -13,13 +13,14 @@ from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
 from models.geometry import Geometry
-from models.operations import Commit, CompleteBio, Crash, EndTransaction, Operation, Step
+from models.operations import Commit, CompleteBio, Crash, EndTransaction, Operation, Step, Writeback
 from models.properties import Mismatch, Observation, When, properties
 from models.reference import Reference
 from models.reverts import Revert
 from models.simulation import Livelock, Mark, Note, Simulation, State, Task
 from models.sometimes import Moment, came_true
 from models.syscalls import SYSCALLS, Failed, enter_kernel
+from models.syscalls.buffered import dirty_files, tell_writeback
 from models.syscalls.power import MOUNTS
 
 DRAIN_LIMIT = 10_000
@@ -151,9 +152,10 @@ class World:
         """Look at what the running task left behind."""
         operation, ended = self._operations[task.name], task.state is State.IDLE
         self._tell_pause(task)
+        tell_writeback(self)
         if ended:
             self._end(task)
-        moment = Moment(self.fs, task, operation, self.sim.notes[self._told :], self.sim.notes)
+        moment = Moment(self.fs, task, operation, self.sim.notes[self._told :])
         for sentence in came_true(moment, self.reached, ended=ended):
             self.reached.append(sentence)
         self.check(When.ALWAYS)
@@ -184,6 +186,10 @@ class World:
     def is_used(self, file: int) -> bool:
         """Whether an operation on that file is running."""
         return any(getattr(operation, "file", None) == file for operation in self._operations.values())
+
+    def is_running(self, kind: type[Operation]) -> bool:
+        """Whether a task is inside such an operation."""
+        return any(isinstance(operation, kind) for operation in self._operations.values())
 
     def new_value(self) -> int:
         """A value that nobody has written before."""
@@ -253,7 +259,7 @@ class World:
 
     def next_to_drain(self) -> Step | None:
         """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the
-        transaction kthread commits for those who wait for it."""
+        transaction kthread commits for those who wait for it, then dirty pages are written back."""
         for task in self.sim.runnable():
             return Step(task.name)
         if self.fs.device.in_flight:
@@ -265,6 +271,9 @@ class World:
         kthread = self.sim.task("transaction kthread")
         if self.sim.waiting() and kthread.state is State.IDLE and self.fs.transactions.running:
             return Step(kthread.name, Commit())
+        if not self.sim.waiting():
+            for file in dirty_files(self.fs):
+                return Step(self.idle_worker(), Writeback(file))
         return None
 
     def idle_worker(self) -> str:

@@ -217,6 +217,8 @@ class BlockGroups:
 
     def btrfs_wait_nocow_writers(self, group: BlockGroup) -> Steps[None]:
         """Wait until nobody stands between the decision to write in place and its ordered extent."""
+        if group.nocow_writers:
+            self.fs.sim.note("btrfs_wait_nocow_writers", "relocation waits for a nocow writer")
         yield from self.fs.sim.wait_event(
             f"nocow_writers of {group}",
             lambda: group.nocow_writers == 0,
@@ -252,7 +254,7 @@ class BlockGroups:
 
         One section under unused_bgs_lock.
         """
-        yield from ()
+        yield "unused_bgs_lock"
         self.queue_unused(group)
 
     def queue_unused(self, group: BlockGroup) -> None:

@@ -4,8 +4,8 @@ Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical sectio
 hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may
 run while this one is still written; the superblock write is the durability point.
 
-Left out, because nothing here uses them: delayed items, qgroups, snapshots, flushoncommit,
-last_byte_to_unpin (block groups are cached whole from mount on).
+Left out, because nothing here uses them: delayed items, qgroups, flushoncommit, last_byte_to_unpin
+(block groups are cached whole from mount on).
 """
 
 from __future__ import annotations
@@ -153,6 +153,8 @@ class Commit:
         if trans.aborted:
             raise Errno(trans.aborted)
         yield from fs.reloc_mutex.lock()
+        fs.snapshots.create_pending_snapshots(handle)
+        yield "create_pending_snapshots"
         try:
             yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
         except Errno:

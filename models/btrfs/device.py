@@ -78,6 +78,11 @@ class Device:
         self.blocks = self.blocks or [0] * self.size
         self.durable_trees.append(self.superblock)
 
+    def free_index(self, submitter: str) -> int:
+        """The lowest index that no bio in flight of that submitter has."""
+        taken = {bio.index for bio in self.in_flight if bio.submitter == submitter}
+        return next(index for index in range(len(taken) + 1) if index not in taken)
+
     def submit(self, bio: Bio) -> None:
         """Put a write in flight (btrfs_map_bio, submit_bio)."""
         self.in_flight.append(bio)

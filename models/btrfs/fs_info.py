@@ -19,6 +19,7 @@ from typing import TypeVar
 from models.btrfs.block_group import BlockGroup, BlockGroups
 from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
+from models.btrfs.delalloc import Delalloc
 from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.dev_extents import DevExtents
 from models.btrfs.device import SUPER_MIRROR, Device, Discard
@@ -28,10 +29,12 @@ from models.btrfs.extents import Extents
 from models.btrfs.fallocate import Fallocate
 from models.btrfs.free_space import FreeSpace
 from models.btrfs.mount import Mount
-from models.btrfs.ordered_data import OrderedData
+from models.btrfs.ordered_data import OrderedData, OrderedExtent
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
+from models.btrfs.run_delalloc import RunDelalloc
 from models.btrfs.scrub import Scrub
+from models.btrfs.snapshot import Snapshots, snapshot_names
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
@@ -55,8 +58,9 @@ class History:
     its transaction had begun its writeout; ``entered``: what entered a block group, and its ``ro`` then;
     ``new_chunks``: chunk, and the device tree's commit root then; ``allocated``: first block, blocks, and
     what the superblock reached then; ``discarded``: a discard, and what the superblock reached when it was
-    done; ``past_barrier``: block group, and
-    its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then.
+    done; ``past_barrier``: block group, and its reserved blocks and ordered extents then; ``relocated``:
+    block group, and its ``ro`` then; ``placed``: what writeback has written; ``lost``: a page that it could
+    not write; ``waited``: a transaction that somebody waited for, and earlier ones not COMPLETED then.
     """
 
     became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
@@ -66,6 +70,9 @@ class History:
     discarded: list[tuple[Discard, Image]] = field(default_factory=list)
     past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
     relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
+    waited: list[tuple[int, list[int]]] = field(default_factory=list)
+    placed: list[OrderedExtent] = field(default_factory=list)
+    lost: list[tuple[Inode, int]] = field(default_factory=list)
 
     def clear(self) -> None:
         """Forget everything: it was checked."""
@@ -76,6 +83,9 @@ class History:
         self.discarded.clear()
         self.past_barrier.clear()
         self.relocated.clear()
+        self.waited.clear()
+        self.placed.clear()
+        self.lost.clear()
 
 
 class FsInfo:
@@ -116,6 +126,9 @@ class FsInfo:
         self.file_items = self._room(FileItems)(self)
         self.ordered = self._room(OrderedData)(self)
         self.direct_io = self._room(DirectIo)(self)
+        self.delalloc = self._room(Delalloc)(self)
+        self.run_delalloc = self._room(RunDelalloc)(self)
+        self.snapshots = self._room(Snapshots)(self)
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
         self.relocation = self._room(Relocation)(self)
@@ -123,7 +136,8 @@ class FsInfo:
         self.mount = self._room(Mount)(self)
         self.trim = self._room(Trim)(self)
         self.scrub = self._room(Scrub)(self)
-        self.roots = {name: self._read_root(name) for name in (FS_TREE, DATA_RELOC_TREE)}
+        names = [FS_TREE, DATA_RELOC_TREE, *snapshot_names(self.device.superblock)]
+        self.roots = {name: self._read_root(name) for name in names}
         self._read_block_groups()
         for root in self.roots.values():
             self.mount.read_reloc_roots(root)
@@ -197,7 +211,8 @@ class FsInfo:
         root.next_ino += 1
         what = f"file {ino}" if root_name == FS_TREE else "relocation inode"
         dio_sem = RwSem(self.sim, f"dio_sem({what})")
-        inode = Inode(ino, root, RangeLock(self.sim, what), dio_sem, nodatacow, size=0)
+        inode_lock = Mutex(self.sim, f"inode_lock({what})")
+        inode = Inode(ino, root, RangeLock(self.sim, what), dio_sem, inode_lock, nodatacow, size=0)
         root.inodes[ino] = inode
         return inode
 
@@ -218,20 +233,21 @@ class FsInfo:
     def read_block(self, inode: Inode, block: int) -> int | None:
         """What a read of one block returns now; None where it would have to wait for a write.
 
-        Through the cached map if there is one, else through the tree; nothing is cached by it.
+        From the page if the disk does not have it yet, else through the cached map if there is one, else
+        through the tree; nothing is cached by it.
         Source: inode.c btrfs_direct_IO and btrfs_get_extent for reads (v4.9): it waits for ordered
         extents, and an unwritten PREALLOC extent reads as zero.
         """
-        if inode.ordered_in(block, block + 1) is not None:
+        if block in inode.pages:
+            return inode.pages[block]
+        em = next((em for em in inode.extent_maps if em.start <= block < em.start + em.num), None)
+        # The writer of a pinned map holds the extent lock until there is an ordered extent.
+        if inode.ordered_in(block, block + 1) is not None or (em is not None and em.pinned):
             return None
-        for em in inode.extent_maps:
-            if em.start <= block < em.start + em.num:
-                if em.pinned:
-                    # Its writer holds the extent lock until there is an ordered extent.
-                    return None
-                if em.type is FileExtentType.PREALLOC:
-                    return 0
-                return self.device.blocks[self.volumes.map_block(em.block_start + block - em.start)]
+        if em is not None and em.type is not FileExtentType.PREALLOC:
+            return self.device.blocks[self.volumes.map_block(em.block_start + block - em.start)]
+        if em is not None:
+            return 0
         found = inode.root.lookup(inode.ino, block)
         if found is None or found[1].type is FileExtentType.PREALLOC:
             return 0

@@ -36,6 +36,7 @@ class OrderedExtent:
     ``blocks_left`` counts blocks whose bio has not completed; ``complete`` is set at the very
     end, ``ioerr`` (BTRFS_ORDERED_IOERR) where one of them failed;
     ``logged`` when fsync took it into the log, ``pending`` while the running transaction has to wait for it.
+    ``buffered``: it writes pages, which are dropped with it (direct IO has none, BTRFS_ORDERED_DIRECT).
     """
 
     inode: Inode
@@ -45,6 +46,7 @@ class OrderedExtent:
     type: OrderedType
     task: str
     blocks_left: int
+    buffered: bool = False
     complete: bool = False
     ioerr: bool = False
     logged: bool = False
@@ -63,11 +65,18 @@ class OrderedData:
         self.fs = fs
 
     def btrfs_add_ordered_extent(
-        self, inode: Inode, start: int, num: int, disk_bytenr: int, kind: OrderedType
+        self,
+        inode: Inode,
+        start: int,
+        num: int,
+        disk_bytenr: int,
+        kind: OrderedType,
+        *,
+        buffered: bool = False,
     ) -> OrderedExtent:
         """Make a write known to everybody who waits for ordered extents."""
         task = self.fs.sim.current.name
-        ordered = OrderedExtent(inode, start, num, disk_bytenr, kind, task, num)
+        ordered = OrderedExtent(inode, start, num, disk_bytenr, kind, task, num, buffered)
         inode.ordered.append(ordered)
         return ordered
 
@@ -139,6 +148,8 @@ class OrderedData:
         if failure is not None:
             inode.drop_extent_cache(ordered.start, end)
             raise failure
+        if ordered.buffered:
+            fs.history.placed.append(ordered)
 
     def _forget(self, ordered: OrderedExtent) -> None:
         """It failed, and nothing of it is in the file: a COW write gives its space back."""
@@ -161,6 +172,9 @@ class OrderedData:
 
     def btrfs_remove_ordered_extent(self, ordered: OrderedExtent) -> None:
         """Take it off the lists and wake who waits for it."""
+        if ordered.buffered:
+            for block in range(ordered.start, ordered.start + ordered.num):
+                del ordered.inode.pages[block]
         ordered.inode.ordered.remove(ordered)
         ordered.complete = True
         if ordered.pending:

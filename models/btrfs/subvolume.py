@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from models.btrfs.ordered_data import OrderedExtent
     from models.btrfs.reloc_tree import RelocRoot
     from models.btrfs.transaction import Handle
-    from models.locks import RangeLock, RwSem
+    from models.locks import Mutex, RangeLock, RwSem
 
 FS_TREE, DATA_RELOC_TREE, FULL_BACKREF = "fs", "data_reloc", "reloc"
 
@@ -75,17 +75,23 @@ class ExtentMap(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Inode:
-    """A file in memory (btrfs_inode).  ``size`` is in blocks; ``pages`` are dirty, not yet written."""
+    """A file in memory (btrfs_inode).  ``size`` is in blocks.
+
+    ``pages`` are those that the disk does not have yet: dirty, or under writeback.  ``delalloc`` are the
+    dirty ones, each with a block promised for it (EXTENT_DELALLOC; the relocation inode has none).
+    """
 
     ino: int
     root: Root
     io_tree: RangeLock
     dio_sem: RwSem
+    inode_lock: Mutex
     nodatacow: bool
     size: int
     ordered: list[OrderedExtent] = field(default_factory=list)
     extent_maps: list[ExtentMap] = field(default_factory=list)
     pages: dict[int, int] = field(default_factory=dict)
+    delalloc: set[int] = field(default_factory=set)
 
     def drop_extent_cache(self, start: int, end: int, *, skip_pinned: bool = False) -> None:
         """Forget every cached map that touches ``[start, end)`` (btrfs_drop_extent_cache)."""
@@ -107,6 +113,16 @@ class Inode:
         self.drop_extent_cache(em.start, em.start + em.num)
         self.extent_maps.append(em)
 
+    def first_delalloc(self, start: int, end: int) -> tuple[int, int] | None:
+        """The first dirty range ``[low, high)`` of ``[start, end)``; it may reach beyond the end
+        (find_delalloc_range)."""
+        low = high = min((block for block in self.delalloc if start <= block < end), default=None)
+        if low is None or high is None:
+            return None
+        while high in self.delalloc:
+            high += 1
+        return low, high
+
     def ordered_in(self, start: int, end: int) -> OrderedExtent | None:
         """The first ordered extent that touches ``[start, end)`` (btrfs_lookup_ordered_range)."""
         touching = (o for o in self.ordered if o.start < end and start < o.start + o.num)
@@ -120,6 +136,8 @@ class Root:
     ``full_backref`` lists the inodes whose live leaf holds full back references; ``last_snapshot``
     is the generation up to which blocks may be shared; ``last_trans`` the last transaction that
     recorded this root; ``reloc_roots`` are ``reloc_root`` and those being dropped.
+    ``will_be_snapshoted`` counts snapshots being taken, ``subv_writers`` names who writes in place and has
+    no ordered extent yet.
     """
 
     name: str
@@ -134,6 +152,8 @@ class Root:
     reloc_roots: list[RelocRoot] = field(default_factory=list)
     next_ino: int = 0
     inodes: dict[int, Inode] = field(default_factory=dict)
+    will_be_snapshoted: int = 0
+    subv_writers: list[str] = field(default_factory=list)
 
     def switch_commit_root(self) -> None:
         """Make the live leaves the commit root; they are never changed in place again."""
@@ -182,10 +202,14 @@ class FileItems:
         new = root.leaves[ino] = Leaf(handle.transid, old.nodatacow, dict(old.items))
         full = ino in root.full_backref
         sharing = [r for r in root.reloc_roots if r.leaves.get(ino) is old]
-        if sharing:
-            # The old leaf now belongs to the reloc tree alone, and both need references.
+        snapshots = self.fs.snapshots.sharing(ino, old)
+        if sharing or snapshots:
+            # The old leaf now belongs to the reloc tree, or to snapshots, alone; both need references.
             self.add_refs(handle, root.name if full else FULL_BACKREF, ino, old.items)
-            sharing[0].owned[ino] = FULL_BACKREF
+            for reloc_root in sharing[:1]:
+                reloc_root.owned[ino] = FULL_BACKREF
+            for snapshot in snapshots:
+                snapshot.full_backref.add(ino)
         elif full:
             self.add_refs(handle, root.name, ino, new.items)
             self.drop_refs(handle, FULL_BACKREF, ino, old.items)

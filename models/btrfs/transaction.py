@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.delayed_refs import DelayedRefHead
     from models.btrfs.fs_info import FsInfo
+    from models.btrfs.snapshot import PendingSnapshot
     from models.btrfs.subvolume import Root
     from models.btrfs.volumes import ChunkMap
 
@@ -72,7 +73,7 @@ class Transaction:
     """A btrfs_transaction.  ``num_writers`` counts live handles, ``num_extwriters`` those of
     :data:`EXTWRITERS`; ``delayed_refs`` are queued reference changes by extent; ``pinned_extents`` are the
     blocks that it freed; ``pending_ordered`` counts ordered extents that its log has, and that it has to
-    complete.
+    complete; ``pending_snapshots`` what its commit has to make.
 
     ``writeout_began`` is a ghost: that the early writeout really runs, where ``dirty_bg_run`` says so."""
 
@@ -90,6 +91,7 @@ class Transaction:
     pinned_extents: set[int] = field(default_factory=set)
     pending_ordered: int = 0
     handles: list[Handle] = field(default_factory=list)
+    pending_snapshots: list[PendingSnapshot] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -194,11 +196,15 @@ class Transactions:
         """Sleep while the running transaction keeps ``kind`` out."""
         trans = self.running
         if trans is not None and kind in BLOCKED_TYPES[trans.state]:
-            yield from self.fs.sim.wait_event(
-                f"transaction {trans.transid} unblocked",
-                lambda: trans.state >= TransState.UNBLOCKED or trans.aborted != 0,
-                self.writers(trans),
-            )
+            yield from self.sleep_until_unblocked(trans)
+
+    def sleep_until_unblocked(self, trans: Transaction) -> Steps[None]:
+        """Sleep until ``trans`` is past its critical section, or aborted."""
+        yield from self.fs.sim.wait_event(
+            f"transaction {trans.transid} unblocked",
+            lambda: trans.state >= TransState.UNBLOCKED or trans.aborted != 0,
+            self.writers(trans),
+        )
 
     def writers(self, trans: Transaction) -> Callable[[], list[str]]:
         """Who holds handles of ``trans``, for the report of a wait."""
@@ -270,6 +276,8 @@ class Transactions:
         yield from self._wait_for_state(trans, state)
         if state is TransState.COMPLETED:
             yield from self.wait_for_earlier_transactions(trans)
+            earlier = [t.transid for t in self.trans_list if t.transid < trans.transid]
+            self.fs.history.waited.append((trans.transid, earlier))
 
     def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:
         """An fsync's commit can be COMPLETED while its predecessor still unpins."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import warn_on
+from models.btrfs.errors import Errno, warn_on
 from models.btrfs.subvolume import FS_TREE, ExtentMap, FileExtent, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import ExtentItem, Log, LoggedInode, RefKey
@@ -58,13 +58,23 @@ class TreeLog:
     def btrfs_sync_file(self, inode: Inode) -> Steps[None]:
         """Make the file's acknowledged writes durable, through the log or else by a commit.
 
-        Raises Errno when the transaction is aborted.
+        Dirty pages are written back first; the inode lock keeps buffered writes out until the file is logged.
+        Raises Errno when the transaction is aborted, or a page cannot be written.
         """
         fs = self.fs
-        handle = yield from fs.transactions.start_transaction(self.handle_type(), inode.root)
+        yield from fs.delalloc.filemap_fdatawrite_range(inode, 0, inode.size)
+        yield "start_ordered_ops"
+        yield from inode.inode_lock.lock()
+        try:
+            yield from fs.delalloc.filemap_fdatawrite_range(inode, 0, inode.size)
+            handle = yield from fs.transactions.start_transaction(self.handle_type(), inode.root)
+        except Errno:
+            inode.inode_lock.unlock()
+            raise
         handle.in_fsync = True
         yield "btrfs_sync_file"
         log_transid = yield from self.btrfs_log_inode(handle, inode)
+        inode.inode_lock.unlock()
         synced = log_transid is not None and (yield from self.btrfs_sync_log(handle, log_transid))
         if synced:
             yield from fs.transactions.btrfs_end_transaction(handle)

@@ -56,8 +56,9 @@ class RefKey(NamedTuple):
     """Who references an extent.
 
     ``root`` is the owning tree for a keyed reference, or ``"reloc"`` for a full back reference (the
-    kernel names the parent leaf; at most one leaf per inode holds full references here, so the name
-    of the tree is enough).  ``base`` is the file offset of the extent's first block.
+    kernel names the parent leaf; here a leaf of a reloc tree or of snapshots, and as nobody drops the
+    leaves of snapshots, counting those of one inode together is enough).  ``base`` is the file offset of
+    the extent's first block.
     """
 
     root: str

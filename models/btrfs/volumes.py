@@ -195,7 +195,7 @@ class Volumes:
 
     def _unlink_new(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         """Phase 2 is done; one section under unused_bgs_lock (2d8e5168d48a, v6.15)."""
-        yield from ()
+        yield "unused_bgs_lock"
         handle.new_bgs.pop(0)
         group.bg_list = None
 

@@ -15,9 +15,10 @@ from models.operations.creation import Allocate, Commit, CreateBg, EndTransactio
 from models.operations.freeing import Free, RunDelayedRefs
 from models.operations.power import Crash, Inject, Remount
 from models.operations.removal import Clean, Relocate
+from models.operations.snapshots import Snapshot
 from models.operations.syncing import Fsync
 from models.operations.upkeep import Scrub, Trim
-from models.operations.writes import CompleteBio, StartNocowDio
+from models.operations.writes import BufferedWrite, CompleteBio, StartNocowDio, Writeback
 
 OPERATIONS: tuple[type[Operation], ...] = (
     EndTransaction,
@@ -31,8 +32,11 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Scrub,
     Free,
     Allocate,
+    BufferedWrite,
+    Writeback,
     Fsync,
     StartNocowDio,
+    Snapshot,
     Relocate,
     Remount,
     Crash,
@@ -42,6 +46,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
 __all__ = [
     "OPERATIONS",
     "Allocate",
+    "BufferedWrite",
     "Clean",
     "Commit",
     "CompleteBio",
@@ -56,7 +61,9 @@ __all__ = [
     "Remount",
     "RunDelayedRefs",
     "Scrub",
+    "Snapshot",
     "StartNocowDio",
     "Step",
     "Trim",
+    "Writeback",
 ]

@@ -14,6 +14,9 @@ class Fsync(Operation):
     file: int = 0
     name = "fsync"
     points = (
+        "start_ordered_ops",
+        "find_lock_delalloc_range",
+        "extent_clear_unlock_delalloc",
         "btrfs_sync_file",
         "btrfs_log_changed_extents",
         "btrfs_log_inode",

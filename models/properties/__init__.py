@@ -39,11 +39,13 @@ class Mismatch(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Observation:
-    """What a property may look at.  ``states`` is each transaction's state at the last check."""
+    """What a property may look at.  ``states`` is each transaction's state at the last check,
+    ``snapshots`` what was first read from each block of each snapshot."""
 
     fs: FsInfo
     reference: Reference
     states: dict[int, TransState] = field(default_factory=dict)
+    snapshots: dict[tuple[str, int, int], int | None] = field(default_factory=dict)
 
 
 Check = Callable[[Observation], Iterator[Mismatch]]
@@ -79,6 +81,16 @@ def holds(when: When, *, unless_aborted: str = "") -> Callable[[Check], Check]:
 @cache
 def properties(when: When) -> tuple[Property, ...]:
     """All properties that must hold then, what a user would notice first first."""
-    for module in ("crash", "data", "transactions", "structure", "accounting", "relocation", "upkeep"):
+    subjects = (
+        "crash",
+        "data",
+        "snapshots",
+        "transactions",
+        "structure",
+        "accounting",
+        "relocation",
+        "upkeep",
+    )
+    for module in subjects:
         import_module(f"models.properties.{module}")
     return tuple(p for p in _REGISTRY if p.when is when)

@@ -95,14 +95,20 @@ def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
 
 @holds(When.QUIET, unless_aborted="a removal that cannot start leaves its block group read-only")
 def nobody_is_counted_as_writing_or_reserving(seen: Observation) -> Iterator[Mismatch]:
-    """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes, ro and may_use are back to 0."""
+    """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes and ro are back to 0, and may_use is
+    what is promised to dirty pages."""
     for group in seen.fs.block_groups.tree.values():
         for name in ("reservations", "nocow_writers", "delalloc_bytes", "ro"):
             if getattr(group, name):
                 yield Mismatch(f"{name} of {group} is 0", f"{getattr(group, name)}")
     for kind, info in seen.fs.space.infos.items():
-        if info.may_use:
-            yield Mismatch(f"{kind.value} bytes_may_use is 0", f"{info.may_use}")
+        dirty = _dirty_pages(seen) if kind is BlockGroupType.DATA else 0
+        if info.may_use != dirty:
+            yield Mismatch(f"{kind.value} bytes_may_use is {dirty}", f"{info.may_use}")
+
+
+def _dirty_pages(seen: Observation) -> int:
+    return sum(len(inode.delalloc) for root in seen.fs.roots.values() for inode in root.inodes.values())
 
 
 @holds(When.END)
@@ -189,8 +195,9 @@ def what_the_superblock_references_is_not_free(seen: Observation) -> Iterator[Mi
 def what_is_allocated_was_nobodys(seen: Observation) -> Iterator[Mismatch]:
     """C.14, C.16, judged where space is handed out: the superblock of that moment did not need it."""
     for start, blocks, image in seen.fs.history.allocated:
-        group = next(g for g in seen.fs.block_groups.tree.values() if g.start <= start < g.end)
-        for bytenr, item in image.extents.items() if not _moved(seen, image, group.start) else ():
+        groups = [g for g in seen.fs.block_groups.tree.values() if g.start <= start < g.end]
+        needed = any(not _moved(seen, image, group.start) for group in groups)
+        for bytenr, item in image.extents.items() if needed else ():
             if start < bytenr + item.length and bytenr < start + blocks:
                 yield Mismatch(
                     f"the superblock does not need {span(start, blocks)}", f"extent {bytenr} is there"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from models.btrfs.errors import Errno
 from models.operations import (
     Allocate,
+    BufferedWrite,
     Clean,
     Commit,
     CompleteBio,
@@ -21,15 +22,19 @@ from models.operations import (
     Remount,
     RunDelayedRefs,
     Scrub,
+    Snapshot,
     StartNocowDio,
     Trim,
+    Writeback,
 )
 from models.simulation import Steps
 from models.syscalls.base import Failed, Syscall
+from models.syscalls.buffered import EnterBufferedWrite, EnterWriteback
 from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
 from models.syscalls.freeing import EnterFree, EnterRunDelayedRefs
 from models.syscalls.power import EnterCrash, EnterInject, EnterRemount
 from models.syscalls.removal import EnterClean, EnterRelocate
+from models.syscalls.snapshots import EnterSnapshot
 from models.syscalls.syncing import EnterFsync
 from models.syscalls.upkeep import EnterScrub, EnterTrim
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 
 SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Allocate: EnterAllocate(),
+    BufferedWrite: EnterBufferedWrite(),
     Clean: EnterClean(),
     Commit: EnterCommit(),
     CompleteBio: EnterCompleteBio(),
@@ -52,8 +58,10 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     Remount: EnterRemount(),
     RunDelayedRefs: EnterRunDelayedRefs(),
     Scrub: EnterScrub(),
+    Snapshot: EnterSnapshot(),
     StartNocowDio: EnterStartNocowDio(),
     Trim: EnterTrim(),
+    Writeback: EnterWriteback(),
 }
 
 

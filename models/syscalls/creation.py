@@ -54,10 +54,11 @@ class EnterAllocate(Syscall[Allocate]):
         del world, task, operation
         return True
 
-    def begin(self, world: World, task: Task, operation: Allocate) -> None:
-        """A crash may leave a part of it."""
+    def begin(self, world: World, task: Task, operation: Allocate) -> int:
+        """A crash may leave a part of it, and a snapshot have it."""
         del task
         world.reference.start_file(operation.blocks)
+        return world.reference.now()
 
     def steps(self, fs: FsInfo, operation: Allocate, memo: object) -> Steps[object]:
         """The inode."""
@@ -66,11 +67,11 @@ class EnterAllocate(Syscall[Allocate]):
 
     def end(self, world: World, task: Task, operation: Allocate, memo: object) -> None:
         """How many extents it fell into is the kernel's choice."""
-        del memo
+        assert isinstance(memo, int)
         if isinstance(task.result, Inode):
             items = task.result.root.leaves[task.result.ino].items.values()
             sizes = [item.num for item in items]
-            world.reference.end_file(operation.blocks, task.result.ino, sizes)
+            world.reference.end_file(operation.blocks, task.result.ino, sizes, started=memo)
 
 
 class EnterEndTransaction(Syscall[EndTransaction]):

@@ -13,6 +13,7 @@ from models.operations.removal import Relocate
 from models.properties import Mismatch, When
 from models.simulation import Steps, Task
 from models.syscalls.base import Failed, Syscall
+from models.syscalls.buffered import dirty_files
 
 if TYPE_CHECKING:
     from models.world import World
@@ -41,7 +42,8 @@ class _EnterMount(Syscall[Op]):
             for ino, inode in root.inodes.items()
         }
         sizes = {ino: [item.num for item in leaf.items.values()] for ino, leaf in root.leaves.items()}
-        world.reference.mounted(contents, sizes, flushed=not world.fs.device.unflushed)
+        snapshots = [snapshot.name for snapshot in world.fs.snapshots.all()]
+        world.reference.mounted(contents, sizes, snapshots, flushed=not world.fs.device.unflushed)
 
 
 class EnterCrash(_EnterMount[Crash]):
@@ -72,8 +74,9 @@ class EnterRemount(_EnterMount[Remount]):
     """An umount, and a mount."""
 
     def makes_sense(self, world: World, task: Task, operation: Remount) -> bool:
-        """While nobody is inside an operation or holds a handle."""
-        return task.name == operation.task and world.quiet
+        """While nobody is inside an operation or holds a handle, and no page is dirty: the sync that umount
+        begins with was before."""
+        return task.name == operation.task and world.quiet and not dirty_files(world.fs)
 
     def begin(self, world: World, task: Task, operation: Remount) -> Callable[[], FsInfo]:
         """What is done between umount and mount."""

@@ -20,8 +20,10 @@ class EnterRelocate(Syscall[Relocate]):
     refusals = (errno.ENOSPC, errno.ENOENT)
 
     def makes_sense(self, world: World, task: Task, operation: Relocate) -> bool:
-        """While balance can see the block group; nobody relocates inside a transaction."""
-        return task.journal_info is None and world.fs.find_group(operation.group) is not None
+        """While balance can see the block group; nobody relocates inside a transaction, or while there is a
+        snapshot (see :mod:`models.btrfs.snapshot`)."""
+        free = task.journal_info is None and not world.reference.snapshots
+        return free and world.fs.find_group(operation.group) is not None
 
     def steps(self, fs: FsInfo, operation: Relocate, memo: object) -> Steps[None]:
         """Relocate and remove it."""

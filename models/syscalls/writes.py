@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 IN_PLACE = "only_unshared_space_is_overwritten"
 """A property of where a write went."""
+RIGHT = "a write goes in place only where nothing else needs the old blocks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,7 @@ class EnterStartNocowDio(Syscall[StartNocowDio]):
         pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done if not o.ioerr]
         complaint = world.reference.end_write(operation.file, memo, pieces)
         if complaint:
-            expected = "a write goes in place only where nothing else needs the old blocks"
-            world.complain(IN_PLACE, Mismatch(expected, complaint))
+            world.complain(IN_PLACE, Mismatch(RIGHT, complaint))
 
 
 def find_bio(fs: FsInfo, operation: CompleteBio) -> Bio | None:
@@ -80,10 +80,12 @@ class EnterCompleteBio(Syscall[CompleteBio]):
         return task.journal_info is None and find_bio(world.fs, operation) is not None
 
     def begin(self, world: World, task: Task, operation: CompleteBio) -> int:
-        """The write is settled only when this is done; its value."""
+        """A direct write is settled only when this is done; its value (0 for pages, who knows whose)."""
         del task
         bio = find_bio(world.fs, operation)
         assert bio is not None
+        if bio.ordered.buffered:
+            return 0
         world.reference.start_completion(bio.values[0])
         return bio.values[0]
 
@@ -92,10 +94,14 @@ class EnterCompleteBio(Syscall[CompleteBio]):
         del memo
         bio = find_bio(fs, operation)
         assert bio is not None
-        yield from fs.direct_io.btrfs_endio_direct_write(bio)
+        if bio.ordered.buffered:
+            yield from fs.delalloc.end_bio_extent_writepage(bio)
+        else:
+            yield from fs.direct_io.btrfs_endio_direct_write(bio)
 
     def end(self, world: World, task: Task, operation: CompleteBio, memo: object) -> None:
         """Where it failed the file's metadata does not know of the write."""
         del operation
         assert isinstance(memo, int)
-        world.reference.end_completion(memo, lost=isinstance(task.result, Failed))
+        if memo:
+            world.reference.end_completion(memo, lost=isinstance(task.result, Failed))

@@ -172,7 +172,8 @@ class Durability(BlockGroupMachine):
     """What a loss of power, an umount or a fault leaves behind."""
 
     operations = (StartNocowDio, CompleteBio, CreateBg, Free, Commit, Relocate, Inject, Remount, Crash)
-    step = one_choice_of(operations)
+    focus = ("btrfs_endio_direct_write", "TRANS_STATE_UNBLOCKED", "btrfs_write_and_wait_transaction")
+    step = one_choice_of(operations, focus)
 
 
 class Everything(BlockGroupMachine):

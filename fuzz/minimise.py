@@ -109,9 +109,10 @@ def _smaller(case: Case) -> Iterator[Case]:
     yield from _without_first(case)
     yield from _with_plain_arguments(case)
     yield replace(case, steps=_renamed(steps))
-    tasks = sorted({step.task for step in steps})
+    alone = {kind.task for kind in OPERATIONS}
+    tasks = sorted({step.task for step in steps} - alone)
     for index, step in enumerate(steps):
-        for task in tasks[: tasks.index(step.task)]:
+        for task in tasks[: tasks.index(step.task)] if step.task in tasks else ():
             yield replace(case, steps=(*steps[:index], replace(step, task=task), *steps[index + 1 :]))
     for index in range(len(steps) - 1):
         swapped = (steps[index + 1], steps[index])
@@ -129,8 +130,13 @@ def _short_programs(case: Case) -> Iterator[Case]:
     if cost(case) <= PAIR_COST:
         return
     for kinds in product(plain, repeat=3):
-        yield Case(Geometry(), tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, 1)))
-    pairs = [(Geometry(), Step("CPU 1", a()), Step("CPU 2", b())) for a, b in product(plain, repeat=2)]
+        yield Case(
+            Geometry(), tuple(Step(kind.task or f"CPU {task}", kind()) for task, kind in enumerate(kinds, 1))
+        )
+    pairs = [
+        (Geometry(), Step(a.task or "CPU 1", a()), Step(b.task or "CPU 2", b()))
+        for a, b in product(plain, repeat=2)
+    ]
     starts = [replace(step, until=None) for step in case.steps if step.operation is not None]
     pairs += [(case.geometry, one, other) for one, other in permutations(starts, 2) if one.task != other.task]
     for geometry, one, other in pairs:
@@ -188,7 +194,7 @@ def _simpler_steps(step: Step) -> Iterator[Step]:
         for kind in OPERATIONS:
             if isinstance(step.operation, kind):
                 break
-            yield Step(step.task, kind())
+            yield Step(kind.task or ("CPU 1" if step.operation.task else step.task), kind())
 
 
 def _simpler_operations(operation: Operation) -> Iterator[Operation]:

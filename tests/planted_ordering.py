@@ -158,6 +158,8 @@ TIGHT = Case(
     (*_written(0), *_written(1), *_written(0), *_written(1)),
 )
 """Three blocks, all written before: a write goes to the one that a file, mostly the other, has just left."""
+WINDOWS = ("btrfs_endio_direct_write", "TRANS_STATE_UNBLOCKED", "btrfs_write_and_wait_transaction")
+"""Where operations are stopped that pass them: between what must come first and what must come after."""
 WRITING: Sequence[type[Operation]] = (StartNocowDio, CompleteBio, Sync)
 ORDERINGS = {
     "superblock before tree blocks": Ordering((SuperblockBeforeTreeBlocks,), (*WRITING, Free)),
@@ -180,7 +182,7 @@ ORDERINGS = {
         tuple(WRITING),
         ("what_the_superblock_references_is_not_free", "what_is_allocated_was_nobodys"),
         TIGHT,
-        60,
+        200,
     ),
     "a relocation is not recovered": Ordering((RelocationIsNotRecovered,), (Relocate, Sync)),
     "orphans stay": Ordering((OrphansStay,), (Relocate, Sync)),

@@ -22,7 +22,7 @@ SUPER_MIRROR = 40
 """Device block of the second superblock copy: a chunk that covers it may not hand it out."""
 KEPT_BITS = 4
 """Bits of the pattern that says which unflushed block writes survive a power cut."""
-DISCARDED = -1
+DISCARDED = -2
 """What a discarded block holds: nothing that anybody wrote."""
 
 

@@ -93,6 +93,12 @@ class Device:
         self.write(bio.physical, bio.values)
         bio.ordered.blocks_left -= len(bio.values)
 
+    def fail(self, bio: Bio) -> None:
+        """End the bio with an error, nothing written."""
+        self.in_flight.remove(bio)
+        bio.ordered.blocks_left -= len(bio.values)
+        bio.ordered.ioerr = True
+
     def write(self, physical: int, values: Sequence[int]) -> None:
         """Change device blocks, in the cache: a flush is still owed."""
         end = physical + len(values)

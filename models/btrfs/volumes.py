@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, KernelBug, warn_on
 from models.btrfs.trees import BlockGroupItem, BlockGroupType, ChunkItem, DevExtent
+from models.faults import PHASE_2
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -205,14 +206,15 @@ class Volumes:
 
     def _insert_items(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         trees, chunk = self.fs.trees, self.mapping_tree[group.start]
-        handle.dirty = True
         item = self.copy_item(handle, group)
         yield "btrfs_create_pending_block_groups"
+        code = self.fs.faults.strikes(PHASE_2)
         if group.start in trees.block_group.root or chunk.physical in trees.dev.root:
-            self.fs.transactions.btrfs_abort_transaction(
-                handle, errno.EEXIST, "btrfs_create_pending_block_groups"
-            )
-            raise Errno(errno.EEXIST)
+            code = errno.EEXIST
+        if code:
+            self.fs.transactions.btrfs_abort_transaction(handle, code, "btrfs_create_pending_block_groups")
+            raise Errno(code)
+        handle.dirty = True
         trees.block_group.root[group.start] = item
         yield "btrfs_insert_item"
         trees.dev.root[chunk.physical] = DevExtent(chunk.length, chunk.start)

@@ -12,7 +12,7 @@ from models.properties import Mismatch, Observation, When, holds
 from models.simulation import span
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, unless_aborted="what was pinned is neither pinned any more nor free")
 def a_block_groups_counters_add_up_to_its_length(seen: Observation) -> Iterator[Mismatch]:
     """C.7: used + reserved + pinned + bytes_super + free == length.
 
@@ -93,7 +93,7 @@ def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
                 yield Mismatch(f"{kind.value} {name} is at least 0", f"{getattr(info, name)}")
 
 
-@holds(When.QUIET)
+@holds(When.QUIET, unless_aborted="a removal that cannot start leaves its block group read-only")
 def nobody_is_counted_as_writing_or_reserving(seen: Observation) -> Iterator[Mismatch]:
     """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes and ro are back to 0, and may_use is
     what is promised to dirty pages."""

@@ -7,32 +7,29 @@ come first; they are switched off where it is tried whether the crash alone is e
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fuzz.case import Case
 from models.btrfs.commit import Commit
 from models.btrfs.delayed_refs import DelayedRefs
-from models.btrfs.device import RESERVED_BLOCKS, Bio
+from models.btrfs.device import Bio
 from models.btrfs.direct_io import DirectIo
-from models.btrfs.errors import Errno
 from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData, OrderedExtent
 from models.btrfs.transaction import Handle, Transaction, Transactions, TransState
 from models.btrfs.trees import Image
-from models.btrfs.volumes import Volumes
+from models.geometry import File, FileKind, Geometry
 from models.operations import (
-    Clean,
+    Commit as Sync,
+)
+from models.operations import (
     CompleteBio,
-    CreateBg,
-    EndTransaction,
     Free,
     Operation,
     Relocate,
     StartNocowDio,
-)
-from models.operations import (
-    Commit as Sync,
+    Step,
 )
 from models.simulation import Steps
 
@@ -91,9 +88,11 @@ class MetadataBeforeData(DirectIo):
     """The file extent item is inserted while the data is on its way."""
 
     def btrfs_endio_direct_write(self, bio: Bio) -> Steps[None]:
-        """Finish first."""
+        """Finish first; meanwhile the bio is somewhere in the device."""
+        self.fs.device.in_flight.remove(bio)
         yield from self.fs.ordered.btrfs_finish_ordered_io(bio.ordered)
         yield "btrfs_endio_direct_write"
+        self.fs.device.in_flight.append(bio)
         self.fs.device.complete(bio)
         self.fs.ordered.btrfs_remove_ordered_extent(bio.ordered)
 
@@ -132,55 +131,57 @@ class OrphansStay(Mount):
         yield from ()
 
 
-class DeviceSpaceBeforeTheCommit(Volumes):
-    """The place of a removed chunk is used again in the transaction that removed it."""
-
-    def _find_free_dev_extent(self, trans: Transaction, length: int) -> int:
-        taken = [(p, p + e.length) for p, e in self.fs.trees.dev.root.items()]
-        taken += [
-            (c.physical, c.physical + c.length) for c in trans.pending_chunks if c.start in self.mapping_tree
-        ]
-        start = RESERVED_BLOCKS
-        for low, high in sorted(taken):
-            if low < start + length and start < high:
-                start = high
-        if start + length > self.fs.device.size:
-            raise Errno(errno.ENOSPC)
-        return start
-
-
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """``rooms`` have the defect; ``operations`` and a crash find it; ``breaks`` are what it may break."""
+    """``rooms`` have the defect; ``operations`` and a crash find it in ``cases`` random cases, which go on
+    where ``used`` (or a fresh file system) ends."""
 
     rooms: tuple[type, ...]
     operations: tuple[type[Operation], ...]
     also_seen_by: tuple[str, ...] = ()
+    used: Case = Case(Geometry(), ())  # noqa: RUF009 - it is immutable
+    cases: int = 60
 
 
+def _written(file: int) -> tuple[Step, ...]:
+    """A write of the file's only block, and a commit."""
+    return (
+        Step("CPU 1", StartNocowDio(file)),
+        Step("kworker 1", CompleteBio("CPU 1")),
+        Step("CPU 1"),
+        Step("CPU 1", Sync()),
+    )
+
+
+TIGHT = Case(
+    Geometry(1, 3, 0, (File(FileKind.PREALLOC, 1), File(FileKind.PREALLOC, 1))),
+    (*_written(0), *_written(1), *_written(0), *_written(1)),
+)
+"""Three blocks, all written before: a write goes to the one that a file, mostly the other, has just left."""
 WRITING: Sequence[type[Operation]] = (StartNocowDio, CompleteBio, Sync)
 ORDERINGS = {
     "superblock before tree blocks": Ordering((SuperblockBeforeTreeBlocks,), (*WRITING, Free)),
     "no flush before the superblock": Ordering((NoFlushBeforeTheSuperblock,), (*WRITING, Free)),
     "woken before the superblock": Ordering(
-        (WokenBeforeTheSuperblock,), (*WRITING, Free), ("a_commit_that_returns_is_durable",)
+        (WokenBeforeTheSuperblock,), (*WRITING, Free), ("a_commit_that_returns_is_durable",), TIGHT, 400
     ),
     "unpinned before the superblock": Ordering(
         (UnpinBeforeTheSuperblock,),
-        (*WRITING, Free),
+        tuple(WRITING),
         ("what_the_superblock_references_is_not_free", "what_is_allocated_was_nobodys"),
+        TIGHT,
+        400,
     ),
-    "metadata before data": Ordering((MetadataBeforeData, OrderedUntilWritten), tuple(WRITING)),
+    "metadata before data": Ordering(
+        (MetadataBeforeData, OrderedUntilWritten), tuple(WRITING), (), TIGHT, 400
+    ),
     "freed before the commit": Ordering(
         (FreedBeforeTheCommit,),
-        (*WRITING, Free),
+        tuple(WRITING),
         ("what_the_superblock_references_is_not_free", "what_is_allocated_was_nobodys"),
+        TIGHT,
+        400,
     ),
     "a relocation is not recovered": Ordering((RelocationIsNotRecovered,), (Relocate, Sync)),
     "orphans stay": Ordering((OrphansStay,), (Relocate, Sync)),
-    "device space before the commit": Ordering(
-        (DeviceSpaceBeforeTheCommit,),
-        (CreateBg, EndTransaction, Free, Clean, StartNocowDio, CompleteBio),
-        ("new_chunks_take_device_space_that_nobody_has",),
-    ),
 }

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pytest
 from planted_ordering import ORDERINGS
-from programs import random_geometry
 from watched import override
 
 from fuzz import machine as machines
@@ -18,20 +17,20 @@ from models.properties import Mismatch
 from models.world import World
 from strategies.operations import pools
 
-CASES, STEPS = 150, 50
+STEPS = 50
 
 
-def found_in(
-    name: str, operations: Sequence[type[Operation]], cases: int = CASES, steps: int = STEPS
-) -> tuple[int, str] | None:
+def found_in(name: str, operations: Sequence[type[Operation]]) -> tuple[int, str] | None:
     """The number of the first random case that fails, and what it breaks."""
     choices = pools(*operations)
-    for seed in range(cases):
+    for seed in range(ORDERINGS[name].cases):
         source = random.Random(f"{name}{seed}")  # noqa: S311 - equal seeds, equal cases
         machine = Everything([override(*ORDERINGS[name].rooms)], Tally())
-        machine.mkfs(random_geometry(source))
+        machine.mkfs(ORDERINGS[name].used.geometry)
+        for step in ORDERINGS[name].used.steps:
+            assert machine.world.apply(step)
         try:
-            for _ in range(steps):
+            for _ in range(STEPS):
                 machine.advance(source.choice(source.choice(choices)))
             machine.teardown()
         except FoundFailure as failure:

@@ -1,64 +1,34 @@
-"""The command line: ``python -m fuzz races`` lists the catalogue of reverts."""
+"""The command line: the catalogue of races, and benches that run ``pytest fuzz/`` many times."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, races
 
-from models.reverts import Revert, catalogue
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code.  A usage error exits with 2, as argparse does."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    """Run a command; the exit code.  A usage error is one line and exits with 2."""
+    parser = Parser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    races = commands.add_parser("races", help="the historical fixes that --revert can take out")
-    races.add_argument("--json", action="store_true", help="as JSON, for machines")
+    races.add_to(commands)
+    benches = commands.add_parser("bench", help="measure what the fuzzer finds")
+    measured = benches.add_subparsers(dest="bench", required=True)
+    bench_races.add_to(measured)
+    bench_mutants.add_to(measured)
     options = parser.parse_args(arguments)
-    if options.json:
-        json.dump([_as_data(revert) for revert in catalogue()], sys.stdout, indent=2)
-        sys.stdout.write("\n")
-    else:
-        Console().print(_as_table(catalogue()))
-    return 0
-
-
-def _as_data(revert: Revert) -> dict[str, object]:
-    return {
-        "id": revert.id,
-        "name": revert.name,
-        "subject": revert.subject,
-        "version": revert.version,
-        "confirmed": revert.confirmed,
-        "wrong_fix_of": revert.wrong_fix_of,
-        "chain": revert.chain,
-        "mechanism": revert.mechanism,
-        "symptom": revert.symptom,
-        "operations": list(revert.operations),
-        "expected": revert.expected,
-    }
-
-
-def _as_table(reverts: Sequence[Revert]) -> Table:
-    table = Table("race", "since", "what", box=box.SIMPLE, show_lines=True)
-    table.columns[0].no_wrap = True
-    table.columns[2].overflow = "fold"
-    for revert in reverts:
-        table.add_row(
-            f"{revert.id}\n{revert.name}",
-            revert.version,
-            f"{revert.subject}\n"
-            f"symptom: {revert.symptom}\n"
-            f"operations: {', '.join(revert.operations)}\n"
-            f"expected to break: {revert.expected}",
-        )
-    return table
+    try:
+        return cast("Callable[[object], int]", options.run)(options)
+    except UsageError as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; --resume goes on from here\n")
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, make_run, register_profiles
 from fuzz.shards import Outcome
-from fuzz.summary import summary_lines
+from fuzz.summary import never_reached, summary_lines
 
 
 class WorkerNode(Protocol):
@@ -46,6 +47,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where failures are saved: DIR, readonly:DIR, redis://..., github:OWNER/REPO; "
         "repeatable, all but the first are only read (default: .hypothesis/examples)",
     )
+    group.addoption(
+        "--fuzz-no-shrink",
+        action="store_true",
+        help="that a case fails is enough: do not look for a shorter one",
+    )
+    group.addoption(
+        "--fuzz-outcomes",
+        type=Path,
+        metavar="FILE",
+        help="append what each search did and found, as JSON lines",
+    )
     for name in LIMITS:
         group.addoption(f"--fuzz-{name}", type=int, metavar="N", help=f"{name} instead of the profile's")
 
@@ -68,7 +80,9 @@ def pytest_configure(config: pytest.Config) -> None:
         sent = getattr(config, "workerinput", {}).get("fuzz_seed")
         seed = secrets.randbelow(MAX_SEED) if sent is None else sent
     try:
-        run = make_run(profile, overrides, seed, config.getoption("--revert"), config.getoption("--database"))
+        reverts, places = config.getoption("--revert"), config.getoption("--database")
+        shrink = not config.getoption("--fuzz-no-shrink")
+        run = make_run(profile, overrides, seed, reverts, places, shrink=shrink)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
     if config.getoption("dist", "no") == "load":
@@ -114,12 +128,26 @@ class _Collector:
             if report.when == "call" and name == "fuzz":
                 outcome = Outcome.from_json(str(value))
                 self.config.stash[OUTCOMES].append((report.nodeid, outcome))
+                file: Path | None = self.config.getoption("--fuzz-outcomes")
+                if file is not None:
+                    with file.open("a", encoding="utf-8") as lines:
+                        lines.write(f"{value}\n")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Collect outcomes where the summary is printed: not in workers."""
     if not hasattr(session.config, "workerinput"):
         session.config.pluginmanager.register(_Collector(session.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that must reach every ``sometimes`` sentence, and did not, has failed."""
+    config = session.config
+    if session.exitstatus == pytest.ExitCode.OK and not hasattr(config, "workerinput"):
+        run, outcomes = config.stash[RUN], config.stash[OUTCOMES]
+        if run.profile.must_reach and not run.reverts and never_reached(outcomes):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

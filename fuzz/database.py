@@ -28,15 +28,20 @@ KEY = "block-groups"
 DEFAULT = ".hypothesis/examples"
 ARTIFACTS = ".hypothesis/github-artifacts"
 """Where downloaded artifacts are kept."""
-_SUFFIXES = (b".secondary", b".pareto")
+_SECOND_BEST = b".secondary"
+_SUFFIXES = (_SECOND_BEST, b".pareto")
 
 
-def _key(machine: str) -> bytes:
+def key_of(machine: str) -> bytes:
+    """The key under which the failures of a machine are saved."""
     return f"{KEY}/{machine}".encode()
 
 
 class NamedDatabase(ExampleDatabase):
-    """Another database, with the name of a machine in the place of every key."""
+    """Another database, with the name of a machine in the place of every key.
+
+    Without a machine it only tells what is saved: nothing could be read again that belongs to none.
+    """
 
     def __init__(self, database: ExampleDatabase, machine: str = "") -> None:
         super().__init__()
@@ -54,7 +59,8 @@ class NamedDatabase(ExampleDatabase):
         return NamedDatabase(ReadOnlyDatabase(self._database), self._machine)
 
     def _named(self, key: bytes) -> bytes:
-        return _key(self._machine) + next((suffix for suffix in _SUFFIXES if key.endswith(suffix)), b"")
+        assert self._machine, "of which machine?"
+        return key_of(self._machine) + next((suffix for suffix in _SUFFIXES if key.endswith(suffix)), b"")
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
         """Everything saved under the machine's name."""
@@ -76,7 +82,13 @@ class NamedDatabase(ExampleDatabase):
         """The saved failures, the best of each kind only, in an order of their own: the machine's, or all
         where none is named."""
         machines = [self._machine] if self._machine else [machine.__name__ for machine in MACHINES]
-        return sorted(value for machine in machines for value in self._database.fetch(_key(machine)))
+        return sorted(value for machine in machines for value in self._best(key_of(machine)))
+
+    def _best(self, key: bytes) -> list[bytes]:
+        """Hypothesis moves the best so far to the second best before it saves a better one: a search that
+        is killed in between leaves only that."""
+        second = sorted(self._database.fetch(key + _SECOND_BEST), key=lambda value: (len(value), value))
+        return list(self._database.fetch(key)) or second[:1]
 
 
 def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:

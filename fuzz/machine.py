@@ -19,19 +19,25 @@ from models.operations import CompleteBio, Operation, Step
 from models.reverts import Revert
 from models.world import Violation, World
 from strategies.geometries import geometries
-from strategies.operations import Drawn, Resumed, choices
+from strategies.operations import Drawn, Resumed, choices, stopping_points
 
 TASKS = ("CPU 1", "CPU 2", "CPU 3")
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a run of the machine did: counts, added up over all shards."""
+    """What a run of the machine did: counts, added up over all shards.
+
+    ``reached`` counts the cases in which a ``sometimes`` sentence came true; ``first_failure`` is the
+    number of the first example that failed, 0 where none did.
+    """
 
     examples: int = 0
     steps: int = 0
     operations: Counter[str] = field(default_factory=Counter)
     stops: Counter[str] = field(default_factory=Counter)
+    reached: Counter[str] = field(default_factory=Counter)
+    first_failure: int = 0
 
     def add(self, world: World) -> None:
         """Count one case."""
@@ -41,13 +47,17 @@ class Tally:
             "resume" if step.operation is None else step.operation.name for step in world.program
         )
         self.stops.update(world.stops)
+        self.reached.update(world.reached)
 
     def merge(self, other: Tally) -> None:
-        """Add what another run did."""
+        """Add what another run did after this one."""
+        if other.first_failure and not self.first_failure:
+            self.first_failure = self.examples + other.first_failure
         self.examples += other.examples
         self.steps += other.steps
         self.operations.update(other.operations)
         self.stops.update(other.stops)
+        self.reached.update(other.reached)
 
 
 class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the fuzzer
@@ -61,12 +71,15 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 class BlockGroupMachine(RuleBasedStateMachine):
     """Tasks on a small file system, in any order that the protocol allows.
 
-    A subclass says which ``operations`` they do, in one rule with one packed choice.  With a rule for each
+    A subclass says which ``operations`` they do, in one rule with one packed choice; with ``focus`` at which
+    points some of them may stop, and with ``seldom`` what is to be rarer than the rest.  With a rule for each
     operation, swarm testing switched off what the others were waiting for, a quarter of the cases ended
     at once, and races were found later.
     """
 
     operations: ClassVar[tuple[type[Operation], ...]] = ()
+    focus: ClassVar[tuple[str, ...]] = ()
+    seldom: ClassVar[tuple[type[Operation], ...]] = ()
 
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
@@ -93,7 +106,8 @@ class BlockGroupMachine(RuleBasedStateMachine):
         if not runnable:
             return None
         task = runnable[choice.position % len(runnable)]
-        points = self.world.operation_of(task.name).points
+        operation = self.world.operation_of(task.name)
+        points = stopping_points(type(operation), self.focus)
         until = None if choice.point is None else points[choice.point % len(points)]
         return Step(task.name, None, until)
 
@@ -146,10 +160,14 @@ class BlockGroupMachine(RuleBasedStateMachine):
                 self.world.apply(step)
         except Violation as violation:
             raise self.failure(violation) from violation
+        except Exception:
+            self.failed = True  # a mistake in the model: what the end of the case says would only hide it
+            raise
 
     def failure(self, violation: Violation) -> FoundFailure:
         """What to raise: the violation, with the program that leads to it."""
         self.failed = True
+        self.tally.first_failure = self.tally.first_failure or self.tally.examples + 1
         return FoundFailure(violation, Case(self.world.geometry, tuple(self.world.program)))
 
     def teardown(self) -> None:
@@ -163,10 +181,14 @@ class BlockGroupMachine(RuleBasedStateMachine):
             self.tally.add(self.world)
 
 
-def one_choice_of(operations: Sequence[type[Operation]]) -> Callable[[Any, Drawn | Resumed], None]:
+def one_choice_of(
+    operations: Sequence[type[Operation]],
+    focus: Sequence[str] = (),
+    seldom: Sequence[type[Operation]] = (),
+) -> Callable[[Any, Drawn | Resumed], None]:
     """The one rule of a machine: one choice among these operations, or going on with a paused task."""
 
-    @rule(choice=choices(*operations))
+    @rule(choice=choices(*operations, focus=focus, seldom=seldom))
     def step(self: BlockGroupMachine, choice: Drawn | Resumed) -> None:
         self.advance(choice)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from itertools import chain, permutations, product
+from itertools import permutations, product
 
 from fuzz.case import Case, Verdict, run
 from models.geometry import File, FileKind, Geometry
@@ -32,14 +32,15 @@ def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
     best = run(case, reverts)
     if best is None:
         raise ValueError("the case does not fail")
-    runs, better = 0, True
-    while better:
+    tried: set[Case] = set()
+    better = True
+    while better and len(tried) < MAX_RUNS:
         better = False
         current = case_of(best)
-        for candidate in chain(_smaller(current), _short_programs(current)):
-            runs += 1
-            if runs > MAX_RUNS:
-                return best
+        for candidate in _smaller(current):
+            if candidate in tried:
+                continue
+            tried.add(candidate)
             verdict = run(candidate, reverts)
             if verdict is not None and _same_bug(verdict, best) and _size(case_of(verdict)) < _size(current):
                 best, better = verdict, True
@@ -61,7 +62,7 @@ PAIR_COST = 3
 """Two steps and a preemption: what :func:`_short_programs` cannot improve on."""
 
 
-def _cost(case: Case) -> int:
+def cost(case: Case) -> int:
     """Steps and preemptions together."""
     return len(case.steps) + sum(step.until is not None for step in case.steps)
 
@@ -72,7 +73,7 @@ def _size(case: Case) -> tuple[object, ...]:
     geometry = case.geometry
     preemptions = sum(step.until is not None for step in case.steps)
     return (
-        _cost(case),
+        cost(case),
         preemptions,
         (geometry.groups, geometry.group_blocks, len(geometry.files)),
         (geometry.spare_chunks, sum(file.blocks for file in geometry.files)),
@@ -98,6 +99,8 @@ def _smaller(case: Case) -> Iterator[Case]:
     for length in (len(steps) // 2, len(steps) // 4, 2, 1):
         for start in range(len(steps) - length, -1, -1) if length else ():
             yield replace(case, steps=steps[:start] + steps[start + length :])
+    # Not before nothing can be deleted: a long program has too many pairs to try.
+    yield from _short_programs(case)
     for index, step in enumerate(steps):
         for changed in _simpler_steps(step):
             yield replace(case, steps=(*steps[:index], changed, *steps[index + 1 :]))
@@ -116,21 +119,23 @@ def _smaller(case: Case) -> Iterator[Case]:
 
 
 def _short_programs(case: Case) -> Iterator[Case]:
-    """The program's own operations, plain, any three in any order; and any two of them, the first stopped
-    anywhere.
+    """The program's own operations, plain, any three in any order; and any two of them, plain or as they
+    are, the first stopped anywhere.
 
     Deleting single steps gets stuck where a task must be stopped somewhere else for fewer to do.
     """
-    cost = _cost(case)
     own = {type(step.operation) for step in case.steps}
     plain = [kind for kind in OPERATIONS if kind in own and kind not in (EndTransaction, CompleteBio)]
-    for kinds in product(plain, repeat=3) if cost > PAIR_COST else ():
-        steps = tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, start=1))
-        yield Case(Geometry(), steps)
-    starts = list(dict.fromkeys(step for step in case.steps if step.operation is not None))
-    for one, other in permutations(starts, 2) if cost != PAIR_COST else ():
+    if cost(case) <= PAIR_COST:
+        return
+    for kinds in product(plain, repeat=3):
+        yield Case(Geometry(), tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, 1)))
+    pairs = [(Geometry(), Step("CPU 1", a()), Step("CPU 2", b())) for a, b in product(plain, repeat=2)]
+    starts = [replace(step, until=None) for step in case.steps if step.operation is not None]
+    pairs += [(case.geometry, one, other) for one, other in permutations(starts, 2) if one.task != other.task]
+    for geometry, one, other in pairs:
         for until in one.operation.points if one.operation else ():
-            yield replace(case, steps=(replace(one, until=until), replace(other, until=None)))
+            yield Case(geometry, (replace(one, until=until), other))
 
 
 def _without_first(case: Case) -> Iterator[Case]:

@@ -22,18 +22,28 @@ class Profile:
 
     The number of shards does not depend on the number of workers, so that a seed means the same
     everywhere.  Hypothesis keeps all cases of a shard in memory: about 60 MiB for 1,000.
+    ``must_reach``: a green run that leaves out a ``sometimes`` sentence has failed (models/sometimes).
     """
 
     shards: int
     examples: int
     steps: int = 50
     seed: int | None = None
+    must_reach: bool = False
+
+    def resized(
+        self, shards: int | None = None, examples: int | None = None, steps: int | None = None
+    ) -> Profile:
+        """The profile with other sizes where they are given."""
+        return replace(
+            self, shards=shards or self.shards, examples=examples or self.examples, steps=steps or self.steps
+        )
 
 
 PROFILES = {
     "default": Profile(shards=16, examples=300),
     "ci": Profile(shards=4, examples=100, seed=CI_SEED),
-    "long": Profile(shards=60, examples=500),
+    "long": Profile(shards=60, examples=500, must_reach=True),
     "replay": Profile(shards=0, examples=0),
 }
 
@@ -51,6 +61,7 @@ class Run:
     reverts: tuple[Revert, ...]
     database: NamedDatabase
     places: tuple[str, ...]
+    shrink: bool = True
 
     @property
     def replay_only(self) -> bool:
@@ -95,11 +106,14 @@ def make_run(
     seed: int | None,
     reverts: Sequence[str],
     databases: Sequence[str],
+    *,
+    shrink: bool = True,
 ) -> Run:
     """Check what was asked for.  Raises ValueError with one line that says what is wrong."""
     if profile_name not in PROFILES:
         raise ValueError(f"unknown profile {profile_name!r}; there are: {', '.join(PROFILES)}")
     profile = PROFILES[profile_name]
+    sizes: dict[str, int] = {}
     for name, value in overrides.items():
         if value is None:
             continue
@@ -108,11 +122,12 @@ def make_run(
             raise ValueError(f"--fuzz-{name} is {value}, must be {least} to {greatest}")
         if profile_name == "replay":
             raise ValueError(f"--fuzz-{name} means nothing for the profile replay, which generates nothing")
-        profile = replace(profile, **{name: value})
+        sizes[name] = value
+    profile = profile.resized(**sizes)
     if seed is None:
         seed = profile.seed
     if seed is None or not 0 <= seed <= MAX_SEED:
         raise ValueError(f"--fuzz-seed is {seed}, must be 0 to {MAX_SEED}")
     must_exist = profile_name == "replay" and bool(databases)
     database = open_database(databases, must_exist=must_exist)
-    return Run(profile_name, profile, seed, find_reverts(reverts), database, tuple(databases))
+    return Run(profile_name, profile, seed, find_reverts(reverts), database, tuple(databases), shrink)

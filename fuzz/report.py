@@ -32,6 +32,8 @@ class Reproducer:
     steps: int
     text: str
     property: str
+    preemptions: int = 0
+    program: str = ""
 
 
 def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
@@ -40,13 +42,28 @@ def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
     if verdict is None:
         raise ValueError("the case does not fail")
     story = _story(verdict)
+    program = _program(case, verdict)
     sections = [
         _what_broke(verdict),
-        _program(case, verdict),
+        program,
         draw(story, _columns(verdict.world, story)),
         "\n".join(_certificate(case, verdict, reverts)),
     ]
-    return Reproducer(len(case.steps), "\n\n".join(sections), verdict.symptom.property)
+    text = "\n\n".join(sections)
+    return Reproducer(len(case.steps), text, verdict.symptom.property, _preemptions(case), program)
+
+
+def as_found(case: Case, violation: Violation) -> Reproducer:
+    """A failing case that nobody made shorter, under the property that broke first."""
+    program = "\n".join(f"    {step}" for step in case.steps)
+    text = (
+        f"{violation}\n\nprogram as found ({len(case.steps)} steps) on {_describe(case.geometry)}\n{program}"
+    )
+    return Reproducer(len(case.steps), text, violation.property, _preemptions(case), program)
+
+
+def _preemptions(case: Case) -> int:
+    return sum(step.until is not None for step in case.steps)
 
 
 def _what_broke(verdict: Verdict) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from hypothesis import Phase, seed
 from hypothesis.stateful import run_state_machine_as_test
@@ -15,7 +16,7 @@ from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import MACHINES, machine_factory
 from fuzz.minimise import case_of, minimise
 from fuzz.options import Run
-from fuzz.report import Reproducer, render
+from fuzz.report import Reproducer, as_found, render
 
 
 @dataclass(slots=True)
@@ -28,19 +29,18 @@ class Outcome:
 
     def to_json(self) -> str:
         """For the report that a worker sends."""
-        tally = self.tally
-        counts = [tally.examples, tally.steps, dict(tally.operations), dict(tally.stops)]
+        tally = {field.name: getattr(self.tally, field.name) for field in fields(Tally)}
         found = asdict(self.reproducer) if self.reproducer else None
-        return json.dumps({"counts": counts, "seconds": self.seconds, "reproducer": found})
+        return json.dumps({"tally": tally, "seconds": self.seconds, "reproducer": found})
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:
         """Back from a worker's report."""
         data = json.loads(text)
-        examples, steps, operations, stops = data["counts"]
-        tally = Tally(examples, steps, Counter(operations), Counter(stops))
+        counts = data["tally"].items()
+        tally: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in counts}
         found = data["reproducer"]
-        return cls(tally, data["seconds"], Reproducer(**found) if found else None)
+        return cls(Tally(**tally), data["seconds"], Reproducer(**found) if found else None)
 
 
 def machine_of(shard: int) -> type[BlockGroupMachine]:
@@ -50,7 +50,7 @@ def machine_of(shard: int) -> type[BlockGroupMachine]:
 
 def fuzz_shard(run: Run, shard: int) -> Outcome:
     """Generate and shrink; saves what fails."""
-    phases = (Phase.generate, Phase.shrink)
+    phases = (Phase.generate, Phase.shrink) if run.shrink else (Phase.generate,)
     machine = machine_of(shard)
     return _execute(run, machine, run.shard_seed(shard), phases, run.database.of(machine.__name__))
 
@@ -81,6 +81,9 @@ def _execute(
     try:
         run_state_machine_as_test(factory, settings=run.settings(phases, database))
     except FoundFailure as failure:
-        verdict = minimise(failure.case, run.reverts)
-        reproducer = render(case_of(verdict), run.reverts)
+        if run.shrink:
+            verdict = minimise(failure.case, run.reverts)
+            reproducer = render(case_of(verdict), run.reverts)
+        else:
+            reproducer = as_found(failure.case, failure.violation)
     return Outcome(tally, time.perf_counter() - started, reproducer)

@@ -12,6 +12,7 @@ from fuzz.options import Run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from models.operations import OPERATIONS
+from models.sometimes import sentences
 
 
 def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: float) -> Iterator[str]:
@@ -25,9 +26,10 @@ def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: fl
         yield f"replayed {saved} saved failure{'' if saved == 1 else 's'}: {result}"
     else:
         yield "replayed 0 saved failures: none was saved when the run began"
-    total = _total([outcome.tally for nodeid, outcome in outcomes if "test_shard" in nodeid])
+    total = _total(outcomes)
     if total.examples:
         yield from _counts(total, elapsed)
+        yield from _sentences(run, outcomes, total)
     fixes = ", ".join(f"{revert.id} ({revert.name})" for revert in run.reverts) or "none"
     yield f"profile {run.profile_name}, fixes taken out: {fixes}"
     yield f"fuzz seed: {run.seed}  (repeat with --fuzz-seed {run.seed})"
@@ -49,11 +51,27 @@ def _reproducers(run: Run, found: Sequence[Reproducer], searches: int) -> Iterat
         yield ""
 
 
-def _total(tallies: Sequence[Tally]) -> Tally:
+def _total(outcomes: Sequence[tuple[str, Outcome]]) -> Tally:
     total = Tally()
-    for tally in tallies:
-        total.merge(tally)
+    for nodeid, outcome in outcomes:
+        if "test_shard" in nodeid:
+            total.merge(outcome.tally)
     return total
+
+
+def never_reached(outcomes: Sequence[tuple[str, Outcome]]) -> list[str]:
+    """The ``sometimes`` sentences that came true in no case of the search."""
+    reached = _total(outcomes).reached
+    return [sentence.text for sentence in sentences() if sentence.name not in reached]
+
+
+def _sentences(run: Run, outcomes: Sequence[tuple[str, Outcome]], total: Tally) -> Iterator[str]:
+    """How many cases reached each sentence, and what none did."""
+    yield from _table("sometimes", Counter({name.replace("_", " "): n for name, n in total.reached.items()}))
+    missing = never_reached(outcomes)
+    yield from _wrapped("never", ", ".join(missing) or "nothing, each was reached")
+    if missing and run.profile.must_reach:
+        yield f"the profile {run.profile_name} must reach each: a run that finds nothing else fails for these"
 
 
 def _counts(total: Tally, elapsed: float) -> Iterator[str]:

@@ -32,6 +32,10 @@ class File:
         return f"File({self.kind}, {self.blocks})"
 
 
+STALE = -1
+"""What a device block holds that no file system has written yet: nobody may ever read it."""
+
+
 def initial_value(file: int, block: int) -> int:
     """What block ``block`` of a NODATACOW file holds at first: a negative number of its own."""
     return -(1000 * (file + 1) + block)

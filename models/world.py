@@ -13,11 +13,12 @@ from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
 from models.geometry import Geometry
-from models.operations import Commit, CompleteBio, EndTransaction, Operation, Step, Writeback
+from models.operations import Commit, CompleteBio, Crash, EndTransaction, Operation, Step, Writeback
 from models.properties import Mismatch, Observation, When, properties
 from models.reference import Reference
 from models.reverts import Revert
 from models.simulation import Livelock, Mark, Note, Simulation, State, Task
+from models.sometimes import Moment, came_true
 from models.syscalls import SYSCALLS, Failed, enter_kernel
 from models.syscalls.buffered import dirty_files, tell_writeback
 from models.syscalls.power import MOUNTS
@@ -50,9 +51,13 @@ class World:
     what comes of it, and ``violations`` collects the first of each property.  An abort or a failed
     assertion of the kernel's own ends a case always: what a dead file system loses proves nothing.
 
+    ``final_crash`` is for tests that want to know what a crash alone shows.
+
     ``program`` lists the steps that did something, ``drained`` those that :meth:`finish` added;
-    ``sim.notes`` tell what happened.
+    ``sim.notes`` tell what happened; ``reached`` are the ``sometimes`` sentences that came true.
     """
+
+    final_crash = True
 
     def __init__(self, geometry: Geometry, reverts: Sequence[Revert] = (), *, run_on: bool = False) -> None:
         self.geometry, self.reverts, self.run_on = geometry, tuple(reverts), run_on
@@ -64,10 +69,12 @@ class World:
         self.program: list[Step] = []
         self.drained: list[Step] = []
         self.stops: Counter[str] = Counter()
+        self.reached: list[str] = []
         self.draining = False
         self._operations: dict[str, Operation] = {}
         self._memos: dict[str, object] = {}
         self._values = 0
+        self._told = 0
 
     def _overrides(self) -> list[type]:
         return [override for revert in self.reverts for override in revert.overrides]
@@ -123,7 +130,7 @@ class World:
         if not self.makes_sense(step):
             return False
         (self.drained if self.draining else self.program).append(step)
-        task = self.sim.task(step.task)
+        task, self._told = self.sim.task(step.task), len(self.sim.notes)
         if step.operation is not None:
             self._operations[task.name] = step.operation
             memo = SYSCALLS[type(step.operation)].begin(self, task, step.operation)
@@ -143,10 +150,14 @@ class World:
 
     def _judge(self, task: Task) -> None:
         """Look at what the running task left behind."""
+        operation, ended = self._operations[task.name], task.state is State.IDLE
         self._tell_pause(task)
         tell_writeback(self)
-        if task.state is State.IDLE:
+        if ended:
             self._end(task)
+        moment = Moment(self.fs, task, operation, self.sim.notes[self._told :])
+        for sentence in came_true(moment, self.reached, ended=ended):
+            self.reached.append(sentence)
         self.check(When.ALWAYS)
         self.check(When.COMMIT)
         self.fs.history.clear()
@@ -190,7 +201,8 @@ class World:
         operation, result = self._operations.pop(task.name), task.result
         syscall = SYSCALLS[type(operation)]
         # After an abort everything may fail: that is what will be complained about.
-        if isinstance(result, Failed) and result.code not in syscall.refusals and not self.fs.error:
+        legal = (*syscall.refusals, *self.fs.faults.codes())
+        if isinstance(result, Failed) and result.code not in legal and not self.fs.error:
             self.complain(REFUSAL, Mismatch("the kernel refuses for lack of space only", str(result)))
         syscall.end(self, task, operation, self._memos.pop(task.name))
         self._tell(task, str(result) if isinstance(result, Failed) else "", Mark.ENDS)
@@ -198,6 +210,8 @@ class World:
     def check(self, when: When) -> None:
         """Check what must hold then."""
         for prop in properties(when):
+            if self.fs.error and prop.unless_aborted:
+                continue
             for mismatch in prop.check(self.seen):
                 self.complain(prop.name, mismatch)
                 break
@@ -233,7 +247,15 @@ class World:
         if waiting:
             self.complain(LIVENESS, Mismatch("no task waits for ever", "; ".join(waiting)))
         else:
-            self.check(When.END)
+            if not self.fs.error:  # nothing is committed any more, and what was lost stays counted
+                self.check(When.END)
+            self._crash_last()
+
+    def _crash_last(self) -> None:
+        """Every case ends with a power cut and a mount: a few hundred microseconds, and whatever was said
+        to be durable, by whichever operations, has to be there."""
+        if self.final_crash:
+            self.apply(Step(Crash.task, Crash()))
 
     def next_to_drain(self) -> Step | None:
         """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the

@@ -15,16 +15,18 @@ FILE_BLOCKS = 4
 SPARE_CHUNKS = 5
 """Unallocated chunks at most."""
 
-_SHAPES = [
+SHAPES = [
     (groups, blocks, spare)
     for groups in range(1, GROUPS + 1)
     for blocks in (4, 8)
     for spare in range(1, SPARE_CHUNKS + 1)
 ]
-_FILES = [File(kind, blocks) for blocks in range(FILE_BLOCKS, 0, -1) for kind in FileKind]
+"""How many DATA block groups, their blocks, how many unallocated chunks."""
+ANY_FILE = [File(kind, blocks) for blocks in range(FILE_BLOCKS, 0, -1) for kind in FileKind]
+"""What a file may be, the simplest first: it fills a block group."""
 
 
-def _fit(shape: tuple[int, int, int], files: list[File]) -> Geometry:
+def fit(shape: tuple[int, int, int], files: list[File]) -> Geometry:
     """Cut the files to the room that there is."""
     groups, blocks, spare = shape
     room, fitting = groups * blocks, []
@@ -37,5 +39,5 @@ def _fit(shape: tuple[int, int, int], files: list[File]) -> Geometry:
 
 def geometries() -> st.SearchStrategy[Geometry]:
     """Geometries; the simplest is one full block group with one NODATACOW file."""
-    files = st.lists(st.sampled_from(_FILES), min_size=1, max_size=FILES)
-    return st.builds(_fit, st.sampled_from(_SHAPES), files)
+    files = st.lists(st.sampled_from(ANY_FILE), min_size=1, max_size=FILES)
+    return st.builds(fit, st.sampled_from(SHAPES), files)

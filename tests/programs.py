@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from functools import cache
 
 from fuzz.case import Case
-from fuzz.machine import FoundFailure, Tally
+from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import Everything
-from models.geometry import File, FileKind, Geometry
-from models.operations import (
-    OPERATIONS,
-    Allocate,
-    Commit,
-    CompleteBio,
-    CreateBg,
-    EndTransaction,
-    Operation,
-    Relocate,
-    StartNocowDio,
-    Step,
-)
+from models.geometry import Geometry
+from models.operations import Allocate, Commit, CreateBg, Relocate, StartNocowDio, Step
 from models.reverts import Revert, find_reverts
-from strategies.operations import POSITIONS, Drawn, Resumed
+from strategies.geometries import ANY_FILE, FILES, SHAPES, fit
+from strategies.operations import Drawn, Resumed, pools
 
 CREATION, RELOCATION = "ff1f8250a9e4", "f78c436c3931"
 ABORTS = "no_legal_schedule_aborts"
@@ -47,50 +39,41 @@ def shortest(revert: str) -> Case:
 
 
 def random_geometry(source: random.Random) -> Geometry:
-    """Up to three block groups, nearly full."""
-    groups = source.randint(1, 3)
-    files = [File(source.choice(list(FileKind)), source.randint(1, 4)) for _ in range(groups)]
-    return Geometry(groups, 4, source.randint(1, 4), tuple(files))
+    """What Hypothesis might draw for a file system."""
+    files = [source.choice(ANY_FILE) for _ in range(source.randint(1, FILES))]
+    return fit(source.choice(SHAPES), files)
 
 
-def random_choice(source: random.Random) -> Drawn | Resumed:
+@cache
+def pools_of(kind: type[BlockGroupMachine]) -> list[Sequence[Drawn | Resumed]]:
+    """What a machine of that kind chooses from."""
+    return pools(*kind.operations, focus=kind.focus, seldom=kind.seldom)
+
+
+def random_choice(source: random.Random, kind: type[BlockGroupMachine] = Everything) -> Drawn | Resumed:
     """What Hypothesis might draw for one step."""
-    position = source.randrange(POSITIONS)
-    if source.random() < 0.3:
-        return Resumed(position, source.choice([None, source.randrange(12)]))
-    kind = source.choice(OPERATIONS)
-    until = source.choice([None, source.choice(kind.points or (None,))])
-    in_handle = kind is EndTransaction or (kind in (Allocate, Commit) and source.random() < 0.5)
-    return Drawn(_operation(kind, position, source), until, in_handle)
+    return source.choice(source.choice(pools_of(kind)))
 
 
-def _operation(kind: type[Operation], position: int, source: random.Random) -> Operation:
-    if kind is Allocate:
-        return Allocate(position + 1)
-    if kind is StartNocowDio:
-        return StartNocowDio(position, source.randrange(POSITIONS), source.randint(1, 2))
-    if kind is Relocate:
-        return Relocate(position)
-    if kind is CompleteBio:
-        return CompleteBio(index=position)
-    return kind()
-
-
-def new_machine(source: random.Random, *taken_out: str) -> Everything:
+def new_machine(
+    source: random.Random, *taken_out: str, kind: type[BlockGroupMachine] = Everything
+) -> BlockGroupMachine:
     """A machine on a random file system."""
-    machine = Everything(reverts(*taken_out), Tally())
+    machine = kind(reverts(*taken_out), Tally())
     machine.mkfs(random_geometry(source))
     return machine
 
 
-def run_machine(seed: int, steps: int, *taken_out: str) -> tuple[Everything, FoundFailure | None]:
+def run_machine(
+    seed: int | str, steps: int, *taken_out: str, kind: type[BlockGroupMachine] = Everything
+) -> tuple[BlockGroupMachine, FoundFailure | None]:
     """A random case of that many choices, to its end, and how it failed."""
     source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
-    machine = new_machine(source, *taken_out)
+    machine = new_machine(source, *taken_out, kind=kind)
     try:
         try:
             for _ in range(steps):
-                machine.step(random_choice(source))
+                machine.advance(random_choice(source, kind))
         finally:
             machine.teardown()
     except FoundFailure as failure:

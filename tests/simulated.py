@@ -197,7 +197,7 @@ def assert_quiet(fs: FsInfo) -> None:
     assert (fs.roots[DATA_RELOC_TREE].inodes, fs.roots[DATA_RELOC_TREE].leaves) == ({}, {})
     mutexes = (fs.reloc_mutex, fs.tree_log_mutex, fs.ro_block_group_mutex, fs.chunk_mutex)
     rooms = (fs.writeout.cache_write_mutex, fs.relocation.cleaner_mutex)
-    assert [mutex.owner for mutex in (*mutexes, *rooms, fs.relocation.delete_unused_bgs_mutex)] == [None] * 7
+    assert [mutex.owner for mutex in (*mutexes, *rooms, fs.cleaner.delete_unused_bgs_mutex)] == [None] * 7
 
 
 def _assert_is_the_sum(info: SpaceInfo) -> None:

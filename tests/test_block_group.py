@@ -217,7 +217,7 @@ def test_an_unused_group_is_queued_once() -> None:
     """If it were queued twice, the cleaner would remove it twice."""
     fs = Mounted(HALF_FULL)
     for _ in range(2):
-        fs.fs.block_groups.mark_unused(fs.group(3))
+        fs.fs.block_groups.queue_unused(fs.group(3))
     assert fs.fs.block_groups.unused_bgs == [fs.group(3)]
     assert fs.group(3).refs["unused_bgs"] == 1
 
@@ -226,5 +226,5 @@ def test_a_group_between_the_phases_is_not_queued_as_unused() -> None:
     """If it were, the cleaner could remove a block group whose items are still to be inserted."""
     fs = Mounted(HALF_FULL)
     group = fs.create_bg("a")
-    fs.fs.block_groups.mark_unused(group)
+    fs.fs.block_groups.queue_unused(group)
     assert fs.fs.block_groups.unused_bgs == []

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase, choices_to_bytes
 
-from fuzz.database import DEFAULT, KEY, NamedDatabase, open_database
+from fuzz.database import DEFAULT, NamedDatabase, key_of, open_database
+from fuzz.machines import MACHINES
 
+ONE, OTHER = MACHINES[0].__name__, MACHINES[1].__name__
+KEY = key_of(ONE)
 GOOD, BETTER, CORRUPT = choices_to_bytes([1, 2]), choices_to_bytes([1]), b"\xff\xff\xff"
 
 
@@ -38,7 +41,7 @@ def complaint(*places: str, must_exist: bool = False) -> str:
 def test_every_key_of_a_kind_is_the_same(suffix: bytes) -> None:
     """If the key followed the machine's source, every edit would orphan what is saved."""
     inner = InMemoryExampleDatabase()
-    database = NamedDatabase(inner)
+    database = NamedDatabase(inner, ONE)
     database.save(b"one digest" + suffix, GOOD)
     assert list(database.fetch(b"another digest" + suffix)) == [GOOD]
     assert list(inner.fetch(KEY + suffix)) == [GOOD]
@@ -48,20 +51,65 @@ def test_every_key_of_a_kind_is_the_same(suffix: bytes) -> None:
 
 def test_kinds_of_keys_stay_apart() -> None:
     """If the steps of shrinking were among the failures, replay would run hundreds of them."""
-    database = NamedDatabase(InMemoryExampleDatabase())
-    database.save(b"digest.secondary", GOOD)
+    database = NamedDatabase(InMemoryExampleDatabase(), ONE)
     database.save(b"digest.pareto", GOOD)
     assert database.saved() == []
+    database.save(b"digest.secondary", GOOD)
+    database.save(b"digest", BETTER)
+    assert database.saved() == [BETTER]
+    database.delete(b"digest", BETTER)
     database.move(b"digest.secondary", b"digest", GOOD)
     assert database.saved() == [GOOD]
     assert list(database.fetch(b"digest.secondary")) == []
     assert list(database.fetch(b"digest.pareto")) == [GOOD]
 
 
+def test_a_search_killed_while_it_saves_leaves_the_second_best() -> None:
+    """If only the best counted, what was moved aside for a better one that never came would be lost."""
+    database = NamedDatabase(InMemoryExampleDatabase(), ONE)
+    database.save(b"digest", GOOD)
+    database.save(b"digest.secondary", choices_to_bytes([1, 2, 3]))
+    database.move(b"digest", b"digest.secondary", GOOD)
+    assert database.saved() == [GOOD]
+    database.save(b"digest", BETTER)
+    assert database.saved() == [BETTER]
+
+
+def test_every_machine_has_a_key_of_its_own() -> None:
+    """If two machines shared a key, one would run the other's choices, which mean nothing to it."""
+    names = [machine.__name__ for machine in MACHINES]
+    assert len({key_of(name) for name in names}) == len(names)
+    inner = InMemoryExampleDatabase()
+    everybody = NamedDatabase(inner)
+    everybody.of(ONE).save(b"digest", GOOD)
+    everybody.of(OTHER).save(b"digest", BETTER)
+    assert everybody.of(ONE).saved() == list(everybody.of(ONE).fetch(b"digest")) == [GOOD]
+    assert everybody.of(OTHER).saved() == list(everybody.of(OTHER).fetch(b"digest")) == [BETTER]
+    assert everybody.saved() == sorted([GOOD, BETTER])
+    everybody.of(ONE).delete(b"digest", BETTER)
+    assert everybody.of(OTHER).saved() == [BETTER]
+
+
+def test_nothing_is_saved_for_no_machine() -> None:
+    """If it were, no machine would ever run it again."""
+    with pytest.raises(AssertionError, match="which machine"):
+        NamedDatabase(InMemoryExampleDatabase()).save(b"digest", GOOD)
+
+
+def test_what_is_only_read_stays_as_it_is() -> None:
+    """If a replay could delete, a failure that a change hid would be gone for good."""
+    database = NamedDatabase(InMemoryExampleDatabase(), ONE)
+    database.save(b"x", GOOD)
+    reader = database.read_only()
+    reader.save(b"x", BETTER)
+    reader.delete(b"x", GOOD)
+    assert reader.saved() == database.saved() == [GOOD]
+
+
 def test_what_is_saved_comes_in_an_order_of_its_own() -> None:
     """If the order were that of a set or a directory, two replays would report different failures."""
     for values in ([GOOD, BETTER], [BETTER, GOOD]):
-        database = NamedDatabase(InMemoryExampleDatabase())
+        database = NamedDatabase(InMemoryExampleDatabase(), ONE)
         for value in values:
             database.save(b"x", value)
         assert database.saved() == sorted(values)
@@ -72,14 +120,14 @@ def test_a_new_directory_is_made_when_something_is_saved(tmp_path: Path) -> None
     place = tmp_path / "new" / "place"
     database = open_database([str(place)], must_exist=False)
     assert not place.exists()
-    database.save(b"x", GOOD)
+    database.of(ONE).save(b"x", GOOD)
     assert open_database([str(place)], must_exist=True).saved() == [GOOD]
 
 
 def test_the_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If no place meant no database, failures would be lost without a word."""
     monkeypatch.chdir(tmp_path)
-    open_database([], must_exist=False).save(b"x", GOOD)
+    open_database([], must_exist=False).of(ONE).save(b"x", GOOD)
     assert list(directory(tmp_path / DEFAULT).fetch(KEY)) == [GOOD]
 
 
@@ -88,7 +136,7 @@ def test_the_first_place_is_written_the_others_are_read(tmp_path: Path) -> None:
     mine, shared = tmp_path / "mine", tmp_path / "shared"
     directory(shared, GOOD)
     before = contents(shared)
-    database = open_database([str(mine), str(shared)], must_exist=False)
+    database = open_database([str(mine), str(shared)], must_exist=False).of(ONE)
     assert database.saved() == [GOOD]
     database.save(b"x", BETTER)
     assert database.saved() == sorted([GOOD, BETTER])
@@ -103,7 +151,7 @@ def test_a_read_only_place_alone_keeps_nothing(tmp_path: Path) -> None:
     """If readonly: were ignored, a replay could change an artifact."""
     directory(tmp_path, GOOD)
     before = contents(tmp_path)
-    database = open_database([f"readonly:{tmp_path}"], must_exist=False)
+    database = open_database([f"readonly:{tmp_path}"], must_exist=False).of(ONE)
     database.save(b"x", BETTER)
     database.delete(b"x", GOOD)
     assert database.saved() == [GOOD]

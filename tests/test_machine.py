@@ -18,7 +18,7 @@ from programs import (
 )
 
 from fuzz.case import Case, run
-from fuzz.machine import TASKS, FoundFailure, Tally
+from fuzz.machine import TASKS, BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import Everything, machine_factory
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
@@ -45,10 +45,10 @@ def machine_on(geometry: Geometry = SMALL, *taken_out: str) -> Everything:
     return machine
 
 
-def last_step(machine: Everything, choice: Drawn | Resumed) -> Step:
+def last_step(machine: BlockGroupMachine, choice: Drawn | Resumed) -> Step:
     """The step that a choice became."""
     before = len(machine.world.program)
-    machine.step(choice)
+    machine.advance(choice)
     assert len(machine.world.program) == before + 1, "one choice is one step"
     return machine.world.program[-1]
 
@@ -75,8 +75,8 @@ def test_positions_become_names(drawn: Operation, named: Operation) -> None:
 def test_a_bio_is_named_by_its_submitter() -> None:
     """If a bio were named by its place in the queue, a reproducer would complete another one."""
     machine = machine_on()
-    machine.step(Drawn(StartNocowDio(0, 0, 1)))
-    machine.step(Drawn(StartNocowDio(0, 1, 1)))
+    machine.advance(Drawn(StartNocowDio(0, 0, 1)))
+    machine.advance(Drawn(StartNocowDio(0, 1, 1)))
     assert last_step(machine, Drawn(CompleteBio(index=3), "join_transaction")) == Step(
         "kworker 1", CompleteBio("CPU 2", 0), "join_transaction"
     )
@@ -96,7 +96,7 @@ def test_tasks_are_taken_lowest_first() -> None:
 def test_a_choice_for_a_task_in_a_handle_goes_to_one() -> None:
     """If handles were not told apart, an open transaction would be used by chance only."""
     machine = machine_on()
-    machine.step(Drawn(Relocate(0), "btrfs_relocate_chunk"))
+    machine.advance(Drawn(Relocate(0), "btrfs_relocate_chunk"))
     assert last_step(machine, Drawn(CreateBg())).task == "CPU 2"
     assert last_step(machine, Drawn(Allocate(), None, in_handle=True)).task == "CPU 2"
     assert last_step(machine, Drawn(Allocate(), None, in_handle=False)).task == "CPU 3"
@@ -106,8 +106,8 @@ def test_a_choice_for_a_task_in_a_handle_goes_to_one() -> None:
 def test_resuming_counts_the_tasks_that_could_go_on() -> None:
     """If positions did not wrap, most resumptions would do nothing."""
     machine = machine_on()
-    machine.step(Drawn(Relocate(0), "btrfs_relocate_chunk"))
-    machine.step(Drawn(StartNocowDio(), "can_nocow_extent"))
+    machine.advance(Drawn(Relocate(0), "btrfs_relocate_chunk"))
+    machine.advance(Drawn(StartNocowDio(), "can_nocow_extent"))
     points = StartNocowDio.points
     assert last_step(machine, Resumed(3, len(points) + points.index("unlock_extent"))) == Step(
         "CPU 2", None, "unlock_extent"
@@ -135,7 +135,7 @@ def test_what_cannot_be_done_becomes_what_comes_anyway(choice: Drawn | Resumed, 
 def test_ending_a_handle_that_nobody_has_becomes_what_comes_anyway() -> None:
     """If this draw were wasted, one in ten of all draws would be."""
     machine = machine_on()
-    machine.step(Drawn(Relocate(0), "btrfs_relocate_chunk"))
+    machine.advance(Drawn(Relocate(0), "btrfs_relocate_chunk"))
     assert last_step(machine, Drawn(EndTransaction(), None, in_handle=True)) == Step("CPU 1")
 
 
@@ -147,7 +147,7 @@ def test_no_choice_is_wasted(seed: int) -> None:
     for _ in range(40):
         possible, before = machine.world.next_to_drain(), len(machine.world.program)
         choice = random_choice(source)
-        machine.step(choice)
+        machine.advance(choice)
         assert possible is None or len(machine.world.program) == before + 1, choice
 
 
@@ -176,8 +176,8 @@ def test_a_failing_case_is_a_program_that_fails_again(seed: int, revert: str) ->
 def test_a_failure_that_shows_only_at_the_end_is_found_at_the_end() -> None:
     """If the end of a case were not checked, a lost write would be found only if its bio was drawn."""
     machine = machine_on(Geometry(), RELOCATION)
-    machine.step(Drawn(StartNocowDio(), "can_nocow_extent"))
-    machine.step(Drawn(Relocate()))
+    machine.advance(Drawn(StartNocowDio(), "can_nocow_extent"))
+    machine.advance(Drawn(Relocate()))
     with pytest.raises(FoundFailure) as caught:
         machine.teardown()
     assert caught.value.case == Case(Geometry(), SHORTEST[RELOCATION])
@@ -189,9 +189,9 @@ def test_a_failure_that_shows_only_at_the_end_is_found_at_the_end() -> None:
 def test_a_case_ends_the_same_way_when_its_program_is_run() -> None:
     """If the end came in another order, what failed at the end would pass when it is to be minimised."""
     machine = machine_on()
-    machine.step(Drawn(StartNocowDio(0, 0, 1)))
-    machine.step(Drawn(CompleteBio(), "join_transaction"))
-    machine.step(Drawn(StartNocowDio(0, 1, 1), "can_nocow_extent"))
+    machine.advance(Drawn(StartNocowDio(0, 0, 1)))
+    machine.advance(Drawn(CompleteBio(), "join_transaction"))
+    machine.advance(Drawn(StartNocowDio(0, 1, 1), "can_nocow_extent"))
     again = World(SMALL)
     for step in machine.world.program:
         assert again.apply(step)
@@ -204,10 +204,10 @@ def test_a_case_ends_the_same_way_when_its_program_is_run() -> None:
 def test_a_case_that_failed_is_not_run_on_but_counted() -> None:
     """If teardown went on with a dead file system, its failure would hide the first one."""
     machine = machine_on(Geometry(), CREATION)
-    machine.step(Drawn(CreateBg()))
-    machine.step(Drawn(Allocate(), None, in_handle=True))
+    machine.advance(Drawn(CreateBg()))
+    machine.advance(Drawn(Allocate(), None, in_handle=True))
     with pytest.raises(FoundFailure):
-        machine.step(Drawn(Commit()))
+        machine.advance(Drawn(Commit()))
     machine.teardown()
     assert machine.tally.examples == 1
     assert machine.tally.steps == 3
@@ -217,12 +217,12 @@ def test_a_case_that_failed_is_not_run_on_but_counted() -> None:
 def test_counts_add_up_over_machines() -> None:
     """If a machine kept its counts, the summary would show one case of thousands."""
     tally = Tally()
-    factory = machine_factory((), tally)
+    factory = machine_factory(Everything, (), tally)
     for _ in range(3):
         machine = factory()
         machine.mkfs(SMALL)
-        machine.step(Drawn(StartNocowDio(), "can_nocow_extent"))
-        machine.step(Resumed(0))
+        machine.advance(Drawn(StartNocowDio(), "can_nocow_extent"))
+        machine.advance(Resumed(0))
         machine.teardown()
     assert (tally.examples, tally.steps) == (3, 6)
     assert tally.operations == {"start-nocow-dio": 3, "resume": 3}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
 from runs import Finished, fuzz
 
-from fuzz.database import KEY
+from fuzz.database import key_of
 
 MISTAKES = {
     "hypothesis-seed": (["--hypothesis-seed", "1"], "--fuzz-seed"),
@@ -62,7 +62,7 @@ def test_a_file_as_a_database(tmp_path: Path) -> None:
 
 def test_a_corrupt_database(tmp_path: Path) -> None:
     """If a corrupt entry were passed over, a failure would be lost."""
-    DirectoryBasedExampleDatabase(tmp_path).save(KEY, b"\xff\xff\xff")
+    DirectoryBasedExampleDatabase(tmp_path).save(key_of("Everything"), b"\xff\xff\xff")
     assert str(tmp_path) in refused("--database", str(tmp_path))
 
 

@@ -11,11 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis.database import DirectoryBasedExampleDatabase
 from programs import ABORTS, CREATION
 from runs import ROOT, Finished, command, environment, fuzz
 
-from fuzz.database import KEY, open_database
+from fuzz.database import open_database
 
 SMALL = ("--fuzz-shards", "2", "--fuzz-examples", "200", "--fuzz-steps", "12")
 HOW = [("0", "0"), ("2", "1"), ("0", "2")]
@@ -85,7 +84,7 @@ def endless(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 def wait_until_something_is_saved(process: subprocess.Popen[bytes], place: Path) -> None:
     """Look every now and then; the process must go on meanwhile."""
     for _ in range(PATIENCE * 10):
-        if list(DirectoryBasedExampleDatabase(place).fetch(KEY)):
+        if open_database([str(place)], must_exist=False).saved():
             return
         assert process.poll() is None, "the run ended by itself"
         time.sleep(0.1)

@@ -41,7 +41,7 @@ def test_an_abort_before_the_removal_lets_the_block_group_go() -> None:
     group = fs.group(2)
     relocate_until_aborted(fs, "btrfs_start_trans_remove_chunk")
     assert (group.refs["lookup"], group.refs["tree"]) == (0, 1)
-    assert fs.fs.relocation.delete_unused_bgs_mutex.owner is None
+    assert fs.fs.cleaner.delete_unused_bgs_mutex.owner is None
 
 
 def test_a_write_that_misses_the_copy_of_its_neighbour_fails_and_leaks_nothing() -> None:

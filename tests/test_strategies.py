@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import fields
+from math import prod
 from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
+from fuzz.machine import BlockGroupMachine
+from fuzz.machines import MACHINES
 from models.geometry import MAX_DATA_BLOCKS, File, FileKind, Geometry
-from models.operations import OPERATIONS, Allocate, CompleteBio, Operation, Relocate, StartNocowDio
+from models.operations import OPERATIONS, Allocate, Commit, CreateBg, Operation, StartNocowDio
 from models.world import World
 from strategies.geometries import FILE_BLOCKS, FILES, GROUPS, SPARE_CHUNKS, geometries
-from strategies.operations import POSITIONS, Drawn, Resumed, choices, operations, resumptions
+from strategies.operations import (
+    ARGUMENTS,
+    IN_HANDLE,
+    POSITIONS,
+    Drawn,
+    Resumed,
+    choices,
+    drawn,
+    pools,
+    resumed,
+)
 
 T = TypeVar("T")
 
-PLAIN = {
-    "allocate": Allocate(1),
-    "start-nocow-dio": StartNocowDio(0, 0, 1),
-    "relocate": Relocate(0),
-    "complete-bio": CompleteBio(index=0),
-}
 QUIET = settings(
     max_examples=3000,
     database=None,
@@ -78,61 +87,93 @@ def test_geometries_differ_in_everything() -> None:
     assert 0 < len(full) < len(drawn)
 
 
-def test_there_is_a_strategy_for_every_operation() -> None:
-    """If an operation had none, it would never be fuzzed."""
-    assert sorted(operations()) == sorted(operation.name for operation in OPERATIONS)
+def test_every_field_of_an_operation_has_a_known_name() -> None:
+    """If a field's name were known nowhere, it would never be drawn, or stay a position in the trace."""
+    names = {field.name for kind in OPERATIONS for field in fields(kind)}  # type: ignore[arg-type]
+    assert names - ARGUMENTS.keys() == {"submitter"}, "the machine takes that from the bio"
+    assert ARGUMENTS.keys() <= names
+
+
+@pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.name)
+def test_values_of_its_own_are_those_of_a_field(kind: type[Operation]) -> None:
+    """If a name in ``drawn`` were misspelt, the operation would be drawn with what all others have."""
+    assert kind.drawn.keys() <= {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    assert all(kind.drawn.values())
 
 
 @pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.name)
 def test_the_simplest_of_each_operation(kind: type[Operation]) -> None:
     """If an operation shrank to a stopped one or a later position, reproducers would be harder to read."""
-    plain = PLAIN.get(kind.name, kind())
-    assert simplest(operations()[kind.name]) == Drawn(plain, None, kind.name == "end-transaction")
+    lowest = {name: kind.drawn.get(name, values)[0] for name, values in ARGUMENTS.items()}
+    names = {field.name for field in fields(kind)} & lowest.keys()  # type: ignore[arg-type]
+    in_handle = IN_HANDLE.get(kind, (False,))[0]
+    assert drawn(kind)[0] == Drawn(kind(**{name: lowest[name] for name in names}), None, in_handle)
 
 
 @pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.name)
 def test_every_operation_can_stop_at_each_of_its_points_or_nowhere(kind: type[Operation]) -> None:
     """If a point could not be drawn, no schedule through it would ever be tried."""
-    drawn = drawn_from(operations()[kind.name])
-    assert all(isinstance(choice.operation, kind) for choice in drawn)
-    stops = [choice.until for choice in drawn]
+    every = drawn(kind)
+    assert all(isinstance(choice.operation, kind) for choice in every)
+    stops = Counter(choice.until for choice in every)
     assert set(stops) == {None, *kind.points}
-    assert 0.35 < stops.count(None) / len(stops) < 0.65, "half of them run through"
+    assert stops[None] == max(len(every) // 2, 1), "half of them run through"
+    assert len({stops[point] for point in kind.points}) <= 1
 
 
-def test_arguments_cover_their_ranges() -> None:
+@pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.name)
+def test_arguments_cover_their_ranges(kind: type[Operation]) -> None:
     """If a size or position were missing, two writers of one block or a spill-over might never meet."""
-    sizes = {
-        d.operation.blocks for d in drawn_from(operations()["allocate"]) if isinstance(d.operation, Allocate)
-    }
-    assert sizes == {1, 2, 3, 4}
-    writes = {d.operation for d in drawn_from(operations()["start-nocow-dio"])}
+    names = [field.name for field in fields(kind) if field.name in ARGUMENTS]  # type: ignore[arg-type]
+    ranges = [set(kind.drawn.get(name, ARGUMENTS[name])) for name in names]
+    operations = {choice.operation for choice in drawn(kind)}
+    assert len(operations) == prod(map(len, ranges))
+    for name, values in zip(names, ranges, strict=True):
+        assert {getattr(operation, name) for operation in operations} == values
+
+
+def test_files_are_as_long_as_a_block_group_and_writes_are_not() -> None:
+    """If nothing spilled over into a second block group, an allocation would be one extent always."""
+    assert {choice.operation for choice in drawn(Allocate)} == {Allocate(blocks) for blocks in (1, 2, 3, 4)}
+    writes = {choice.operation for choice in drawn(StartNocowDio)}
     assert len(writes) == 2 * POSITIONS * POSITIONS
-    assert {d.operation for d in drawn_from(operations()["relocate"])} == {
-        Relocate(n) for n in range(POSITIONS)
-    }
 
 
-@pytest.mark.parametrize("name", ["allocate", "commit"])
-def test_with_and_without_a_handle(name: str) -> None:
+@pytest.mark.parametrize("kind", [CreateBg, Allocate, Commit])
+def test_with_and_without_a_handle(kind: type[Operation]) -> None:
     """If one were missing, nobody would allocate or commit inside (or outside) an open transaction."""
-    assert {choice.in_handle for choice in drawn_from(operations()[name], 200)} == {False, True}
+    handles = Counter(choice.in_handle for choice in drawn(kind))
+    assert handles[False] == handles[True] > 0
 
 
 def test_resuming_names_any_task_and_any_stop() -> None:
     """If resumed tasks could not stop again, races that need two preemptions of one task would be lost."""
-    drawn = drawn_from(resumptions())
-    assert simplest(resumptions()) == Resumed(0, None)
-    assert {choice.position for choice in drawn} == set(range(POSITIONS))
-    assert None in {choice.point for choice in drawn}
-    assert len({choice.point for choice in drawn}) > 1
+    every = resumed()
+    assert every[0] == Resumed(0, None)
+    assert {choice.position for choice in every} == set(range(POSITIONS))
+    assert {choice.point for choice in every} == {None, *range(max(len(kind.points) for kind in OPERATIONS))}
+    assert sum(choice.point is None for choice in every) == len(every) / 2
 
 
-def test_what_happens_next_is_any_of_them() -> None:
+@pytest.mark.parametrize("machine", MACHINES)
+def test_what_happens_next_is_any_of_them(machine: type[BlockGroupMachine]) -> None:
     """If a kind were missing from the choices, its strategy would not be used; resuming is the simplest."""
-    drawn = drawn_from(choices(), 1500)
-    kinds = {choice.operation.name for choice in drawn if isinstance(choice, Drawn)}
-    assert kinds == {operation.name for operation in OPERATIONS}
-    assert simplest(choices()) == Resumed(0, None)
-    resumed = sum(isinstance(choice, Resumed) for choice in drawn)
-    assert 0.15 < resumed / len(drawn) < 0.5
+    strategy = choices(*machine.operations)
+    every = drawn_from(strategy, 1500)
+    kinds = {type(choice.operation) for choice in every if isinstance(choice, Drawn)}
+    assert kinds == set(machine.operations)
+    assert simplest(strategy) == Resumed(0, None)
+
+
+def test_resuming_is_as_likely_as_an_operation() -> None:
+    """If it were rarer, paused tasks would stay paused; if it were most of a case, none would begin."""
+    every = drawn_from(choices(*OPERATIONS), 1500)
+    share = sum(isinstance(choice, Resumed) for choice in every) / len(every)
+    assert 0.5 < share * (len(OPERATIONS) + 1) < 2
+
+
+def test_a_choice_is_of_any_pool() -> None:
+    """If the tests' random cases were drawn from something else, they would say nothing of the search."""
+    every = [choice for pool in pools(*OPERATIONS) for choice in pool]
+    assert set(drawn_from(choices(*OPERATIONS), 1000)) <= set(every)
+    assert pools(Commit) == [resumed(), drawn(Commit)]

@@ -50,6 +50,9 @@ class BlockGroup:
     bytes_super: int = 0
     ro: int = 0
     removed: bool = False
+    trimming: int = 0
+    space_info: SpaceInfo | None = None
+    passed_over: bool = False
     in_hand: int = 0
     reservations: int = 0
     nocow_writers: int = 0
@@ -109,7 +112,9 @@ class BlockGroups:
 
     def space_of(self, group: BlockGroup) -> SpaceInfo:
         """The space info that ``group`` counts towards."""
-        return self.fs.space.infos[group.type]
+        warn_on(group.space_info is None, f"{group}: NULL pointer dereference of its space_info")
+        assert group.space_info is not None
+        return group.space_info
 
     def btrfs_extent_readonly(self, block: int) -> bool:
         """Whether ``block`` is in a read-only block group, looked at without a lock."""
@@ -249,7 +254,7 @@ class BlockGroups:
 
         One section under unused_bgs_lock.
         """
-        yield from ()
+        yield "unused_bgs_lock"
         self.queue_unused(group)
 
     def queue_unused(self, group: BlockGroup) -> None:
@@ -258,3 +263,4 @@ class BlockGroups:
             group.get("unused_bgs")
             self.unused_bgs.append(group)
             group.bg_list = self.unused_bgs
+            group.passed_over = False

@@ -78,6 +78,7 @@ class Cleaner:
         info = self.fs.block_groups.space_of(group)
         yield from info.groups_sem.down_write()
         unused = not (group.reserved or group.used or group.ro) and len(info.block_groups) > 1
+        group.passed_over |= group.ro > 0 and not (group.reserved or group.used or group.removed)
         turned = unused and self.fs.block_groups.inc_block_group_ro(group, writeout_began=False)
         info.groups_sem.up_write()
         return turned

@@ -22,6 +22,8 @@ SUPER_MIRROR = 40
 """Device block of the second superblock copy: a chunk that covers it may not hand it out."""
 KEPT_BITS = 4
 """Bits of the pattern that says which unflushed block writes survive a power cut."""
+DISCARDED = -1
+"""What a discarded block holds: nothing that anybody wrote."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +39,14 @@ class Bio:
     physical: int
     values: tuple[int, ...]
     ordered: OrderedExtent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Discard:
+    """A request to forget the contents of ``blocks`` device blocks from ``physical`` on."""
+
+    physical: int
+    blocks: int
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +68,7 @@ class Device:
     log: Log | None = None
     blocks: list[int] = field(default_factory=list)
     in_flight: list[Bio] = field(default_factory=list)
+    discards: list[Discard] = field(default_factory=list)
     committed: list[Image] = field(default_factory=list)
     unflushed: list[tuple[int, int]] = field(default_factory=list)
     volatile_trees: list[Image] = field(default_factory=list)
@@ -82,11 +93,27 @@ class Device:
         self.write(bio.physical, bio.values)
         bio.ordered.blocks_left -= len(bio.values)
 
+    def fail(self, bio: Bio) -> None:
+        """End the bio with an error, nothing written."""
+        self.in_flight.remove(bio)
+        bio.ordered.blocks_left -= len(bio.values)
+        bio.ordered.ioerr = True
+
     def write(self, physical: int, values: Sequence[int]) -> None:
         """Change device blocks, in the cache: a flush is still owed."""
         end = physical + len(values)
         self.unflushed += zip(range(physical, end), self.blocks[physical:end], strict=True)
         self.blocks[physical:end] = values
+
+    def submit_discard(self, physical: int, blocks: int) -> Discard:
+        """Put a discard in flight (blkdev_issue_discard); it may take effect at any time from now on."""
+        self.discards.append(Discard(physical, blocks))
+        return self.discards[-1]
+
+    def complete_discard(self, discard: Discard) -> None:
+        """Forget what is in the blocks."""
+        self.discards.remove(discard)
+        self.write(discard.physical, [DISCARDED] * discard.blocks)
 
     def write_tree_blocks(self, image: Image) -> None:
         """Write all blocks of all trees (btrfs_write_and_wait_transaction, v4.9)."""
@@ -138,6 +165,7 @@ class Device:
                 self.blocks[physical] = value
         self.unflushed.clear()
         self.in_flight.clear()
+        self.discards.clear()
         self.volatile_trees.clear()
 
     @property

@@ -47,6 +47,19 @@ class FreeSpace:
             runs &= self._bits >> shift
         return self.start + (runs & -runs).bit_length() - 1 if runs else None
 
+    def next_run(self, start: int) -> tuple[int, int] | None:
+        """The first run of free blocks from ``start`` on, as far as it goes: (first block, blocks)."""
+        runs = self._bits >> (start - self.start)
+        if not runs:
+            return None
+        skip = (runs & -runs).bit_length() - 1
+        runs >>= skip
+        return start + skip, (~runs & (runs + 1)).bit_length() - 1
+
+    def clear(self) -> None:
+        """Forget every free range (__btrfs_remove_free_space_cache)."""
+        self._bits = 0
+
     def largest_run(self) -> int:
         """Length of the longest run of free blocks."""
         length, runs = 0, self._bits

@@ -21,7 +21,8 @@ from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
 from models.btrfs.delalloc import Delalloc
 from models.btrfs.delayed_refs import DelayedRefs
-from models.btrfs.device import SUPER_MIRROR, Device
+from models.btrfs.dev_extents import DevExtents
+from models.btrfs.device import SUPER_MIRROR, Device, Discard
 from models.btrfs.direct_io import DirectIo
 from models.btrfs.errors import Errno
 from models.btrfs.extents import Extents
@@ -32,14 +33,17 @@ from models.btrfs.ordered_data import OrderedData, OrderedExtent
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
 from models.btrfs.run_delalloc import RunDelalloc
+from models.btrfs.scrub import Scrub
 from models.btrfs.snapshot import Snapshots, snapshot_names
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
 from models.btrfs.transaction import Transactions
 from models.btrfs.tree_log import TreeLog
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
+from models.btrfs.trim import Trim
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
+from models.faults import Faults
 from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
@@ -53,17 +57,20 @@ class History:
     Only appended to by the kernel model, and never read by it.  ``became_ro``: block group, and whether
     its transaction had begun its writeout; ``entered``: what entered a block group, and its ``ro`` then;
     ``new_chunks``: chunk, and the device tree's commit root then; ``allocated``: first block, blocks, and
-    what the superblock reached then; ``past_barrier``: block group, and
-    its reserved blocks and ordered extents then; ``relocated``: block group, and its ``ro`` then;
-    ``placed``: what writeback has written; ``lost``: a page that it could not write.
+    what the superblock reached then; ``discarded``: a discard, and what the superblock reached when it was
+    done; ``past_barrier``: block group, and its reserved blocks and ordered extents then; ``relocated``:
+    block group, and its ``ro`` then; ``placed``: what writeback has written; ``lost``: a page that it could
+    not write; ``waited``: a transaction that somebody waited for, and earlier ones not COMPLETED then.
     """
 
     became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
     entered: list[tuple[str, BlockGroup, int]] = field(default_factory=list)
     new_chunks: list[tuple[ChunkMap, Mapping[int, DevExtent]]] = field(default_factory=list)
     allocated: list[tuple[int, int, Image]] = field(default_factory=list)
+    discarded: list[tuple[Discard, Image]] = field(default_factory=list)
     past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
     relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
+    waited: list[tuple[int, list[int]]] = field(default_factory=list)
     placed: list[OrderedExtent] = field(default_factory=list)
     lost: list[tuple[Inode, int]] = field(default_factory=list)
 
@@ -73,8 +80,10 @@ class History:
         self.entered.clear()
         self.new_chunks.clear()
         self.allocated.clear()
+        self.discarded.clear()
         self.past_barrier.clear()
         self.relocated.clear()
+        self.waited.clear()
         self.placed.clear()
         self.lost.clear()
 
@@ -94,6 +103,7 @@ class FsInfo:
         self.sim, self.device, self._overrides = sim, device, overrides
         self.error = 0
         self.history = History()
+        self.faults = Faults()
         self.generation = device.superblock.generation
         self.trees = Trees.read(device.superblock)
         self.ro_block_group_mutex = Mutex(sim, "ro_block_group_mutex")
@@ -104,6 +114,7 @@ class FsInfo:
         chunks = self.trees.chunk.root.values()
         data_sizes = [chunk.length for chunk in chunks if chunk.type is BlockGroupType.DATA]
         self.volumes = self._room(Volumes)(self, max(data_sizes, default=METADATA_CHUNK))
+        self.dev_extents = self._room(DevExtents)(self)
         self.space = self._room(Space)(self)
         self.block_groups = self._room(BlockGroups)(self)
         self.cleaner = self._room(Cleaner)(self)
@@ -123,6 +134,8 @@ class FsInfo:
         self.relocation = self._room(Relocation)(self)
         self.tree_log = self._room(TreeLog)(self)
         self.mount = self._room(Mount)(self)
+        self.trim = self._room(Trim)(self)
+        self.scrub = self._room(Scrub)(self)
         names = [FS_TREE, DATA_RELOC_TREE, *snapshot_names(self.device.superblock)]
         self.roots = {name: self._read_root(name) for name in names}
         self._read_block_groups()
@@ -160,7 +173,7 @@ class FsInfo:
                     group.free.remove(bytenr, extent.length)
             self.block_groups.tree[start] = group
             group.get("tree")
-            info = self.space.infos[item.type]
+            info = group.space_info = self.space.infos[item.type]
             info.total += group.length
             info.used += group.used
             info.readonly += group.bytes_super

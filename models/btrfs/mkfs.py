@@ -17,7 +17,7 @@ from models.btrfs.trees import (
     RootItem,
 )
 from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
-from models.geometry import FileKind, Geometry, initial_value
+from models.geometry import STALE, FileKind, Geometry, initial_value
 
 GENERATION = 1
 
@@ -26,6 +26,7 @@ def mkfs(geometry: Geometry) -> Device:
     """A device with SYSTEM, METADATA and DATA block groups, in this order, and the geometry's files.
 
     Logical and device addresses are equal at first.  SYSTEM and METADATA hold one tree block each.
+    The rest of the device has what somebody left there before.
     """
     chunks, position = {}, RESERVED_BLOCKS
     for kind, length in (
@@ -57,7 +58,7 @@ def mkfs(geometry: Geometry) -> Device:
         MappingProxyType({FS_TREE: MappingProxyType(files)}),
         sum(used.values()),
     )
-    device = Device(device_size, image)
+    device = Device(device_size, image, blocks=[STALE] * device_size)
     for ino, leaf in files.items():
         for offset, item in leaf.items.items():
             for block in range(item.num if leaf.nodatacow else 0):

@@ -8,9 +8,8 @@ relocate_block_group, relocate_file_extent_cluster, prepare_to_merge (v4.9); aft
 dirty pages of the relocation inode are written as well (ff612ba78499, v5.2).
 
 Deviation: the relocator's own reads and writes complete inside its steps, between two preemption points,
-so a copy that is overtaken by its own writeback cannot be seen.  Nothing but relocation makes block
-groups read-only here, and relocations exclude each other, so the copy's target is always writable
-(432cd2a10f1c, v5.8, needs scrub).  METADATA block groups are not relocated.
+so a copy that is overtaken by its own writeback cannot be seen.   METADATA block groups are not
+relocated.  The kernel's warning about reserved space counts what is only being trimmed, and then is wrong.
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ from typing import TYPE_CHECKING
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.reloc_tree import RelocControl, Stage
-from models.btrfs.subvolume import DATA_RELOC_TREE, FileExtent, FileExtentType, Inode
+from models.btrfs.subvolume import DATA_RELOC_TREE, ExtentMap, FileExtent, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
+from models.btrfs.trees import BlockGroupType
 from models.locks import Mutex
 from models.simulation import Steps, span
 
@@ -77,11 +77,14 @@ class Relocation:
     def relocate_and_remove(self, group: BlockGroup) -> Steps[None]:
         """With delete_unused_bgs_mutex held: make it empty, then remove it; the lookup reference is put."""
         fs = self.fs
+        yield from fs.scrub.btrfs_scrub_pause()
         try:
             yield from self._btrfs_relocate_block_group(group)
         except Errno:
+            fs.scrub.btrfs_scrub_continue()
             group.put("lookup")
             raise
+        fs.scrub.btrfs_scrub_continue()
         fs.history.relocated.append((group, group.ro))
         yield "btrfs_relocate_chunk"
         try:
@@ -109,7 +112,7 @@ class Relocation:
                 yield from self.iput(inode)
             raise
         warn_on(group.pinned > 0, f"{group}: pinned space after relocation")
-        warn_on(group.reserved > 0, f"{group}: reserved space after relocation")
+        warn_on(group.reserved > fs.trim.charged(group), f"{group}: reserved space after relocation")
         warn_on(group.used > 0, f"{group}: used space after relocation")
         yield from self.iput(inode)
 
@@ -204,7 +207,8 @@ class Relocation:
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
         yield from fs.commit.btrfs_commit_transaction(handle)
         touching = len(fs.ordered.touching(rc.group))
-        fs.history.past_barrier.append((rc.group, rc.group.reserved, touching))
+        reserved = rc.group.reserved - fs.trim.charged(rc.group)
+        fs.history.past_barrier.append((rc.group, reserved, touching))
         yield "relocate_block_group"
 
     def _walk_extents(self, rc: RelocControl) -> Steps[None]:
@@ -283,20 +287,29 @@ class Relocation:
     def _write_pages(self, inode: Inode) -> Steps[None]:
         """Write the copied pages, in place into the preallocated extents, and wait for that.
 
+        Scrub may have turned the target read-only: then they go to new blocks.  Each extent by itself; the
+        kernel takes adjacent ones together.
+
         Source: inode.c run_delalloc_nocow, ordered-data.c btrfs_wait_ordered_range.
         """
         fs = self.fs
         leaf = inode.root.leaves.get(inode.ino)
         ordered: list[OrderedExtent] = []
+        error = None
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN, inode.root)
         for offset, item in leaf.items.items() if leaf else ():
             if offset not in inode.pages:
                 continue
-            writable = fs.block_groups.btrfs_inc_nocow_writers(item.disk_bytenr)
-            warn_on(not writable, "the target of a relocation is read-only")
-            yield "run_delalloc_nocow"
-            ordered.append(self._order(inode, offset, item))
-            fs.block_groups.btrfs_dec_nocow_writers(item.disk_bytenr)
+            if fs.block_groups.btrfs_inc_nocow_writers(item.disk_bytenr):
+                yield "run_delalloc_nocow"
+                ordered.append(self._order(inode, offset, item))
+                fs.block_groups.btrfs_dec_nocow_writers(item.disk_bytenr)
+                continue
+            try:
+                yield from self._fallback_to_cow(inode, offset, item.num, ordered)
+            except Errno as caught:
+                error = caught
+                break
         yield from fs.transactions.btrfs_end_transaction(handle)
         for extent in ordered:
             yield "btrfs_wait_ordered_range"
@@ -304,6 +317,43 @@ class Relocation:
             fs.device.write(fs.volumes.map_block(extent.disk_bytenr), pages)
             extent.blocks_left = 0
             yield from fs.ordered.btrfs_finish_ordered_io(extent)
+        if error is not None:
+            raise error
+
+    def _fallback_to_cow(
+        self, inode: Inode, start: int, num: int, ordered: list[OrderedExtent]
+    ) -> Steps[None]:
+        """Write to new blocks, as the preallocated ones turned read-only; ``ordered`` gets the extents.
+
+        Raises Errno(ENOSPC).  Source: inode.c fallback_to_cow, cow_file_range (v5.8).
+        """
+        fs, end = self.fs, start + num
+        self.charge_fallback(num)
+        while start < end:
+            try:
+                bytenr, got = yield from fs.extents.btrfs_reserve_extent(
+                    end - start, self.min_alloc_size(end - start)
+                )
+            except Errno:
+                fs.space.infos[BlockGroupType.DATA].release(end - start)
+                raise
+            kind = OrderedType.REGULAR
+            ordered.append(fs.ordered.btrfs_add_ordered_extent(inode, start, got, bytenr, kind))
+            yield "cow_file_range"
+            inode.add_extent_mapping(ExtentMap(start, got, bytenr, FileExtentType.REG, pinned=True))
+            fs.block_groups.btrfs_dec_block_group_reservations(bytenr)
+            start += got
+
+    def charge_fallback(self, blocks: int) -> None:
+        """The promise was used up when the extent was preallocated: make it again, whether there is room or
+        not (6bd335b469f9, v5.8)."""
+        info = self.fs.space.infos[BlockGroupType.DATA]
+        info.may_use += blocks
+        info.unasked += blocks
+
+    def min_alloc_size(self, blocks: int) -> int:
+        """A copy has to be one extent, as the original is (432cd2a10f1c, v5.8)."""
+        return blocks
 
     def _order(self, inode: Inode, offset: int, item: FileExtent) -> OrderedExtent:
         kind = OrderedType.PREALLOC if item.type is FileExtentType.PREALLOC else OrderedType.NOCOW

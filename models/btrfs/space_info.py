@@ -27,7 +27,10 @@ COMMITS_FOR_SPACE = 2
 
 @dataclass(slots=True, eq=False)
 class SpaceInfo:
-    """Counters of one type.  ``may_use`` is promised, ``reserved`` allocated and not inserted yet."""
+    """Counters of one type.  ``may_use`` is promised, ``reserved`` allocated and not inserted yet.
+
+    ``unasked`` is a ghost: how much was promised without looking whether there is room.
+    """
 
     type: BlockGroupType
     groups_sem: RwSem
@@ -37,6 +40,7 @@ class SpaceInfo:
     pinned: int = 0
     readonly: int = 0
     may_use: int = 0
+    unasked: int = 0
     full: bool = False
     force_alloc: bool = False
     chunk_alloc: bool = False

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.btrfs.device import RESERVED_BLOCKS
 from models.btrfs.errors import Errno, KernelBug, warn_on
 from models.btrfs.trees import BlockGroupItem, BlockGroupType, ChunkItem, DevExtent
+from models.faults import PHASE_2
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -70,22 +70,6 @@ class Volumes:
         """Device blocks in no device extent (free_chunk_space)."""
         used = sum(extent.length for extent in self.fs.trees.dev.root.values())
         return self.fs.device.size - used
-
-    def _find_free_dev_extent(self, trans: Transaction, length: int) -> int:
-        """First device hole, by the commit root of the device tree and the pending chunks.
-
-        Space of a chunk removed in this transaction is thus not reused before its commit.
-        Source: volumes.c find_free_dev_extent_start, contains_pending_extent.  Raises Errno(ENOSPC).
-        """
-        taken = [(p, p + e.length) for p, e in self.fs.trees.dev.commit_root.items()]
-        taken += [(c.physical, c.physical + c.length) for c in trans.pending_chunks]
-        start = RESERVED_BLOCKS
-        for low, high in sorted(taken):
-            if low < start + length and start < high:
-                start = high
-        if start + length > self.fs.device.size:
-            raise Errno(errno.ENOSPC)
-        return start
 
     def _should_alloc_chunk(self, info: SpaceInfo, *, force: bool) -> bool:
         """Whether a chunk is wanted: forced, or 80 % of what is writable is allocated."""
@@ -155,7 +139,7 @@ class Volumes:
     def _btrfs_alloc_chunk(self, handle: Handle, kind: BlockGroupType) -> Steps[None]:
         """Pick addresses, make the chunk map, make the block group visible (btrfs_make_block_group)."""
         length = self.sizes[kind]
-        physical = self._find_free_dev_extent(handle.transaction, length)
+        physical = self.fs.dev_extents.find_free_dev_extent(handle.transaction, length)
         start = max(c.start + c.length for c in self.mapping_tree.values())
         chunk = ChunkMap(start, length, physical, kind)
         self.mapping_tree[start] = chunk
@@ -165,18 +149,30 @@ class Volumes:
         self.fs.tree_log.btrfs_set_log_full_commit(handle)
         group = self.fs.make_block_group(chunk)
         yield "btrfs_make_block_group"
-        info = self.fs.space.infos[kind]
-        self.fs.block_groups.tree[start] = group
+        yield from self._add_block_group(group)
+        handle.new_bgs.append(group)
+        group.bg_list = handle.new_bgs
+        self.fs.sim.note("btrfs_make_block_group", f"{group} ({kind.value}) can be allocated from")
+
+    def _add_block_group(self, group: BlockGroup) -> Steps[None]:
+        """Into the tree, where lookups find it, then into the list, where allocators do.
+
+        From the tree on others use its space info (2e6e518335f8, v4.2).
+        """
+        info = group.space_info = self.fs.space.infos[group.type]
+        self.fs.block_groups.tree[group.start] = group
         group.get("tree")
+        yield "btrfs_add_block_group_cache"
+        yield from self._link_block_group(group, info)
+
+    def _link_block_group(self, group: BlockGroup, info: SpaceInfo) -> Steps[None]:
+        """update_space_info, __link_block_group."""
         yield from info.groups_sem.down_write()
-        info.total += length
+        info.total += group.length
         info.readonly += group.bytes_super
         info.full = False
         info.block_groups.append(group)
         info.groups_sem.up_write()
-        handle.new_bgs.append(group)
-        group.bg_list = handle.new_bgs
-        self.fs.sim.note("btrfs_make_block_group", f"{group} ({kind.value}) can be allocated from")
 
     def btrfs_create_pending_block_groups(self, handle: Handle) -> Steps[None]:
         """Phase 2: insert the items of every block group that this handle made.
@@ -199,7 +195,7 @@ class Volumes:
 
     def _unlink_new(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         """Phase 2 is done; one section under unused_bgs_lock (2d8e5168d48a, v6.15)."""
-        yield from ()
+        yield "unused_bgs_lock"
         handle.new_bgs.pop(0)
         group.bg_list = None
 
@@ -210,14 +206,15 @@ class Volumes:
 
     def _insert_items(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         trees, chunk = self.fs.trees, self.mapping_tree[group.start]
-        handle.dirty = True
         item = self.copy_item(handle, group)
         yield "btrfs_create_pending_block_groups"
+        code = self.fs.faults.strikes(PHASE_2)
         if group.start in trees.block_group.root or chunk.physical in trees.dev.root:
-            self.fs.transactions.btrfs_abort_transaction(
-                handle, errno.EEXIST, "btrfs_create_pending_block_groups"
-            )
-            raise Errno(errno.EEXIST)
+            code = errno.EEXIST
+        if code:
+            self.fs.transactions.btrfs_abort_transaction(handle, code, "btrfs_create_pending_block_groups")
+            raise Errno(code)
+        handle.dirty = True
         trees.block_group.root[group.start] = item
         yield "btrfs_insert_item"
         trees.dev.root[chunk.physical] = DevExtent(chunk.length, chunk.start)
@@ -259,11 +256,20 @@ class Volumes:
         info.total -= group.length
         info.readonly -= group.length
         info.ro_bgs.remove(group)
+        group.free.clear()
         yield "remove_block_group_cache"
-        warn_on(group.start not in fs.trees.block_group.root, f"{group} has no item to delete")
-        del fs.trees.block_group.root[group.start]
-        yield "btrfs_del_item"
-        group.removed = True
-        del self.mapping_tree[group.start]
+        yield from self.remove_item_and_map(group)
         fs.sim.note("btrfs_remove_block_group", f"{group} is gone")
         group.put("tree")
+
+    def remove_item_and_map(self, group: BlockGroup) -> Steps[None]:
+        """First the block group item, then the map: with the map the address becomes free for another."""
+        self.delete_block_group_item(group)
+        yield "btrfs_del_item"
+        yield from self.fs.dev_extents.drop_chunk_map(group)
+
+    def delete_block_group_item(self, group: BlockGroup) -> None:
+        """btrfs_del_item of the block group item."""
+        items = self.fs.trees.block_group.root
+        warn_on(group.start not in items, f"{group} has no item to delete")
+        del items[group.start]

@@ -13,19 +13,23 @@ from __future__ import annotations
 from models.operations.base import Operation, Step
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
 from models.operations.freeing import Free, RunDelayedRefs
-from models.operations.power import Crash, Remount
+from models.operations.power import Crash, Inject, Remount
 from models.operations.removal import Clean, Relocate
 from models.operations.snapshots import Snapshot
 from models.operations.syncing import Fsync
+from models.operations.upkeep import Scrub, Trim
 from models.operations.writes import BufferedWrite, CompleteBio, StartNocowDio, Writeback
 
 OPERATIONS: tuple[type[Operation], ...] = (
     EndTransaction,
+    Inject,
     CompleteBio,
     CreateBg,
     Commit,
     RunDelayedRefs,
     Clean,
+    Trim,
+    Scrub,
     Free,
     Allocate,
     BufferedWrite,
@@ -51,12 +55,15 @@ __all__ = [
     "EndTransaction",
     "Free",
     "Fsync",
+    "Inject",
     "Operation",
     "Relocate",
     "Remount",
     "RunDelayedRefs",
+    "Scrub",
     "Snapshot",
     "StartNocowDio",
     "Step",
+    "Trim",
     "Writeback",
 ]

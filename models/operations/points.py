@@ -6,6 +6,7 @@ CHUNK_POINTS = (
     "do_chunk_alloc",
     "btrfs_alloc_chunk",
     "btrfs_make_block_group",
+    "btrfs_add_block_group_cache",
 )
 PHASE_2_POINTS = (
     "btrfs_create_pending_block_groups",
@@ -17,6 +18,7 @@ DELAYED_REF_POINTS = (
     "alloc_reserved_file_extent",
     "__btrfs_free_extent",
     "dirty_bgs",
+    "unused_bgs_lock",
     "run_one_delayed_ref",
 )
 COMMIT_POINTS = (
@@ -26,9 +28,11 @@ COMMIT_POINTS = (
     "BTRFS_TRANS_DIRTY_BG_RUN",
     "btrfs_start_dirty_block_groups",
     "dirty_bgs_lock",
+    "write_one_cache_group",
     "cache_write_mutex",
     "TRANS_STATE_COMMIT_START",
     "wait_event(num_extwriters)",
+    "btrfs_scrub_pause",
     "TRANS_STATE_COMMIT_DOING",
     "create_pending_snapshots",
     "commit_fs_roots",

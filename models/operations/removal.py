@@ -58,6 +58,7 @@ class Relocate(Operation):
         "invalidate_extent_cache",
         "btrfs_drop_snapshot",
         "run_delalloc_nocow",
+        "cow_file_range",
         "btrfs_wait_ordered_range",
         "btrfs_evict_inode",
         *REMOVAL_POINTS,

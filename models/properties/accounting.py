@@ -5,39 +5,55 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from models.btrfs.space_info import SpaceInfo
 from models.btrfs.subvolume import Leaf
 from models.btrfs.trees import BlockGroupType, Image
 from models.properties import Mismatch, Observation, When, holds
 from models.simulation import span
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, unless_aborted="what was pinned is neither pinned any more nor free")
 def a_block_groups_counters_add_up_to_its_length(seen: Observation) -> Iterator[Mismatch]:
     """C.7: used + reserved + pinned + bytes_super + free == length.
 
     Holds between two steps of an allocation only with what it has taken out and not charged yet: those
-    blocks are ``in_hand``.
+    blocks are ``in_hand``.  What is hidden to be trimmed is reserved too, but in a read-only block group.
     """
     for group in seen.fs.block_groups.tree.values():
         counted = group.used + group.reserved + group.pinned + group.bytes_super + len(group.free)
-        if counted + group.in_hand != group.length:
+        hidden = sum(r.blocks for r in seen.fs.trim.trimming_ranges if r.group is group and not r.charged)
+        if counted + group.in_hand + hidden != group.length:
+            expected = group.length - group.in_hand - hidden
             yield Mismatch(
-                f"used + reserved + pinned + super + free of {group} is {group.length - group.in_hand}",
+                f"used + reserved + pinned + super + free of {group} is {expected}",
                 f"{group.used} + {group.reserved} + {group.pinned} + {group.bytes_super} + {len(group.free)}",
             )
 
 
+def _trimmed(seen: Observation, info: SpaceInfo) -> tuple[int, int]:
+    """Blocks that are trimmed, and so reserved, in block groups that are not in the list of their space info;
+    and how many of them are in those that were removed, and not just made."""
+    ranges = [r for r in seen.fs.trim.trimming_ranges if r.charged and r.group.type is info.type]
+    unlisted = [r for r in ranges if r.group not in info.block_groups]
+    return sum(r.blocks for r in unlisted), sum(r.blocks for r in unlisted if r.group.ro)
+
+
 @holds(When.ALWAYS)
 def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mismatch]:
-    """C.8: used, reserved, pinned, total and readonly."""
+    """C.8: used, reserved, pinned, total and readonly.
+
+    What is trimmed of a block group that was just removed, or is not linked yet, is still reserved; removal
+    takes all of the length out of readonly, and so too much.
+    """
     for kind, info in seen.fs.space.infos.items():
         groups = info.block_groups
+        trimmed, gone = _trimmed(seen, info)
         sums = {
             "total": sum(g.length for g in groups),
             "used": sum(g.used for g in groups),
-            "reserved": sum(g.reserved for g in groups),
+            "reserved": sum(g.reserved for g in groups) + trimmed,
             "pinned": sum(g.pinned for g in groups),
-            "readonly": sum(g.bytes_super + (g.unused if g.ro else 0) for g in groups),
+            "readonly": sum(g.bytes_super + (g.unused if g.ro else 0) for g in groups) - gone,
         }
         for name, expected in sums.items():
             if getattr(info, name) != expected:
@@ -49,10 +65,16 @@ def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mis
 
 @holds(When.ALWAYS)
 def promises_never_exceed_the_space(seen: Observation) -> Iterator[Mismatch]:
-    """C.9: used + reserved + pinned + readonly <= total; for DATA with may_use (as since 4.8)."""
+    """C.9: used + reserved + pinned + readonly <= total; for DATA with may_use (as since 4.8).
+
+    Nobody asks whether there is room for what is reserved to be trimmed, or for the copy that relocation has
+    to write to new blocks.
+    """
     for kind, info in seen.fs.space.infos.items():
         promised = info.promised if kind is BlockGroupType.DATA else info.promised - info.may_use
-        if promised > info.total:
+        trimmed, gone = _trimmed(seen, info)
+        trimmed += sum(seen.fs.trim.charged(g) for g in info.block_groups) - gone
+        if promised > info.total + info.unasked + trimmed:
             yield Mismatch(f"{kind.value} promises at most {info.total} blocks", f"{promised}")
 
 
@@ -66,11 +88,12 @@ def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
                 yield Mismatch(f"{name} of {group} is at least 0", f"{getattr(group, name)}")
     for kind, info in seen.fs.space.infos.items():
         for name in ("total", "used", "reserved", "pinned", "readonly", "may_use"):
-            if getattr(info, name) < 0:
+            missing = _trimmed(seen, info)[1] if name == "readonly" else 0
+            if getattr(info, name) + missing < 0:
                 yield Mismatch(f"{kind.value} {name} is at least 0", f"{getattr(info, name)}")
 
 
-@holds(When.QUIET)
+@holds(When.QUIET, unless_aborted="a removal that cannot start leaves its block group read-only")
 def nobody_is_counted_as_writing_or_reserving(seen: Observation) -> Iterator[Mismatch]:
     """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes and ro are back to 0, and may_use is
     what is promised to dirty pages."""
@@ -131,13 +154,19 @@ def _references(image: Image) -> Counter[int]:
 
 @holds(When.ALWAYS)
 def no_block_is_in_two_places(seen: Observation) -> Iterator[Mismatch]:
-    """C.14: not in two of {extent item, pinned, free}, and in no two extents.
+    """C.14: not in two of {extent item, pinned, free, being trimmed}, and in no two extents.
 
     Reserved blocks and superblock copies are what is left over; C.7 counts them.
     """
     fs = seen.fs
     owners: dict[int, str] = {}
     claims = [(b, f"free in {g}") for g in fs.block_groups.tree.values() for b in g.free.blocks()]
+    claims += [
+        (b, "being trimmed")
+        for r in fs.trim.trimming_ranges
+        if fs.block_groups.tree.get(r.group.start) is r.group
+        for b in range(r.start, r.start + r.blocks)
+    ]
     claims += [(b, "pinned") for t in fs.transactions.trans_list for b in sorted(t.pinned_extents)]
     claims += [
         (b, f"in extent {start}")
@@ -166,8 +195,9 @@ def what_the_superblock_references_is_not_free(seen: Observation) -> Iterator[Mi
 def what_is_allocated_was_nobodys(seen: Observation) -> Iterator[Mismatch]:
     """C.14, C.16, judged where space is handed out: the superblock of that moment did not need it."""
     for start, blocks, image in seen.fs.history.allocated:
-        group = next(g for g in seen.fs.block_groups.tree.values() if g.start <= start < g.end)
-        for bytenr, item in image.extents.items() if not _moved(seen, image, group.start) else ():
+        groups = [g for g in seen.fs.block_groups.tree.values() if g.start <= start < g.end]
+        needed = any(not _moved(seen, image, group.start) for group in groups)
+        for bytenr, item in image.extents.items() if needed else ():
             if start < bytenr + item.length and bytenr < start + blocks:
                 yield Mismatch(
                     f"the superblock does not need {span(start, blocks)}", f"extent {bytenr} is there"

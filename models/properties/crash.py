@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from models.btrfs.subvolume import FS_TREE
+from models.geometry import STALE
 from models.properties import Mismatch, Observation, When, holds
 
 
@@ -31,6 +32,8 @@ def a_block_holds_its_last_durable_write_or_a_newer_one(seen: Observation) -> It
 def _value(value: int) -> str:
     if value == 0:
         return "zero"
+    if value == STALE:
+        return "what was on the device before"
     return f"write {value}" if value > 0 else "its first content"
 
 

@@ -59,18 +59,24 @@ def catalogue() -> tuple[Revert, ...]:
 
 
 def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:
-    """The reverts of these ids (or beginnings of at least 7 digits) or names, each once.
+    """The reverts of these ids (or beginnings of a commit, of at least 7 digits) or names, each once.
 
+    A commit that fixed two races stands for the one whose id has no suffix, if there is one, else for all.
     Raises ValueError naming what is unknown and what there is.
     """
     found = []
     for word in wanted:
-        exact = [revert for revert in catalogue() if word in (revert.id, revert.name)]
-        matches = exact or [
-            revert for revert in catalogue() if len(word) >= SHORTEST_ID and revert.id.startswith(word)
-        ]
+        matches = [revert for revert in catalogue() if word in (revert.id, revert.name)] or _of_commit(word)
         if not matches:
             known = ", ".join(f"{revert.id} ({revert.name})" for revert in catalogue())
             raise ValueError(f"unknown revert {word!r}; there are: {known}")
         found += matches
     return tuple(revert for revert in catalogue() if revert in found)
+
+
+def _of_commit(beginning: str) -> list[Revert]:
+    """The reverts of the commits that begin so."""
+    if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_ID},}}", beginning):
+        return []
+    matches = [revert for revert in catalogue() if revert.id.startswith(beginning)]
+    return [revert for revert in matches if "/" not in revert.id] or matches

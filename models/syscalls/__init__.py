@@ -16,12 +16,15 @@ from models.operations import (
     EndTransaction,
     Free,
     Fsync,
+    Inject,
     Operation,
     Relocate,
     Remount,
     RunDelayedRefs,
+    Scrub,
     Snapshot,
     StartNocowDio,
+    Trim,
     Writeback,
 )
 from models.simulation import Steps
@@ -29,10 +32,11 @@ from models.syscalls.base import Failed, Syscall
 from models.syscalls.buffered import EnterBufferedWrite, EnterWriteback
 from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
 from models.syscalls.freeing import EnterFree, EnterRunDelayedRefs
-from models.syscalls.power import EnterCrash, EnterRemount
+from models.syscalls.power import EnterCrash, EnterInject, EnterRemount
 from models.syscalls.removal import EnterClean, EnterRelocate
 from models.syscalls.snapshots import EnterSnapshot
 from models.syscalls.syncing import EnterFsync
+from models.syscalls.upkeep import EnterScrub, EnterTrim
 from models.syscalls.writes import EnterCompleteBio, EnterStartNocowDio
 
 if TYPE_CHECKING:
@@ -49,11 +53,14 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     EndTransaction: EnterEndTransaction(),
     Free: EnterFree(),
     Fsync: EnterFsync(),
+    Inject: EnterInject(),
     Relocate: EnterRelocate(),
     Remount: EnterRemount(),
     RunDelayedRefs: EnterRunDelayedRefs(),
+    Scrub: EnterScrub(),
     Snapshot: EnterSnapshot(),
     StartNocowDio: EnterStartNocowDio(),
+    Trim: EnterTrim(),
     Writeback: EnterWriteback(),
 }
 

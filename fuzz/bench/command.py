@@ -1,0 +1,144 @@
+"""One run of ``pytest fuzz/`` in a process of its own, and several of them side by side."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fuzz.shards import Outcome
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+"""The checkout."""
+UNWANTED = ("PYTEST_", "HYPOTHESIS", "COVERAGE", "COV_CORE")
+"""Beginnings of environment variables that would change what a run does."""
+POLL = 0.1
+"""Seconds between two looks at a running process."""
+INTERRUPTED = threading.Event()
+"""Set when the bench is to stop: every process is ended then."""
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a run ended.  ``code`` is pytest's exit code, None where it was stopped for taking too long."""
+
+    code: int | None
+    outcomes: tuple[Outcome, ...]
+    out: str
+    seconds: float
+
+    @property
+    def error(self) -> str:
+        """What pytest said of the first test that failed; empty where none did."""
+        found = re.search(r"^(?:FAILED|ERROR) \S+(?: - (.*))?$", self.out, re.MULTILINE)
+        return (found[1] or "an error") if found else ""
+
+
+def run_fuzz(
+    tree: Path,
+    options: Sequence[str],
+    *,
+    patience: float,
+    under: Sequence[str] = (),
+    items: Sequence[str] = ("fuzz/",),
+) -> Finished:
+    """``pytest fuzz/`` in ``tree``, stopped at the first failure.
+
+    ``patience`` is how many seconds may pass without another search that ends; ``under`` is the program,
+    with its arguments, that runs pytest, if it is not Python alone; ``items`` are what pytest is to run.
+    """
+    with tempfile.TemporaryDirectory(prefix="bgfuzz-") as place:
+        outcomes, log = Path(place) / "outcomes", Path(place) / "log"
+        outcomes.touch()
+        command = [
+            sys.executable,
+            *under,
+            "-m",
+            "pytest",
+            *items,
+            "-n",
+            "0",
+            "-x",
+            "-q",
+            "--tb=line",
+            "-p",
+            "no:cacheprovider",
+        ]
+        command += ["--database", str(Path(place) / "failures"), "--fuzz-outcomes", str(outcomes), *options]
+        started = time.monotonic()
+        with log.open("w", encoding="utf-8") as output:
+            code = _wait(command, tree, output.fileno(), outcomes, patience)
+        lines = outcomes.read_text(encoding="utf-8").splitlines()
+        return Finished(
+            code,
+            tuple(Outcome.from_json(line) for line in lines),
+            log.read_text(encoding="utf-8", errors="replace"),
+            time.monotonic() - started,
+        )
+
+
+def _wait(command: Sequence[str], tree: Path, output: int, news: Path, patience: float) -> int | None:
+    """Start it and wait; None if there was no news for too long, or the bench is interrupted."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
+    process = subprocess.Popen(  # noqa: S603 - ourselves
+        command,
+        cwd=tree,
+        env={**kept, "COLUMNS": "400"},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    size, since = 0, time.monotonic()
+    try:
+        while process.poll() is None:
+            time.sleep(POLL)
+            now = news.stat().st_size
+            if now != size:
+                size, since = now, time.monotonic()
+            if time.monotonic() - since > patience or INTERRUPTED.is_set():
+                return None
+        return process.returncode
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def side_by_side(
+    title: str, jobs: Sequence[Job], work: Callable[[Job], Result], *, workers: int
+) -> Generator[tuple[Job, Result], None, None]:
+    """Do all jobs, ``workers`` at a time, with a progress bar; results as they come in.
+
+    An interruption (SIGTERM is one too) ends every process that runs.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress, ThreadPoolExecutor(workers) as pool:
+        bar = progress.add_task(title, total=len(jobs))
+        futures = {pool.submit(work, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+                progress.advance(bar)
+        finally:
+            INTERRUPTED.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            INTERRUPTED.clear()
+            signal.signal(signal.SIGTERM, before)

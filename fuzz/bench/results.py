@@ -1,0 +1,89 @@
+"""Results on disk: a line for each trial as it ends, and reports that are there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+MEASURED = ("models", "strategies", "fuzz")
+NOT_MEASURED = ("fuzz/bench", "fuzz/commands")
+"""The bench itself changes no result."""
+
+
+def digest(root: Path) -> str:
+    """A name for the sources that results depend on: a trial of other sources counts for nothing."""
+    names = hashlib.sha256()
+    for package in MEASURED:
+        for path in sorted((root / package).rglob("*.py")):
+            name = path.relative_to(root).as_posix()
+            if not name.startswith(NOT_MEASURED):
+                names.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return names.hexdigest()[:16]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write by rename: whoever reads sees the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+class Log:
+    """A JSON-lines file with one object for each trial; ``key`` names the trial, ``sources`` its digest.
+
+    Without ``resume`` what was there is forgotten.  Raises ValueError where it is no such file.
+    """
+
+    def __init__(self, path: Path, sources: str, *, resume: bool) -> None:
+        self.path, self.sources = path, sources
+        self.results: dict[str, dict[str, object]] = {}
+        if resume and path.exists():
+            self._read(path.read_text(encoding="utf-8").splitlines())
+        write_whole(path, self._text(self.results.values()))
+
+    def _read(self, lines: list[str]) -> None:
+        for number, line in enumerate(lines, start=1):
+            try:
+                result = json.loads(line)
+                key, sources = result["key"], result["sources"]
+            except (ValueError, TypeError, KeyError) as error:
+                if number == len(lines):
+                    return  # the line that was being written when the bench was interrupted
+                raise ValueError(f"{self.path}, line {number}: not a result") from error
+            if sources == self.sources:
+                self.results[key] = result
+
+    def add(self, key: str, **result: object) -> None:
+        """One trial more, at once on disk."""
+        self.results[key] = {"key": key, "sources": self.sources, **result}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(self.results[key]) + "\n")
+
+    def tidy(self, order: Iterable[str]) -> None:
+        """At the end: the results in the order of their trials, the same whoever was first."""
+        keys = [key for key in order if key in self.results]
+        write_whole(self.path, self._text(self.results[key] for key in keys))
+
+    def _text(self, results: Iterable[dict[str, object]]) -> str:
+        return "".join(json.dumps(result) + "\n" for result in results)
+
+
+def cell(text: object) -> str:
+    """Text that may stand in a cell of a Markdown table."""
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def row(*cells: object) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(map(cell, cells))} |"

@@ -1,0 +1,45 @@
+"""The commands of ``python -m fuzz``, one module each.
+
+A module has ``add_to(commands)``, which declares the command, and sets ``run`` to a function of the parsed
+options that returns the exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, NoReturn, Self
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - its only name
+else:
+    Commands = object
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done; the message is one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Mistakes are one line and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and leave."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def number(least: int, greatest: int) -> type[int]:
+    """An argument's type: a whole number in this range."""
+
+    class Number(int):
+        """Checked when it is parsed."""
+
+        def __new__(cls, text: str) -> Self:
+            try:
+                value = super().__new__(cls, text)
+            except ValueError:
+                value = None
+            if value is None or not least <= value <= greatest:
+                raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} to {greatest}")
+            return value
+
+    return Number

@@ -1,0 +1,134 @@
+"""``python -m fuzz bench mutants``: how much of a wrong protocol the fuzzer notices."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.mutants import (
+    PATIENCE,
+    REVIEWED,
+    UNREACHED,
+    Fate,
+    Reviewed,
+    Tree,
+    all_mutants,
+    read_reviewed,
+    sample,
+)
+from fuzz.bench.mutants_report import kill_rate, report
+from fuzz.bench.operators import Mutant
+from fuzz.bench.reached import Lines, is_reached, parts, run_part, union
+from fuzz.bench.results import Log, write_whole
+from fuzz.commands import Commands, UsageError, number
+from fuzz.commands.bench_races import add_bench_options, open_log
+from fuzz.options import MAX_SEED
+
+DEFAULT_OUTPUT = ROOT / "fuzz" / "MUTANTS.md"
+BASELINE = "lines that are reached"
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "mutants",
+        help="change the protocol, one statement at a time, and see whether that is noticed",
+        description="Tries a sample of all mutants of the kernel model with one default run each.",
+    )
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="only these rooms (writeout, writeout.py, ...)"
+    )
+    parser.add_argument(
+        "--sample",
+        type=number(1, 100_000),
+        default=150,
+        metavar="N",
+        help="how many, operators in turn (150)",
+    )
+    parser.add_argument(
+        "--seed", type=number(0, MAX_SEED), default=0, metavar="S", help="of the sample and of the runs (0)"
+    )
+    add_bench_options(parser, DEFAULT_OUTPUT)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Try the sample, write the report.  1 if the unchanged tree fails already."""
+    try:
+        reviewed = read_reviewed(REVIEWED)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    mutants = all_mutants(ROOT, options.files)
+    if not mutants:
+        raise UsageError(f"no mutants in {', '.join(options.files)}: name rooms of models/btrfs")
+    log = open_log(options)
+    chosen = _choose(mutants, reviewed, options)
+    fuzz_options = ("--fuzz-seed", str(options.seed))
+    with Tree() as tree:
+        lines = _baseline(tree, log, fuzz_options, options)
+        if lines is None:
+            return 1
+        _try_all(tree, log, [m for m in chosen if _key(m, options) not in log.results], lines, options)
+    log.tidy([_baseline_key(options), *(_key(mutant, options) for mutant in chosen)])
+    fates = {mutant.key: _fate(log, _key(mutant, options)) for mutant in chosen}
+    named = "".join(f" {file}" for file in options.files)
+    command = f"python -m fuzz bench mutants{named} --sample {options.sample} --seed {options.seed}"
+    write_whole(options.output, report(command, mutants, fates, reviewed))
+    rate = kill_rate(list(fates.values()))
+    sys.stdout.write(f"{options.output}: kill rate {'-' if rate is None else f'{rate:.0%}'}\n")
+    return 0
+
+
+def _choose(
+    mutants: Sequence[Mutant], reviewed: Sequence[Reviewed], options: argparse.Namespace
+) -> list[Mutant]:
+    open_ones = [m for m in mutants if not any(entry.is_about(m) for entry in reviewed)]
+    return sample(open_ones, options.sample, options.seed)
+
+
+def _key(mutant: Mutant, options: argparse.Namespace) -> str:
+    return f"{mutant.key} seed {options.seed}"
+
+
+def _baseline_key(options: argparse.Namespace) -> str:
+    return f"{BASELINE} seed {options.seed}"
+
+
+def _baseline(tree: Tree, log: Log, fuzz_options: Sequence[str], options: argparse.Namespace) -> Lines | None:
+    """The lines that the unchanged tree comes to; None if it fails, as then every mutant would."""
+    key = _baseline_key(options)
+    if key not in log.results:
+
+        def work(searches: Sequence[int]) -> tuple[int | None, Lines]:
+            done, lines = run_part(tree.path, searches, fuzz_options, PATIENCE)
+            return done.code, lines
+
+        ended = [
+            result for _, result in side_by_side("unchanged", parts(options.jobs), work, workers=options.jobs)
+        ]
+        if any(code != 0 for code, _ in ended):
+            sys.stderr.write("the unchanged tree fails: run pytest fuzz/ first\n")
+            return None
+        log.add(key, lines=union([lines for _, lines in ended]))
+    lines: Lines = log.results[key]["lines"]  # type: ignore[assignment]  # as it was written above
+    return lines
+
+
+def _try_all(
+    tree: Tree, log: Log, mutants: Sequence[Mutant], lines: Lines, options: argparse.Namespace
+) -> None:
+    def work(mutant: Mutant) -> Fate:
+        if not is_reached(mutant, lines):
+            return Fate(UNREACHED)
+        return tree.try_mutant(mutant, ("--fuzz-seed", str(options.seed)))
+
+    for mutant, fate in side_by_side("mutants", mutants, work, workers=options.jobs):
+        log.add(_key(mutant, options), **asdict(fate))
+
+
+def _fate(log: Log, key: str) -> Fate:
+    result = {name: value for name, value in log.results[key].items() if name not in ("key", "sources")}
+    return Fate(**result)  # type: ignore[arg-type]

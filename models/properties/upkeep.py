@@ -1,0 +1,86 @@
+"""Trim, scrub, and what they leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from models.btrfs.device import Discard
+from models.btrfs.trees import Image
+from models.properties import Mismatch, Observation, When, holds
+from models.simulation import span
+
+
+@holds(When.ALWAYS)
+def nothing_is_discarded_that_somebody_owns(seen: Observation) -> Iterator[Mismatch]:
+    """C.16, judged when a discard is done: its blocks are free, and the superblock does not need them."""
+    for discard, image in seen.fs.history.discarded:
+        owner = _owner(seen, discard) or _reference(image, discard)
+        if owner:
+            yield Mismatch(f"device {span(discard.physical, discard.blocks)} may be discarded", owner)
+
+
+def _owner(seen: Observation, discard: Discard) -> str:
+    """A block of a block group that is not free; those still being trimmed are."""
+    fs = seen.fs
+    for start, group in fs.block_groups.tree.items():
+        chunk = fs.volumes.mapping_tree.get(start)
+        first = discard.physical - (chunk.physical if chunk else 0) + start
+        for block in range(first, first + discard.blocks) if chunk else ():
+            if group.start <= block < group.end and block not in group.free:
+                hidden = [r for r in fs.trim.trimming_ranges if r.group is group]
+                if not any(r.start <= block < r.start + r.blocks for r in hidden):
+                    return f"logical block {block} of {group} is not free"
+    return ""
+
+
+def _reference(image: Image, discard: Discard) -> str:
+    """An extent that a crash would bring back."""
+    for start, chunk in image.chunks.items():
+        for bytenr, item in image.extents.items():
+            first = chunk.physical + bytenr - start
+            if (
+                start <= bytenr < start + chunk.length
+                and first < discard.physical + discard.blocks
+                and discard.physical < first + item.length
+            ):
+                return f"the superblock references extent {bytenr} there"
+    return ""
+
+
+@holds(When.QUIET)
+def nothing_of_a_trim_is_left(seen: Observation) -> Iterator[Mismatch]:
+    """Nobody trims, no chunk is pinned, and a removed block group has no free space left."""
+    fs = seen.fs
+    for group in (*fs.block_groups.tree.values(), *fs.dev_extents.removed):
+        if group.trimming:
+            yield Mismatch(f"nobody trims {group}", f"trimming is {group.trimming}")
+        if group.removed and len(group.free):
+            yield Mismatch(f"no free space entry of {group} is left", f"{len(group.free)} blocks are")
+    for what, left in (
+        ("range is being trimmed", len(fs.trim.trimming_ranges)),
+        ("chunk is pinned", len(fs.dev_extents.pinned_chunks)),
+        ("discard is in flight", len(fs.device.discards)),
+    ):
+        if left:
+            yield Mismatch(f"no {what}", f"{left}")
+
+
+@holds(When.QUIET)
+def nothing_of_a_scrub_is_left(seen: Observation) -> Iterator[Mismatch]:
+    """Nobody runs, is paused, or wants scrubs to pause (btrfs_scrub_pause and _continue in pairs)."""
+    scrub = seen.fs.scrub
+    for names in (scrub.scrubs_running, scrub.scrubs_paused, scrub.pause_requests):
+        if names:
+            yield Mismatch("nobody scrubs, or keeps scrub waiting", ", ".join(names))
+
+
+@holds(When.QUIET)
+def a_block_group_that_the_cleaner_passed_over_is_queued_again(seen: Observation) -> Iterator[Mismatch]:
+    """C.36: once it is writable again, or it would never be removed.
+
+    Passed over is what was unused, and read-only for another's sake.
+    """
+    for group in seen.fs.block_groups.tree.values():
+        unused = not (group.used or group.reserved or group.ro) and group.bg_list is None
+        if group.passed_over and unused:
+            yield Mismatch(f"{group}, which is unused, is queued for the cleaner", "it is on no list")

@@ -8,6 +8,7 @@ complete); the default profile's shards take turns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from fuzz.machine import BlockGroupMachine, Tally, one_choice_of
@@ -87,7 +88,31 @@ class Syncing(BlockGroupMachine):
     """Fsync through the log, against writes in flight, commits and the loss of power."""
 
     operations = (StartNocowDio, BufferedWrite, CompleteBio, Fsync, Commit, Allocate, Crash)
-    step = one_choice_of(operations)
+    focus = MappingProxyType(
+        {
+            StartNocowDio: ("btrfs_create_dio_extent", "unlock_extent", "btrfs_submit_direct"),
+            CompleteBio: ("btrfs_endio_direct_write", "end_bio_extent_writepage", "wait_current_trans"),
+            Fsync: (
+                "btrfs_sync_file",
+                "btrfs_log_changed_extents",
+                "btrfs_log_inode",
+                "btrfs_write_marked_extents",
+                "btrfs_wait_logged_extents",
+                "TRANS_STATE_COMMIT_START",
+                "TRANS_STATE_UNBLOCKED",
+            ),
+            Commit: (
+                "TRANS_STATE_COMMIT_START",
+                "TRANS_STATE_COMMIT_DOING",
+                "TRANS_STATE_UNBLOCKED",
+                "btrfs_write_and_wait_transaction",
+                "write_ctree_super",
+                "btrfs_finish_extent_commit",
+            ),
+        }
+    )
+    seldom = (Allocate, Crash)
+    step = one_choice_of(operations, focus, seldom)
 
 
 class Everything(BlockGroupMachine):

@@ -7,9 +7,10 @@ that they keep their meaning when an earlier step is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -75,13 +76,23 @@ def _variants(kind: type[Operation]) -> list[Operation]:
     return [kind(**dict(zip(names, combination, strict=True))) for combination in product(*values)]
 
 
-def drawn(kind: type[Operation]) -> list[Drawn]:
-    """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception."""
+Focus = Mapping[type[Operation], tuple[str, ...]]
+"""Of which operations only some points matter to a subject, and which."""
+COMMON = 3
+"""How many times as likely as an operation that is to be seldom any other one is."""
+
+
+def drawn(kind: type[Operation], points: Sequence[str] | None = None) -> list[Drawn]:
+    """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception.
+
+    ``points`` are those at which it may stop, where that is not all of its own.
+    """
     every: list[Drawn] = []
+    points = kind.points if points is None else points
     for in_handle in IN_HANDLE.get(kind, (False,)):
         variants = [Drawn(op, None, in_handle) for op in _variants(kind)]
-        every += variants * max(1, len(kind.points))
-        every += [variant._replace(until=point) for point in kind.points for variant in variants]
+        every += variants * max(1, len(points))
+        every += [variant._replace(until=point) for point in points for variant in variants]
     return every
 
 
@@ -92,14 +103,27 @@ def resumed() -> list[Resumed]:
     return through + stopped
 
 
-def pools(*kinds: type[Operation]) -> list[Sequence[Drawn | Resumed]]:
-    """What can happen next: something out of one of these, each as likely as the others."""
-    return [resumed(), *map(drawn, kinds)]
+def pools(
+    *kinds: type[Operation],
+    focus: Focus = MappingProxyType({}),
+    seldom: Sequence[type[Operation]] = (),
+) -> list[Sequence[Drawn | Resumed]]:
+    """What can happen next: something out of one of these, each as likely as the others.
+
+    What is not ``seldom`` is there :data:`COMMON` times, if anything is.
+    """
+    common: list[Sequence[Drawn | Resumed]] = [resumed()]
+    common += [drawn(kind, focus.get(kind)) for kind in kinds if kind not in seldom]
+    return common * (COMMON if seldom else 1) + [drawn(kind, focus.get(kind)) for kind in seldom]
 
 
-def choices(*kinds: type[Operation]) -> st.SearchStrategy[Drawn | Resumed]:
+def choices(
+    *kinds: type[Operation],
+    focus: Focus = MappingProxyType({}),
+    seldom: Sequence[type[Operation]] = (),
+) -> st.SearchStrategy[Drawn | Resumed]:
     """What happens next: two small choices, so that Hypothesis can delete a whole step at once.
 
     (It deletes at most five choices together, and a step of a machine with one rule costs two more.)
     """
-    return st.one_of(*map(st.sampled_from, pools(*kinds)))
+    return st.one_of(*map(st.sampled_from, pools(*kinds, focus=focus, seldom=seldom)))

@@ -153,13 +153,18 @@ class DirectIo:
         dio_sem keeps fsync from seeing the one without the other (v4.7).
         """
         yield from inode.dio_sem.down_read()
-        if kind is not OrderedType.NOCOW:
-            em = ExtentMap(start, num, block_start, FileExtentType.REG, pinned=True)
-            inode.add_extent_mapping(em)
-            yield "btrfs_create_dio_extent"
+        self.create_pinned_em(inode, start, num, block_start, kind)
+        yield "btrfs_create_dio_extent"
         ordered = self.fs.ordered.btrfs_add_ordered_extent(inode, start, num, block_start, kind)
         inode.dio_sem.up_read()
         return ordered
+
+    def create_pinned_em(
+        self, inode: Inode, start: int, num: int, block_start: int, kind: OrderedType
+    ) -> None:
+        """Map the blocks to where they are being written; in place they are there already."""
+        if kind is not OrderedType.NOCOW:
+            inode.add_extent_mapping(ExtentMap(start, num, block_start, FileExtentType.REG, pinned=True))
 
     def _nocow(
         self, inode: Inode, start: int, num: int, em: ExtentMap, block_start: int

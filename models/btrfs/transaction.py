@@ -195,11 +195,15 @@ class Transactions:
         """Sleep while the running transaction keeps ``kind`` out."""
         trans = self.running
         if trans is not None and kind in BLOCKED_TYPES[trans.state]:
-            yield from self.fs.sim.wait_event(
-                f"transaction {trans.transid} unblocked",
-                lambda: trans.state >= TransState.UNBLOCKED or trans.aborted != 0,
-                self.writers(trans),
-            )
+            yield from self.sleep_until_unblocked(trans)
+
+    def sleep_until_unblocked(self, trans: Transaction) -> Steps[None]:
+        """Sleep until ``trans`` is past its critical section, or aborted."""
+        yield from self.fs.sim.wait_event(
+            f"transaction {trans.transid} unblocked",
+            lambda: trans.state >= TransState.UNBLOCKED or trans.aborted != 0,
+            self.writers(trans),
+        )
 
     def writers(self, trans: Transaction) -> Callable[[], list[str]]:
         """Who holds handles of ``trans``, for the report of a wait."""
@@ -266,6 +270,8 @@ class Transactions:
         yield from self._wait_for_state(trans, state)
         if state is TransState.COMPLETED:
             yield from self.wait_for_earlier_transactions(trans)
+            earlier = [t.transid for t in self.trans_list if t.transid < trans.transid]
+            self.fs.history.waited.append((trans.transid, earlier))
 
     def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:
         """An fsync's commit can be COMPLETED while its predecessor still unpins."""

@@ -89,6 +89,16 @@ def no_block_group_turns_read_only_once_writeout_began(seen: Observation) -> Ite
             yield Mismatch(f"{group} waits for the next transaction", "it turned read-only in this one")
 
 
+@holds(When.ALWAYS)
+def a_transaction_waited_for_leaves_no_earlier_one(seen: Observation) -> Iterator[Mismatch]:
+    """C.11, C.18: who waits until N is COMPLETED may rely on all that was freed up to N being unpinned."""
+    for transid, earlier in seen.fs.history.waited:
+        if earlier:
+            yield Mismatch(
+                f"{transid} counts as COMPLETED only behind all before it", f"{earlier[0]} still unpins"
+            )
+
+
 @holds(When.END)
 def no_transaction_is_left(seen: Observation) -> Iterator[Mismatch]:
     """C.25: after the last commit there is none (warn_about_uncommitted_trans)."""

@@ -19,7 +19,7 @@ from models.operations import CompleteBio, Operation, Step
 from models.reverts import Revert
 from models.world import Violation, World
 from strategies.geometries import geometries
-from strategies.operations import Drawn, Resumed, choices
+from strategies.operations import Drawn, Resumed, choices, stopping_points
 
 TASKS = ("CPU 1", "CPU 2", "CPU 3")
 
@@ -71,12 +71,15 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 class BlockGroupMachine(RuleBasedStateMachine):
     """Tasks on a small file system, in any order that the protocol allows.
 
-    A subclass says which ``operations`` they do, in one rule with one packed choice.  With a rule for each
+    A subclass says which ``operations`` they do, in one rule with one packed choice; with ``focus`` at which
+    points some of them may stop, and with ``seldom`` what is to be rarer than the rest.  With a rule for each
     operation, swarm testing switched off what the others were waiting for, a quarter of the cases ended
     at once, and races were found later.
     """
 
     operations: ClassVar[tuple[type[Operation], ...]] = ()
+    focus: ClassVar[tuple[str, ...]] = ()
+    seldom: ClassVar[tuple[type[Operation], ...]] = ()
 
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
@@ -103,7 +106,8 @@ class BlockGroupMachine(RuleBasedStateMachine):
         if not runnable:
             return None
         task = runnable[choice.position % len(runnable)]
-        points = self.world.operation_of(task.name).points
+        operation = self.world.operation_of(task.name)
+        points = stopping_points(operation.points, self.focus)
         until = None if choice.point is None else points[choice.point % len(points)]
         return Step(task.name, None, until)
 
@@ -177,10 +181,14 @@ class BlockGroupMachine(RuleBasedStateMachine):
             self.tally.add(self.world)
 
 
-def one_choice_of(operations: Sequence[type[Operation]]) -> Callable[[Any, Drawn | Resumed], None]:
+def one_choice_of(
+    operations: Sequence[type[Operation]],
+    focus: Sequence[str] = (),
+    seldom: Sequence[type[Operation]] = (),
+) -> Callable[[Any, Drawn | Resumed], None]:
     """The one rule of a machine: one choice among these operations, or going on with a paused task."""
 
-    @rule(choice=choices(*operations))
+    @rule(choice=choices(*operations, focus=focus, seldom=seldom))
     def step(self: BlockGroupMachine, choice: Drawn | Resumed) -> None:
         self.advance(choice)
 

@@ -6,6 +6,7 @@ import errno
 
 import damages as do
 from damages import DATA, METADATA
+from planted_upkeep import UPKEEP_DAMAGE
 from watched import (
     Damage,
     bio_of,
@@ -112,6 +113,9 @@ TRANSACTION_DAMAGE = {
     ],
     "no_block_group_turns_read_only_once_writeout_began": [
         Damage("one did", used_world, lambda w: w.fs.history.became_ro.append((group_of(w), True))),
+    ],
+    "a_transaction_waited_for_leaves_no_earlier_one": [
+        Damage("it did", used_world, lambda w: w.fs.history.waited.append((9, [8]))),
     ],
     "no_transaction_is_left": [
         Damage(
@@ -244,3 +248,4 @@ RELOCATION_DAMAGE = {
 }
 
 DAMAGE = DATA_DAMAGE | TRANSACTION_DAMAGE | STRUCTURE_DAMAGE | ACCOUNTING_DAMAGE | RELOCATION_DAMAGE
+DAMAGE |= UPKEEP_DAMAGE

@@ -47,7 +47,7 @@ def random_geometry(source: random.Random) -> Geometry:
 @cache
 def pools_of(kind: type[BlockGroupMachine]) -> list[Sequence[Drawn | Resumed]]:
     """What a machine of that kind chooses from."""
-    return pools(*kind.operations)
+    return pools(*kind.operations, focus=kind.focus, seldom=kind.seldom)
 
 
 def random_choice(source: random.Random, kind: type[BlockGroupMachine] = Everything) -> Drawn | Resumed:

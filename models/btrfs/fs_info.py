@@ -43,6 +43,7 @@ from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.trim import Trim
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
+from models.faults import Faults
 from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
@@ -59,7 +60,7 @@ class History:
     what the superblock reached then; ``discarded``: a discard, and what the superblock reached when it was
     done; ``past_barrier``: block group, and its reserved blocks and ordered extents then; ``relocated``:
     block group, and its ``ro`` then; ``placed``: what writeback has written; ``lost``: a page that it could
-    not write.
+    not write; ``waited``: a transaction that somebody waited for, and earlier ones not COMPLETED then.
     """
 
     became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
@@ -69,6 +70,7 @@ class History:
     discarded: list[tuple[Discard, Image]] = field(default_factory=list)
     past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
     relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
+    waited: list[tuple[int, list[int]]] = field(default_factory=list)
     placed: list[OrderedExtent] = field(default_factory=list)
     lost: list[tuple[Inode, int]] = field(default_factory=list)
 
@@ -81,6 +83,7 @@ class History:
         self.discarded.clear()
         self.past_barrier.clear()
         self.relocated.clear()
+        self.waited.clear()
         self.placed.clear()
         self.lost.clear()
 
@@ -100,6 +103,7 @@ class FsInfo:
         self.sim, self.device, self._overrides = sim, device, overrides
         self.error = 0
         self.history = History()
+        self.faults = Faults()
         self.generation = device.superblock.generation
         self.trees = Trees.read(device.superblock)
         self.ro_block_group_mutex = Mutex(sim, "ro_block_group_mutex")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -195,11 +196,15 @@ class Transactions:
         """Sleep while the running transaction keeps ``kind`` out."""
         trans = self.running
         if trans is not None and kind in BLOCKED_TYPES[trans.state]:
-            yield from self.fs.sim.wait_event(
-                f"transaction {trans.transid} unblocked",
-                lambda: trans.state >= TransState.UNBLOCKED or trans.aborted != 0,
-                self.writers(trans),
-            )
+            yield from self.sleep_until_unblocked(trans)
+
+    def sleep_until_unblocked(self, trans: Transaction) -> Steps[None]:
+        """Sleep until ``trans`` is past its critical section, or aborted."""
+        yield from self.fs.sim.wait_event(
+            f"transaction {trans.transid} unblocked",
+            lambda: trans.state >= TransState.UNBLOCKED or trans.aborted != 0,
+            self.writers(trans),
+        )
 
     def writers(self, trans: Transaction) -> Callable[[], list[str]]:
         """Who holds handles of ``trans``, for the report of a wait."""
@@ -220,7 +225,8 @@ class Transactions:
             return
         self.release_metadata(handle)
         yield "btrfs_trans_release_metadata"
-        yield from self.fs.volumes.btrfs_create_pending_block_groups(handle)
+        with suppress(Errno):  # the handle is aborted then, which is told below
+            yield from self.fs.volumes.btrfs_create_pending_block_groups(handle)
         trans = handle.transaction
         throttle = len(trans.delayed_refs) >= DELAYED_REFS_THROTTLE
         if throttle and trans.state is TransState.RUNNING:
@@ -251,7 +257,7 @@ class Transactions:
         Source: fs/btrfs/super.c __btrfs_abort_transaction (v4.9).
         """
         handle.aborted = code
-        if not handle.dirty and not handle.new_bgs:
+        if self.is_unused(handle):
             return
         warn_on(code == 0, "abort without an error")
         if not handle.transaction.aborted:
@@ -261,11 +267,17 @@ class Transactions:
             self.fs.sim.note(function, what)
         self.fs.error = code
 
+    def is_unused(self, handle: Handle) -> bool:
+        """Whether only the handle needs to die: nothing that belongs to the transaction hangs on it."""
+        return not handle.dirty and not handle.new_bgs
+
     def wait_for_commit(self, trans: Transaction, state: TransState = TransState.COMPLETED) -> Steps[None]:
         """Sleep until ``trans`` is in ``state``; it is not COMPLETED before all earlier ones are."""
         yield from self._wait_for_state(trans, state)
         if state is TransState.COMPLETED:
             yield from self.wait_for_earlier_transactions(trans)
+            earlier = [t.transid for t in self.trans_list if t.transid < trans.transid]
+            self.fs.history.waited.append((trans.transid, earlier))
 
     def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:
         """An fsync's commit can be COMPLETED while its predecessor still unpins."""

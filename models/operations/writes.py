@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.operations.base import Operation
-from models.operations.points import END_POINTS, RESERVE_POINTS
+from models.operations.points import RESERVE_POINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,10 @@ class CompleteBio(Operation):
     points = (
         "btrfs_endio_direct_write",
         "end_bio_extent_writepage",
+        "wait_current_trans",
         "join_transaction",
         "btrfs_finish_ordered_io",
         "insert_reserved_file_extent",
-        *END_POINTS,
+        "btrfs_trans_release_metadata",
+        "btrfs_end_transaction",
     )

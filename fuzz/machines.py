@@ -97,22 +97,34 @@ class Syncing(BlockGroupMachine):
                 "btrfs_log_changed_extents",
                 "btrfs_log_inode",
                 "btrfs_write_marked_extents",
-                "btrfs_wait_logged_extents",
-                "TRANS_STATE_COMMIT_START",
-                "TRANS_STATE_UNBLOCKED",
             ),
             Commit: (
                 "TRANS_STATE_COMMIT_START",
                 "TRANS_STATE_COMMIT_DOING",
                 "TRANS_STATE_UNBLOCKED",
                 "btrfs_write_and_wait_transaction",
-                "write_ctree_super",
-                "btrfs_finish_extent_commit",
             ),
         }
     )
     seldom = (Allocate, Crash)
     step = one_choice_of(operations, focus, seldom)
+
+
+class Committing(BlockGroupMachine):
+    """Commits, by fsync and by others, one behind the other, and who joins in between."""
+
+    operations = (StartNocowDio, CompleteBio, CreateBg, EndTransaction, Fsync, Commit)
+    focus = MappingProxyType(
+        {
+            StartNocowDio: ("btrfs_submit_direct",),
+            CompleteBio: ("wait_current_trans",),
+            CreateBg: ("do_chunk_alloc",),
+            EndTransaction: ("btrfs_end_transaction",),
+            Fsync: ("btrfs_sync_file", "TRANS_STATE_UNBLOCKED"),
+            Commit: ("TRANS_STATE_COMMIT_DOING", "write_ctree_super", "btrfs_finish_extent_commit"),
+        }
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Everything(BlockGroupMachine):
@@ -131,6 +143,7 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Scrubbing,
     Snapshots,
     Syncing,
+    Committing,
     Everything,
 )
 """In the order in which shards take them."""

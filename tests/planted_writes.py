@@ -5,7 +5,6 @@ from __future__ import annotations
 from watched import Damage, apply, used_world
 
 from models.btrfs.subvolume import FS_TREE
-from models.btrfs.trees import BlockGroupType
 from models.operations import CompleteBio, Snapshot, StartNocowDio
 from models.world import World
 
@@ -26,12 +25,6 @@ def _change_the_snapshot(world: World, value: int) -> None:
     """The snapshot has another value in the first block of file 0."""
     item = world.fs.roots["snapshot 1"].leaves[0].items[0]
     world.fs.device.blocks[world.fs.volumes.map_block(item.disk_bytenr + item.offset)] = value
-
-
-def _promise_too_much(world: World) -> None:
-    """A block is promised to a page that is not there."""
-    world.fs.roots[FS_TREE].inodes[0].delalloc.add(1)
-    world.fs.space.infos[BlockGroupType.DATA].may_use += 1
 
 
 def _forget_a_page(world: World) -> None:
@@ -55,6 +48,5 @@ WRITE_DAMAGE = {
     ],
     "a_page_is_kept_only_until_it_is_written": [
         Damage("a clean one is kept", used_world, _forget_a_page),
-        Damage("one is promised space and not there", used_world, _promise_too_much),
     ],
 }

@@ -78,8 +78,9 @@ class Snapshots(BlockGroupMachine):
         "btrfs_start_write_no_snapshoting",
         "can_nocow_extent",
         "btrfs_inc_nocow_writers",
-        "will_be_snapshoted",
-        "btrfs_wait_for_no_snapshoting_writes",
+        "btrfs_start_delalloc_inodes",
+        "btrfs_wait_ordered_extents",
+        "pending_snapshots",
     )
     step = one_choice_of(operations, focus)
 

@@ -2,13 +2,14 @@
 
 One machine with every operation would seldom put those together that race.  Each subject has the
 operations of its own and those that they need to be worth anything (somebody has to commit, a bio has to
-complete); the default profile's shards take turns.
+complete), and its focus: the preemption points that matter most to it, where tasks stop three times as
+often as at all others together.  Measured on a race of the cleaner, five operations instead of eight found
+it five times as fast, and a focus as much again.  The default profile's shards take turns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import MappingProxyType
 from typing import Any
 
 from fuzz.machine import BlockGroupMachine, Tally, one_choice_of
@@ -24,7 +25,9 @@ from models.operations import (
     EndTransaction,
     Free,
     Fsync,
+    Inject,
     Relocate,
+    Remount,
     RunDelayedRefs,
     Scrub,
     Snapshot,
@@ -39,90 +42,152 @@ class Creation(BlockGroupMachine):
     """Block groups between their two phases: who uses them, and who writes their items."""
 
     operations = (CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction, Commit)
-    step = one_choice_of(operations)
+    focus = (
+        "btrfs_make_block_group",
+        "btrfs_create_pending_block_groups",
+        "btrfs_insert_item",
+        "unused_bgs_lock",
+        "write_one_cache_group",
+        "dirty_bgs_lock",
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Writing(BlockGroupMachine):
     """Writes, in place or not, against relocation."""
 
     operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Relocate, Allocate, Commit)
-    step = one_choice_of(operations)
+    focus = (
+        "can_nocow_extent",
+        "btrfs_cross_ref_exist",
+        "btrfs_inc_nocow_writers",
+        "btrfs_find_space_for_alloc",
+        "btrfs_inc_block_group_reservations",
+        "btrfs_add_reserved_bytes",
+        "btrfs_prealloc_file_range",
+        "relocate_file_extent_cluster",
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Snapshots(BlockGroupMachine):
     """Snapshots against writes, in place or not."""
 
-    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot, Commit)
-    step = one_choice_of(operations)
+    operations = (StartNocowDio, BufferedWrite, Writeback, CompleteBio, Snapshot)
+    focus = (
+        "btrfs_start_write_no_snapshoting",
+        "can_nocow_extent",
+        "btrfs_inc_nocow_writers",
+        "will_be_snapshoted",
+        "btrfs_wait_for_no_snapshoting_writes",
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Cleaning(BlockGroupMachine):
     """Block groups that become unused, against who writes their items and gives their space back."""
 
     operations = (Allocate, Free, RunDelayedRefs, Clean, Commit)
-    step = one_choice_of(operations)
+    focus = (
+        "dirty_bgs",
+        "unused_bgs_lock",
+        "inc_block_group_ro",
+        "dirty_bgs_lock",
+        "btrfs_finish_extent_commit",
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Removal(BlockGroupMachine):
     """Everybody who removes block groups, against everybody who still has to do with them."""
 
     operations = (CreateBg, Allocate, Free, Clean, EndTransaction, Commit, Relocate)
-    step = one_choice_of(operations)
+    focus = (
+        "unused_bgs_lock",
+        "inc_block_group_ro",
+        "btrfs_relocate_chunk",
+        "remove_block_group_cache",
+        "btrfs_del_item",
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Trimming(BlockGroupMachine):
     """Trim, against those who remove block groups and use their place again."""
 
     operations = (CreateBg, EndTransaction, Commit, Relocate, Trim)
-    step = one_choice_of(operations)
+    focus = (
+        "btrfs_trim_fs",
+        "do_trimming",
+        "btrfs_discard_extent",
+        "btrfs_make_block_group",
+        "btrfs_add_block_group_cache",
+        "remove_block_group_cache",
+        "btrfs_del_item",
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Scrubbing(BlockGroupMachine):
     """Scrub, which makes block groups read-only, against those who empty and remove them."""
 
     operations = (Allocate, Free, RunDelayedRefs, Clean, Commit, Relocate, Scrub)
-    step = one_choice_of(operations)
+    focus = (
+        "btrfs_lookup_block_group",
+        "scrub_pause_on",
+        "scrub_chunk",
+        "scrub_stripe",
+        "unused_bgs_lock",
+        "TRANS_STATE_COMMIT_DOING",
+        "prealloc_file_extent_cluster",
+        "relocate_file_extent_cluster",
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Syncing(BlockGroupMachine):
     """Fsync through the log, against writes in flight, commits and the loss of power."""
 
     operations = (StartNocowDio, BufferedWrite, CompleteBio, Fsync, Commit, Allocate, Crash)
-    focus = MappingProxyType(
-        {
-            StartNocowDio: ("btrfs_create_dio_extent", "unlock_extent", "btrfs_submit_direct"),
-            CompleteBio: ("btrfs_endio_direct_write", "end_bio_extent_writepage", "wait_current_trans"),
-            Fsync: (
-                "btrfs_sync_file",
-                "btrfs_log_changed_extents",
-                "btrfs_log_inode",
-                "btrfs_write_marked_extents",
-            ),
-            Commit: (
-                "TRANS_STATE_COMMIT_START",
-                "TRANS_STATE_COMMIT_DOING",
-                "TRANS_STATE_UNBLOCKED",
-                "btrfs_write_and_wait_transaction",
-            ),
-        }
+    focus = (
+        "btrfs_create_dio_extent",
+        "unlock_extent",
+        "btrfs_submit_direct",
+        "btrfs_endio_direct_write",
+        "end_bio_extent_writepage",
+        "wait_current_trans",
+        "btrfs_log_changed_extents",
+        "btrfs_log_inode",
+        "btrfs_wait_logged_extents",
+        "TRANS_STATE_COMMIT_START",
+        "TRANS_STATE_UNBLOCKED",
+        "write_ctree_super",
+        "btrfs_finish_extent_commit",
     )
     seldom = (Allocate, Crash)
     step = one_choice_of(operations, focus, seldom)
+
+
+class Durability(BlockGroupMachine):
+    """What a loss of power, an umount or a fault leaves behind."""
+
+    operations = (StartNocowDio, CompleteBio, CreateBg, Free, Commit, Relocate, Inject, Remount, Crash)
+    step = one_choice_of(operations)
 
 
 class Committing(BlockGroupMachine):
     """Commits, by fsync and by others, one behind the other, and who joins in between."""
 
     operations = (StartNocowDio, CompleteBio, CreateBg, EndTransaction, Fsync, Commit)
-    focus = MappingProxyType(
-        {
-            StartNocowDio: ("btrfs_submit_direct",),
-            CompleteBio: ("wait_current_trans",),
-            CreateBg: ("do_chunk_alloc",),
-            EndTransaction: ("btrfs_end_transaction",),
-            Fsync: ("btrfs_sync_file", "TRANS_STATE_UNBLOCKED"),
-            Commit: ("TRANS_STATE_COMMIT_DOING", "write_ctree_super", "btrfs_finish_extent_commit"),
-        }
+    focus = (
+        "btrfs_submit_direct",
+        "wait_current_trans",
+        "do_chunk_alloc",
+        "btrfs_sync_file",
+        "TRANS_STATE_COMMIT_DOING",
+        "TRANS_STATE_UNBLOCKED",
+        "write_ctree_super",
+        "btrfs_finish_extent_commit",
     )
     step = one_choice_of(operations, focus)
 
@@ -144,6 +209,7 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Snapshots,
     Syncing,
     Committing,
+    Durability,
     Everything,
 )
 """In the order in which shards take them."""

@@ -32,7 +32,7 @@ def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
     best = run(case, reverts)
     if best is None:
         raise ValueError("the case does not fail")
-    tried: set[Case] = set()
+    symptom, tried = best.symptom.property, set[Case]()
     better = True
     while better and len(tried) < MAX_RUNS:
         better = False
@@ -42,7 +42,8 @@ def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
                 continue
             tried.add(candidate)
             verdict = run(candidate, reverts)
-            if verdict is not None and _same_bug(verdict, best) and _size(case_of(verdict)) < _size(current):
+            same = verdict is not None and symptom in verdict.world.violations
+            if verdict is not None and same and _size(case_of(verdict)) < _size(current):
                 best, better = verdict, True
                 break
     return best
@@ -51,11 +52,6 @@ def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
 def case_of(verdict: Verdict) -> Case:
     """The case that a verdict is about, without the steps that did nothing."""
     return Case(verdict.world.geometry, tuple(verdict.world.program))
-
-
-def _same_bug(one: Verdict, other: Verdict) -> bool:
-    """Whether the same property broke first, or a user would notice the same."""
-    return one.symptom.property == other.symptom.property or one.first.property == other.first.property
 
 
 PAIR_COST = 3
@@ -99,8 +95,6 @@ def _smaller(case: Case) -> Iterator[Case]:
     for length in (len(steps) // 2, len(steps) // 4, 2, 1):
         for start in range(len(steps) - length, -1, -1) if length else ():
             yield replace(case, steps=steps[:start] + steps[start + length :])
-    # Not before nothing can be deleted: a long program has too many pairs to try.
-    yield from _short_programs(case)
     for index, step in enumerate(steps):
         for changed in _simpler_steps(step):
             yield replace(case, steps=(*steps[:index], changed, *steps[index + 1 :]))
@@ -116,6 +110,8 @@ def _smaller(case: Case) -> Iterator[Case]:
     for index in range(len(steps) - 1):
         swapped = (steps[index + 1], steps[index])
         yield replace(case, steps=_renamed((*steps[:index], *swapped, *steps[index + 2 :])))
+    # Not before nothing else helps: a long program has too many pairs to try.
+    yield from _short_programs(case)
 
 
 def _short_programs(case: Case) -> Iterator[Case]:

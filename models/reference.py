@@ -366,11 +366,14 @@ class Reference:
         contents: Mapping[int, Sequence[int]],
         sizes: Mapping[int, Sequence[int]],
         snapshots: Sequence[str] = (),
+        *,
+        flushed: bool,
     ) -> None:
         """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: so be it.
 
-        Whether it may be was judged before.  What is there was read from the disk, so it is durable.  In
-        which extents it is stays open: those that it may have been in.
+        Whether it may be was judged before.  What survived a crash, or a commit, is ``flushed`` and so
+        durable; else a crash may still bring back what it might have, also after a sync that has nothing
+        to commit.  In which extents it is stays open: those that it may have been in.
         """
         now = self.now()
         self.snapshots = survivors(self.snapshots, snapshots, now)
@@ -394,8 +397,8 @@ class Reference:
                 block.past_extents = list(block.extents)
                 for extent in block.extents:
                     extent.write = None
-                block.candidates = [Write(value, now, now, settled=now)]
-                block.past = list(block.candidates)
+                block.candidates = [Write(value, now, now, settled=now if flushed else 0)]
+                block.past = [*([] if flushed else block.past), *block.candidates]
                 block.last_write_ended = now if value else 0
                 block.running.clear()
                 block.stored, block.dirty = [], False

@@ -7,10 +7,10 @@ that they keep their meaning when an earlier step is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
+from functools import cache
 from itertools import product
-from types import MappingProxyType
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -36,6 +36,7 @@ ARGUMENTS: dict[str, Sequence[object]] = {
     "group": range(POSITIONS),
     "index": range(POSITIONS),
     "kept": (0,),
+    "kind": (),
 }
 """What a field of that name may be drawn as; a field that is not here keeps its default."""
 IN_HANDLE: dict[type[Operation], tuple[bool, ...]] = {
@@ -76,23 +77,27 @@ def _variants(kind: type[Operation]) -> list[Operation]:
     return [kind(**dict(zip(names, combination, strict=True))) for combination in product(*values)]
 
 
-Focus = Mapping[type[Operation], tuple[str, ...]]
-"""Of which operations only some points matter to a subject, and which."""
+FOCUS = 3
+"""How many times as likely as everywhere else together it is to stop at a point of the subject's focus."""
 COMMON = 3
 """How many times as likely as an operation that is to be seldom any other one is."""
 
 
-def drawn(kind: type[Operation], points: Sequence[str] | None = None) -> list[Drawn]:
-    """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception.
+@cache
+def stopping_points(points: tuple[str, ...], focus: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """An operation's points, those of the focus as often as they are likely."""
+    watched = tuple(point for point in points if point in focus)
+    return points + watched * (FOCUS * len(points) // len(watched) if watched else 0)
 
-    ``points`` are those at which it may stop, where that is not all of its own.
-    """
+
+def drawn(kind: type[Operation], focus: Sequence[str] = ()) -> list[Drawn]:
+    """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception."""
     every: list[Drawn] = []
-    points = kind.points if points is None else points
+    stops = stopping_points(kind.points, tuple(focus))
     for in_handle in IN_HANDLE.get(kind, (False,)):
         variants = [Drawn(op, None, in_handle) for op in _variants(kind)]
-        every += variants * max(1, len(points))
-        every += [variant._replace(until=point) for point in points for variant in variants]
+        every += variants * max(1, len(stops))
+        every += [variant._replace(until=point) for point in stops for variant in variants]
     return every
 
 
@@ -104,23 +109,20 @@ def resumed() -> list[Resumed]:
 
 
 def pools(
-    *kinds: type[Operation],
-    focus: Focus = MappingProxyType({}),
-    seldom: Sequence[type[Operation]] = (),
+    *kinds: type[Operation], focus: Sequence[str] = (), seldom: Sequence[type[Operation]] = ()
 ) -> list[Sequence[Drawn | Resumed]]:
     """What can happen next: something out of one of these, each as likely as the others.
 
-    What is not ``seldom`` is there :data:`COMMON` times, if anything is.
+    What is not ``seldom`` is there :data:`COMMON` times, if anything is; ``focus`` names the preemption
+    points that matter most.
     """
     common: list[Sequence[Drawn | Resumed]] = [resumed()]
-    common += [drawn(kind, focus.get(kind)) for kind in kinds if kind not in seldom]
-    return common * (COMMON if seldom else 1) + [drawn(kind, focus.get(kind)) for kind in seldom]
+    common += [drawn(kind, focus) for kind in kinds if kind not in seldom]
+    return common * (COMMON if seldom else 1) + [drawn(kind, focus) for kind in seldom]
 
 
 def choices(
-    *kinds: type[Operation],
-    focus: Focus = MappingProxyType({}),
-    seldom: Sequence[type[Operation]] = (),
+    *kinds: type[Operation], focus: Sequence[str] = (), seldom: Sequence[type[Operation]] = ()
 ) -> st.SearchStrategy[Drawn | Resumed]:
     """What happens next: two small choices, so that Hypothesis can delete a whole step at once.
 

@@ -6,6 +6,7 @@ import errno
 
 import damages as do
 from damages import DATA, METADATA
+from planted_upkeep import UPKEEP_DAMAGE
 from watched import (
     Damage,
     bio_of,
@@ -247,3 +248,4 @@ RELOCATION_DAMAGE = {
 }
 
 DAMAGE = DATA_DAMAGE | TRANSACTION_DAMAGE | STRUCTURE_DAMAGE | ACCOUNTING_DAMAGE | RELOCATION_DAMAGE
+DAMAGE |= UPKEEP_DAMAGE

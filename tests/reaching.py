@@ -6,6 +6,7 @@ from fuzz.case import Case
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
+    BufferedWrite,
     Clean,
     Commit,
     CompleteBio,
@@ -16,8 +17,11 @@ from models.operations import (
     Fsync,
     Operation,
     Relocate,
+    Snapshot,
     StartNocowDio,
     Step,
+    Trim,
+    Writeback,
 )
 
 FULL, ROOMY = Geometry(), Geometry(files=(File(FileKind.NODATACOW, 1),))
@@ -117,5 +121,14 @@ REACHING: dict[str, Case] = {
     "a_commit_waits_for_a_logged_write": Case(ROOMY, LOGGED + steps((2, Commit()))),
     "a_log_is_replayed_at_mount": Case(FULL, steps((1, Fsync())) + CRASH),
     "a_relocation_is_finished_at_mount": Case(ROOMY, steps((1, Relocate(), "replace_path")) + CRASH),
+    "a_writeback_falls_back_to_cow_for_a_relocation": Case(
+        ROOMY, steps((1, BufferedWrite()), (2, Relocate(), "btrfs_relocate_block_group"), (1, Writeback()))
+    ),
+    "a_writeback_falls_back_to_cow_for_a_snapshot": Case(
+        FULL, steps((1, BufferedWrite()), (2, Snapshot(), "will_be_snapshoted"))
+    ),
+    "a_snapshot_is_taken": Case(FULL, steps((1, Snapshot()))),
+    "a_snapshot_waits_for_a_writer": Case(FULL, steps((1, WRITE, "can_nocow_extent"), (2, Snapshot()))),
+    "free_space_is_discarded": Case(ROOMY, steps((1, Trim()))),
 }
 """On the plainest file system that does: full, or with room, or with no chunk to spare."""

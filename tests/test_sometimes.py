@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from programs import RELOCATION, run_machine, shortest
+from programs import RELOCATION, run_machine
 from reaching import FULL, REACHING
 from runs import fuzz
 
@@ -16,8 +16,7 @@ from fuzz.options import Run, make_run
 from fuzz.shards import Outcome
 from fuzz.summary import never_reached, summary_lines
 from models.operations import Commit, Step
-from models.simulation import Note
-from models.sometimes import At, Moment, sentences, stack
+from models.sometimes import At, sentences, stack
 from models.world import World
 
 NAMES = [sentence.name for sentence in sentences()]
@@ -71,36 +70,12 @@ def test_it_takes_the_whole_program(name: str) -> None:
     assert name not in played(Case(case.geometry, case.steps[:-1])).reached
 
 
-def test_a_race_reaches_no_fallback_that_it_took_out() -> None:
-    """If the fallback were seen where the fix is out, the sentence would not be about the fix."""
-    case = shortest(RELOCATION)
-    fixed = played(case).reached
-    assert "a_nocow_write_falls_back_to_cow" in fixed
-
-
-def test_another_piece_of_a_write_is_no_fallback() -> None:
-    """If a piece that never asked counted as falling back, the sentence would be easy."""
-    sentence = next(s for s in sentences() if s.name == "a_nocow_write_falls_back_to_cow")
-    world = played(REACHING[sentence.name])
-    task = world.sim.task("CPU 1")
-    operation = REACHING[sentence.name].steps[0].operation
-    assert operation is not None
-    asked, reserved = (
-        Note("CPU 1", "returns 1", function="can_nocow_extent"),
-        Note("CPU 1", "", function="btrfs_reserve_extent"),
-    )
-    in_place = Note("CPU 1", "in place", function="btrfs_get_blocks_direct")
-    assert sentence.check(Moment(world.fs, task, operation, [reserved], [asked, reserved]))
-    assert not sentence.check(Moment(world.fs, task, operation, [reserved], [asked, in_place, reserved]))
-    assert not sentence.check(Moment(world.fs, task, operation, [reserved], [reserved]))
-
-
 def test_a_sentence_counts_once_a_case() -> None:
     """If it counted each time, the summary would not tell how many cases reach it."""
     machine, failure = run_machine(1, 50)
     assert failure is None
     reached = machine.world.reached
-    assert len(reached) > 3
+    assert len(reached) > 1
     assert len(set(reached)) == len(reached)
     assert machine.tally.reached == dict.fromkeys(reached, 1)
 

@@ -17,8 +17,10 @@ from models.operations import (
     EndTransaction,
     Operation,
     Relocate,
+    Scrub,
     StartNocowDio,
     Step,
+    Trim,
 )
 from models.simulation import Mark, State
 from models.syscalls import Failed
@@ -47,6 +49,8 @@ ALONE: dict[str, tuple[list[Operation], Operation, dict[str, object]]] = {
     "end-transaction": ([CreateBg()], EndTransaction(), {"handles": []}),
     "commit": ([Allocate(1)], Commit(), {"committed": 2}),
     "start-nocow-dio": ([], StartNocowDio(0, 1, 2), {"bios": [("CPU 1", 0, (1, 1))]}),
+    "trim": ([], Trim(), {}),
+    "scrub": ([], Scrub(2), {}),
     "relocate": ([], Relocate(3), {"groups": [2, 4], "committed": 10}),
     "complete-bio": ([StartNocowDio(0, 1, 2)], CompleteBio(), {"bios": [], "device": [1, 1]}),
 }

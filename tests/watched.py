@@ -16,6 +16,7 @@ from models.operations import (
     Allocate,
     Commit,
     CompleteBio,
+    Crash,
     CreateBg,
     Operation,
     Relocate,
@@ -71,6 +72,7 @@ def apply(world: World, task: str, operation: Operation | None = None, until: st
 def used_world() -> World:
     """A world in which something of everything has happened, and nothing is going on."""
     world = World(GEOMETRY)
+    world.final_crash = False
     world.fs.history, world.fs.device.committed = KeptHistory(), KeptImages()
     apply(world, "CPU 1", CreateBg())
     apply(world, "CPU 2", StartNocowDio(0, 0, 2))
@@ -102,6 +104,13 @@ def committing_world(point: str) -> World:
     return world
 
 
+def crashed_world() -> World:
+    """A used world that lost power, and was mounted again."""
+    world = used_world()
+    apply(world, "mount", Crash())
+    return world
+
+
 def group_of(world: World, number: int = 2) -> BlockGroup:
     """A block group; 2 is the first of DATA, and full."""
     return next(g for g in world.fs.block_groups.tree.values() if g.number == number)
@@ -130,6 +139,8 @@ def judged(world: World) -> list[When]:
         moments.append(When.QUIET)
         if world.fs.transactions.running is None:
             moments.append(When.END)
+    if "mount" in world.sim.tasks:
+        moments.append(When.MOUNT)
     return moments
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,12 +123,12 @@ def _wait(command: Sequence[str], tree: Path, output: int, news: Path, patience:
 
 def side_by_side(
     title: str, jobs: Sequence[Job], work: Callable[[Job], Result], *, workers: int
-) -> Iterator[tuple[Job, Result]]:
+) -> Generator[tuple[Job, Result], None, None]:
     """Do all jobs, ``workers`` at a time, with a progress bar; results as they come in.
 
-    An interruption ends every process that runs.
+    An interruption (SIGTERM is one too) ends every process that runs.
     """
-    INTERRUPTED.clear()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress, ThreadPoolExecutor(workers) as pool:
         bar = progress.add_task(title, total=len(jobs))
@@ -140,3 +140,5 @@ def side_by_side(
         finally:
             INTERRUPTED.set()
             pool.shutdown(wait=True, cancel_futures=True)
+            INTERRUPTED.clear()
+            signal.signal(signal.SIGTERM, before)

@@ -205,10 +205,10 @@ def swap_statements(blocks: Blocks) -> Iterator[Site]:
     for block in blocks:
         movable = [(index, s) for index, s in enumerate(block) if not _is_point(s)]
         for (index, one), (next_index, other) in pairwise(movable):
-            if not (_simple(one) and _simple(other)) or _stored(one, ast.Name) & names_in(other):
+            if not (_simple(one) and _simple(other)) or _stored(one, ast.Name) & _used(other):
                 continue
             apart = next_index > index + 1 or _may_block(one) or _may_block(other)
-            if apart or _stored(one) & names_in(other) or _stored(other) & names_in(one):
+            if apart or _stored(one) & _used(other) or _stored(other) & _used(one):
                 first, second = ast.unparse(one), ast.unparse(other)
                 edits = (replaced(one, second), replaced(other, first))
                 yield Site(f"{first}; {second}", f"{second}; {first}", edits, one)
@@ -223,9 +223,14 @@ def _may_block(statement: ast.stmt) -> bool:
 
 
 def _stored(statement: ast.stmt, *kinds: type[ast.Name | ast.Attribute]) -> set[str]:
-    """The names and attributes that it gives a value to; of these kinds, or of both."""
+    """What it gives a value to (``trans.state``), of these kinds, or of both."""
     found = [n for n in ast.walk(statement) if isinstance(n, kinds or (ast.Name, ast.Attribute))]
-    return {n.attr if isinstance(n, ast.Attribute) else n.id for n in found if isinstance(n.ctx, ast.Store)}
+    return {ast.unparse(n) for n in found if isinstance(n.ctx, ast.Store)}
+
+
+def _used(statement: ast.stmt) -> set[str]:
+    """What it reads or writes."""
+    return {ast.unparse(n) for n in ast.walk(statement) if isinstance(n, ast.Name | ast.Attribute)}
 
 
 def negate_condition(blocks: Blocks) -> Iterator[Site]:

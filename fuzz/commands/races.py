@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from fuzz.commands import Commands
@@ -34,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write("\n")
     else:
         console = Console()
-        for table in tables(catalogue()):
-            console.print(table)
+        for part in listing(catalogue()):
+            console.print(part)
     return 0
 
 
@@ -45,35 +44,27 @@ def as_data(revert: Revert) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
 
-def tables(reverts: Sequence[Revert]) -> list[Table]:
-    """One of the historical fixes, and one of the wrong ones where there are any."""
+def listing(reverts: Sequence[Revert]) -> Iterator[RenderableType]:
+    """The historical fixes, then the wrong ones, each with what it is about.
+
+    No table: the ids have to be there whole, however narrow the terminal is.
+    """
     historical = [revert for revert in reverts if not revert.wrong_fix_of]
     wrong = [revert for revert in reverts if revert.wrong_fix_of]
-    unsure = any(not revert.confirmed for revert in reverts)
-    caption = f"{UNCONFIRMED} behind an id: not seen together with its subject" if unsure else None
-    made = [_table("fixes that can be taken out", "since", historical, caption)]
-    if wrong:
-        made.append(_table("wrong fixes", "in the place of", wrong, None))
-    return made
-
-
-def _table(title: str, second: str, reverts: Sequence[Revert], caption: str | None) -> Table:
-    table = Table("race", second, "what", title=title, caption=caption, box=box.SIMPLE, show_lines=True)
-    table.columns[0].no_wrap = True
-    table.columns[2].overflow = "fold"
-    for revert in reverts:
-        marked = revert.id + ("" if revert.confirmed else f" {UNCONFIRMED}")
-        table.add_row(Text(f"{marked}\n{revert.name}"), Text(_second(revert)), Text("\n".join(_what(revert))))
-    return table
-
-
-def _second(revert: Revert) -> str:
-    """When a fix came; what a wrong one stands for."""
-    return revert.wrong_fix_of or revert.version
+    for title, group in (("fixes that can be taken out", historical), ("wrong fixes", wrong)):
+        if group:
+            yield Text(f"{title}\n", style="bold underline")
+        for revert in group:
+            yield Text(revert.id + ("" if revert.confirmed else f" {UNCONFIRMED}"), style="bold")
+            yield Text(f"{revert.name}  {revert.version}")
+            yield Padding(Text("\n".join(_what(revert)), overflow="fold"), (0, 0, 1, 4))
+    if any(not revert.confirmed for revert in reverts):
+        yield Text(f"{UNCONFIRMED} behind an id: not seen together with its subject")
 
 
 def _what(revert: Revert) -> list[str]:
-    lines = [
+    lines = [f"in the place of {revert.wrong_fix_of}"] if revert.wrong_fix_of else []
+    lines += [
         revert.subject,
         f"symptom: {revert.symptom}",
         f"operations: {', '.join(revert.operations)}",

@@ -254,7 +254,7 @@ class BlockGroups:
 
         One section under unused_bgs_lock.
         """
-        yield from ()
+        yield "unused_bgs_lock"
         self.queue_unused(group)
 
     def queue_unused(self, group: BlockGroup) -> None:

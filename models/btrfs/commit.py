@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.transaction import Handle, Transaction, TransState
 from models.btrfs.trees import Image, RootItem, reloc_name
+from models.faults import SUPERBLOCK, TREE_BLOCK
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -56,7 +57,14 @@ class Commit:
         except Errno as error:
             yield from self._cleanup_transaction(handle, error.code)
             raise
-        yield from self._write_out(handle, image)
+        try:
+            yield from self._write_out(trans, image)
+        except Errno as error:
+            fs.tree_log_mutex.unlock()
+            fs.scrub.btrfs_scrub_continue()
+            yield from self._cleanup_transaction(handle, error.code)
+            raise
+        yield from self._finish(handle)
 
     def awaited_state(self, handle: Handle) -> TransState:
         """How far another transaction has to be for who commits: fsync needs no more than durability."""
@@ -211,15 +219,35 @@ class Commit:
                 )
         return items
 
-    def _write_out(self, handle: Handle, image: Image) -> Steps[None]:
-        """Rows 16-20: tree blocks, superblock, unpin; the next transaction runs meanwhile."""
-        fs, trans = self.fs, handle.transaction
-        fs.device.write_tree_blocks(image)
+    def _write_out(self, trans: Transaction, image: Image) -> Steps[None]:
+        """Rows 16-18: tree blocks, superblock; the next transaction runs meanwhile.
+
+        Raises Errno(EIO); the superblock before is the one that counts then.
+        """
+        self.btrfs_write_and_wait_transaction(image)
         yield "btrfs_write_and_wait_transaction"
-        fs.device.write_super(image)
-        fs.tree_log_mutex.unlock()
+        self.write_ctree_super(image)
+        self.fs.tree_log_mutex.unlock()
         trans.state = TransState.SUPER_COMMITTED
         yield "write_ctree_super"
+
+    def btrfs_write_and_wait_transaction(self, image: Image) -> None:
+        """Write the tree blocks and wait for them; a flush is owed still."""
+        code = self.fs.faults.strikes(TREE_BLOCK)
+        if code:
+            raise Errno(code)
+        self.fs.device.write_tree_blocks(image)
+
+    def write_ctree_super(self, image: Image) -> None:
+        """Flush, then write the superblock with FUA."""
+        code = self.fs.faults.strikes(SUPERBLOCK)
+        if code:
+            raise Errno(code)
+        self.fs.device.write_super(image)
+
+    def _finish(self, handle: Handle) -> Steps[None]:
+        """Rows 19 and 20: unpin, and let the waiters go."""
+        fs, trans = self.fs, handle.transaction
         yield from fs.extents.btrfs_finish_extent_commit(trans)
         if trans.have_free_bgs:
             fs.space.clear_full()
@@ -229,6 +257,40 @@ class Commit:
         fs.scrub.btrfs_scrub_continue()
         fs.transactions.drop_writer(handle)
         fs.sim.note("btrfs_commit_transaction", f"transaction {trans.transid} committed")
+
+    def btrfs_cleanup_transaction(self) -> Steps[None]:
+        """After an abort: what the transaction kthread does, so that nobody waits for a commit that never
+        comes.
+
+        Source: fs/btrfs/disk-io.c btrfs_cleanup_transaction (v4.9).
+        """
+        fs = self.fs
+        for trans in list(fs.transactions.trans_list):
+            if trans.state >= TransState.COMMIT_START:
+                yield from fs.transactions.wait_for_commit(trans)
+                continue
+            trans.aborted = trans.aborted or fs.error
+            trans.state = TransState.COMMIT_DOING
+            yield from fs.sim.wait_event(
+                "num_writers == 0",
+                lambda trans=trans: trans.num_writers == 0,  # type: ignore[misc]
+                fs.transactions.writers(trans),
+            )
+            self._cleanup_one_transaction(trans)
+
+    def _cleanup_one_transaction(self, trans: Transaction) -> None:
+        """Nothing of it will be written (btrfs_cleanup_one_transaction)."""
+        fs = self.fs
+        fs.writeout.btrfs_cleanup_dirty_bgs(trans)
+        for head in trans.delayed_refs.values():
+            if head.must_insert_reserved:
+                fs.extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
+        trans.delayed_refs.clear()
+        fs.extents.btrfs_destroy_pinned_extent(trans.pinned_extents)
+        if trans is fs.transactions.running:
+            fs.transactions.running = None
+        trans.state = TransState.COMPLETED
+        fs.transactions.trans_list.remove(trans)
 
     def _cleanup_transaction(self, handle: Handle, code: int) -> Steps[None]:
         """Take an aborted transaction apart without writing anything.
@@ -247,15 +309,6 @@ class Commit:
                 lambda: trans.num_writers == 1,
                 lambda: [h.task for h in trans.handles if h is not handle],
             )
-        fs.writeout.btrfs_cleanup_dirty_bgs(trans)
-        for head in trans.delayed_refs.values():
-            if head.must_insert_reserved:
-                fs.extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
-        trans.delayed_refs.clear()
         fs.volumes.btrfs_cleanup_pending_block_groups(handle)
-        fs.extents.btrfs_destroy_pinned_extent(trans.pinned_extents)
-        if trans is fs.transactions.running:
-            fs.transactions.running = None
-        trans.state = TransState.COMPLETED
-        fs.transactions.trans_list.remove(trans)
+        self._cleanup_one_transaction(trans)
         fs.transactions.drop_writer(handle)

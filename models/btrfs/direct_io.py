@@ -23,6 +23,7 @@ from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import ExtentMap, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupType, RefKey
+from models.faults import DATA_BIO, SUBMIT_DIRECT
 from models.simulation import Steps, span
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class DirectIo:
         """Write ``value`` to ``num`` blocks from ``start`` on; the ordered extents, in file order.
 
         They may cover less than was asked for: an error after the first piece is a short write.
-        Raises Errno(ENOSPC) when nothing was written.
+        Raises Errno(ENOSPC, or ENOMEM) when nothing was written.
         """
         fs = self.fs
         yield from fs.delalloc.filemap_write_and_wait_range(inode, start, start + num)
@@ -55,6 +56,13 @@ class DirectIo:
                 if not done:
                     raise
                 break
+            code = fs.faults.strikes(SUBMIT_DIRECT)
+            if code:
+                fs.space.infos[BlockGroupType.DATA].release(end - block - ordered.num)
+                yield from self.clean_up_unsubmitted(ordered)
+                if not done:
+                    raise Errno(code)
+                break
             self._btrfs_submit_direct(ordered, value)
             done.append(ordered)
             yield "btrfs_submit_direct"
@@ -63,6 +71,14 @@ class DirectIo:
             "dio_await_completion", lambda: all(o.io_done for o in done), lambda: ["the device"]
         )
         return done
+
+    def clean_up_unsubmitted(self, ordered: OrderedExtent) -> Steps[None]:
+        """After an error no bio will complete what was mapped last: complete it here, as failed.
+
+        Source: inode.c btrfs_direct_IO, dio_data.unsubmitted_oe_range_start; a worker finishes it there.
+        """
+        ordered.ioerr, ordered.blocks_left = True, 0
+        yield from self.fs.ordered.btrfs_finish_ordered_io(ordered)
 
     def _lock_extent_direct(self, inode: Inode, start: int, end: int) -> Steps[None]:
         """Lock a range with no page and no ordered extent in it."""
@@ -233,9 +249,13 @@ class DirectIo:
         fs.sim.note("btrfs_submit_direct", f"bio to {where} in flight")
 
     def btrfs_endio_direct_write(self, bio: Bio) -> Steps[None]:
-        """The device has written the bio; finish the ordered extent in a worker."""
-        self.fs.device.complete(bio)
-        where = span(bio.ordered.disk_bytenr, bio.ordered.num)
-        self.fs.sim.note("btrfs_endio_direct_write", f"bio to {where} completes")
+        """The device has written the bio, or failed to; finish the ordered extent in a worker."""
+        fs, where = self.fs, span(bio.ordered.disk_bytenr, bio.ordered.num)
+        if fs.faults.strikes(DATA_BIO):
+            fs.device.fail(bio)
+            fs.sim.note("btrfs_endio_direct_write", f"bio to {where} fails")
+        else:
+            fs.device.complete(bio)
+            fs.sim.note("btrfs_endio_direct_write", f"bio to {where} completes")
         yield "btrfs_endio_direct_write"
         yield from self.fs.ordered.btrfs_finish_ordered_io(bio.ordered)

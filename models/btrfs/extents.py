@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupType
+from models.faults import CLEAR_PINNED
 from models.simulation import Steps, span
 
 if TYPE_CHECKING:
@@ -196,6 +197,8 @@ class Extents:
 
         What this transaction freed, and what those before are still to unpin.
         """
+        if self.fs.faults.strikes(CLEAR_PINNED):
+            return False
         for trans in self.fs.transactions.trans_list:
             if trans.transid <= handle.transid:
                 trans.pinned_extents.difference_update(range(group.start, group.end))
@@ -219,6 +222,7 @@ class Extents:
             info = self.fs.block_groups.space_of(group)
             group.pinned -= 1
             info.pinned -= 1
+            info.readonly += group.ro > 0
             group.put("lookup")
         pinned.clear()
 

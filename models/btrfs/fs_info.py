@@ -43,6 +43,7 @@ from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
 from models.btrfs.trim import Trim
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
+from models.faults import Faults
 from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
@@ -102,6 +103,7 @@ class FsInfo:
         self.sim, self.device, self._overrides = sim, device, overrides
         self.error = 0
         self.history = History()
+        self.faults = Faults()
         self.generation = device.superblock.generation
         self.trees = Trees.read(device.superblock)
         self.ro_block_group_mutex = Mutex(sim, "ro_block_group_mutex")

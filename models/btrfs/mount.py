@@ -10,7 +10,6 @@ group relocated asks again.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno
@@ -77,6 +76,6 @@ class Mount:
         try:
             handle = yield from self.fs.transactions.start_transaction(HandleType.JOIN)
             yield from self.fs.commit.btrfs_commit_transaction(handle)
-        except Errno as error:
-            if error.code != errno.EROFS or not self.fs.error:
+        except Errno:
+            if not self.fs.error:
                 raise

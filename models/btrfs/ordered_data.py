@@ -33,7 +33,8 @@ class OrderedType(enum.Enum):
 class OrderedExtent:
     """``num`` file blocks from ``start`` on, written to logical ``disk_bytenr`` on.
 
-    ``blocks_left`` counts blocks whose bio has not completed; ``complete`` is set at the very end;
+    ``blocks_left`` counts blocks whose bio has not completed; ``complete`` is set at the very
+    end, ``ioerr`` (BTRFS_ORDERED_IOERR) where one of them failed;
     ``logged`` when fsync took it into the log, ``pending`` while the running transaction has to wait for it.
     ``buffered``: it writes pages, which are dropped with it (direct IO has none, BTRFS_ORDERED_DIRECT).
     """
@@ -47,6 +48,7 @@ class OrderedExtent:
     blocks_left: int
     buffered: bool = False
     complete: bool = False
+    ioerr: bool = False
     logged: bool = False
     pending: bool = False
 
@@ -116,6 +118,9 @@ class OrderedData:
         fs, inode = self.fs, ordered.inode
         end = ordered.start + ordered.num
         locked = ordered.type is not OrderedType.NOCOW
+        if ordered.ioerr:
+            self._forget(ordered)
+            return
         if locked:
             yield from inode.io_tree.lock(ordered.start, end)
         try:
@@ -123,10 +128,7 @@ class OrderedData:
         except Errno:
             if locked:
                 inode.io_tree.unlock(ordered.start, end)
-            if ordered.type is OrderedType.REGULAR:
-                fs.extents.btrfs_free_reserved_extent(ordered.disk_bytenr, ordered.num)
-            inode.drop_extent_cache(ordered.start, end)
-            self.btrfs_remove_ordered_extent(ordered)
+            self._forget(ordered)
             raise
         yield "btrfs_finish_ordered_io"
         failure = None
@@ -148,6 +150,13 @@ class OrderedData:
             raise failure
         if ordered.buffered:
             fs.history.placed.append(ordered)
+
+    def _forget(self, ordered: OrderedExtent) -> None:
+        """It failed, and nothing of it is in the file: a COW write gives its space back."""
+        if ordered.type is OrderedType.REGULAR:
+            self.fs.extents.btrfs_free_reserved_extent(ordered.disk_bytenr, ordered.num)
+        ordered.inode.drop_extent_cache(ordered.start, ordered.start + ordered.num)
+        self.btrfs_remove_ordered_extent(ordered)
 
     def _update_file_extents(self, handle: Handle, ordered: OrderedExtent) -> None:
         """Make the file's items say what was written; a NOCOW write changes only size and times."""

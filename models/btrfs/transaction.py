@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -224,7 +225,8 @@ class Transactions:
             return
         self.release_metadata(handle)
         yield "btrfs_trans_release_metadata"
-        yield from self.fs.volumes.btrfs_create_pending_block_groups(handle)
+        with suppress(Errno):  # the handle is aborted then, which is told below
+            yield from self.fs.volumes.btrfs_create_pending_block_groups(handle)
         trans = handle.transaction
         throttle = len(trans.delayed_refs) >= DELAYED_REFS_THROTTLE
         if throttle and trans.state is TransState.RUNNING:
@@ -255,7 +257,7 @@ class Transactions:
         Source: fs/btrfs/super.c __btrfs_abort_transaction (v4.9).
         """
         handle.aborted = code
-        if not handle.dirty and not handle.new_bgs:
+        if self.is_unused(handle):
             return
         warn_on(code == 0, "abort without an error")
         if not handle.transaction.aborted:
@@ -264,6 +266,10 @@ class Transactions:
             what = f"transaction {handle.transid} aborted (-{errno.errorcode[code]}), forced readonly"
             self.fs.sim.note(function, what)
         self.fs.error = code
+
+    def is_unused(self, handle: Handle) -> bool:
+        """Whether only the handle needs to die: nothing that belongs to the transaction hangs on it."""
+        return not handle.dirty and not handle.new_bgs
 
     def wait_for_commit(self, trans: Transaction, state: TransState = TransState.COMPLETED) -> Steps[None]:
         """Sleep until ``trans`` is in ``state``; it is not COMPLETED before all earlier ones are."""

@@ -159,8 +159,13 @@ class TreeLog:
             yield "btrfs_write_marked_extents"
             yield from self.btrfs_wait_logged_extents(handle.transaction, logged)
             yield "btrfs_wait_logged_extents"
-            yield from self.write_super_with_log(log)
-            self.log_transid_committed = written
+            if any(ordered.ioerr for ordered in logged):
+                # The log has a write that failed (the kernel notes io_err before it logs the item).
+                full = True
+                self.btrfs_set_log_full_commit(handle)
+            else:
+                yield from self.write_super_with_log(log)
+                self.log_transid_committed = written
         self.log_commit.unlock()
         yield "btrfs_sync_log"
         return not full

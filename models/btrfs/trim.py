@@ -51,13 +51,13 @@ class Trim:
         """How much of what is reserved in the block group is only being trimmed (not in the kernel)."""
         return sum(r.blocks for r in self.trimming_ranges if r.group is group and r.charged)
 
-    def btrfs_trim_fs(self) -> Steps[int]:
-        """Trim one block group after the other; how many blocks were discarded.
+    def btrfs_trim_fs(self, start: int = 0) -> Steps[int]:
+        """Trim one block group after the other from ``start`` on; how many blocks were discarded.
 
         Raises Errno(EINVAL) where the chunk map of a block group is gone.
         """
         trimmed = 0
-        group = self._next_block_group(0)
+        group = self._next_block_group(start)
         while group is not None:
             yield "btrfs_trim_fs"
             try:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, KernelBug, warn_on
 from models.btrfs.trees import BlockGroupItem, BlockGroupType, ChunkItem, DevExtent
+from models.faults import PHASE_2
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Volumes:
     def _add_block_group(self, group: BlockGroup) -> Steps[None]:
         """Into the tree, where lookups find it, then into the list, where allocators do.
 
-        From the tree on others use its space info (2e6e518335f8, v4.2).
+        From the tree on others use its space info (as in v4.2).
         """
         info = group.space_info = self.fs.space.infos[group.type]
         self.fs.block_groups.tree[group.start] = group
@@ -194,7 +195,7 @@ class Volumes:
 
     def _unlink_new(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         """Phase 2 is done; one section under unused_bgs_lock (2d8e5168d48a, v6.15)."""
-        yield from ()
+        yield "unused_bgs_lock"
         handle.new_bgs.pop(0)
         group.bg_list = None
 
@@ -205,14 +206,15 @@ class Volumes:
 
     def _insert_items(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         trees, chunk = self.fs.trees, self.mapping_tree[group.start]
-        handle.dirty = True
         item = self.copy_item(handle, group)
         yield "btrfs_create_pending_block_groups"
+        code = self.fs.faults.strikes(PHASE_2)
         if group.start in trees.block_group.root or chunk.physical in trees.dev.root:
-            self.fs.transactions.btrfs_abort_transaction(
-                handle, errno.EEXIST, "btrfs_create_pending_block_groups"
-            )
-            raise Errno(errno.EEXIST)
+            code = errno.EEXIST
+        if code:
+            self.fs.transactions.btrfs_abort_transaction(handle, code, "btrfs_create_pending_block_groups")
+            raise Errno(code)
+        handle.dirty = True
         trees.block_group.root[group.start] = item
         yield "btrfs_insert_item"
         trees.dev.root[chunk.physical] = DevExtent(chunk.length, chunk.start)

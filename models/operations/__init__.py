@@ -13,7 +13,7 @@ from __future__ import annotations
 from models.operations.base import Operation, Step
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
 from models.operations.freeing import Free, RunDelayedRefs
-from models.operations.power import Crash, Remount
+from models.operations.power import Crash, Inject, Remount
 from models.operations.removal import Clean, Relocate
 from models.operations.snapshots import Snapshot
 from models.operations.syncing import Fsync
@@ -22,6 +22,7 @@ from models.operations.writes import BufferedWrite, CompleteBio, StartNocowDio, 
 
 OPERATIONS: tuple[type[Operation], ...] = (
     EndTransaction,
+    Inject,
     CompleteBio,
     CreateBg,
     Commit,
@@ -54,6 +55,7 @@ __all__ = [
     "EndTransaction",
     "Free",
     "Fsync",
+    "Inject",
     "Operation",
     "Relocate",
     "Remount",

@@ -18,6 +18,7 @@ DELAYED_REF_POINTS = (
     "alloc_reserved_file_extent",
     "__btrfs_free_extent",
     "dirty_bgs",
+    "unused_bgs_lock",
     "run_one_delayed_ref",
 )
 COMMIT_POINTS = (
@@ -27,6 +28,7 @@ COMMIT_POINTS = (
     "BTRFS_TRANS_DIRTY_BG_RUN",
     "btrfs_start_dirty_block_groups",
     "dirty_bgs_lock",
+    "write_one_cache_group",
     "cache_write_mutex",
     "TRANS_STATE_COMMIT_START",
     "wait_event(num_extwriters)",

@@ -1,10 +1,11 @@
-"""Losing power, unmounting, and mounting again."""
+"""Losing power, unmounting, mounting again, and faults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from models.faults import DATA_BIO, FAULTS
 from models.operations.base import Operation
 
 
@@ -25,3 +26,13 @@ class Remount(Operation):
 
     name = "remount"
     task = "mount"
+
+
+@dataclass(frozen=True, slots=True)
+class Inject(Operation):
+    """Arm a fault: the next use of what it is for fails."""
+
+    kind: str = DATA_BIO
+    name = "inject"
+    task = "fault"
+    drawn = MappingProxyType({"kind": tuple(FAULTS)})

@@ -18,11 +18,5 @@ class Snapshot(Operation):
         "btrfs_start_delalloc_inodes",
         "btrfs_wait_ordered_extents",
         "pending_snapshots",
-        "find_lock_delalloc_range",
-        "extent_clear_unlock_delalloc",
-        "TRANS_STATE_COMMIT_START",
-        "TRANS_STATE_COMMIT_DOING",
         "create_pending_snapshots",
-        "TRANS_STATE_UNBLOCKED",
-        "write_ctree_super",
     )

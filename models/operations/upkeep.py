@@ -9,8 +9,9 @@ from models.operations.base import Operation
 
 @dataclass(frozen=True, slots=True)
 class Trim(Operation):
-    """Discard the free space of every DATA block group (fstrim)."""
+    """Discard the free space of DATA block group number ``group`` and of those behind it (fstrim -o)."""
 
+    group: int = 2
     name = "trim"
     points = (
         "btrfs_trim_fs",

@@ -53,21 +53,26 @@ Check = Callable[[Observation], Iterator[Mismatch]]
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A named check.  The name is the function's, a sentence."""
+    """A named check.  The name is the function's, a sentence.
+
+    ``unless_aborted`` says why it need not hold once a fault has forced the file system read-only; empty if
+    it must.
+    """
 
     name: str
     when: When
     check: Check
+    unless_aborted: str = ""
 
 
 _REGISTRY: list[Property] = []
 
 
-def holds(when: When) -> Callable[[Check], Check]:
+def holds(when: When, *, unless_aborted: str = "") -> Callable[[Check], Check]:
     """Declare a function to be a property."""
 
     def declare(check: Check) -> Check:
-        _REGISTRY.append(Property(getattr(check, "__name__", ""), when, check))
+        _REGISTRY.append(Property(getattr(check, "__name__", ""), when, check, unless_aborted))
         return check
 
     return declare

@@ -12,7 +12,7 @@ from models.properties import Mismatch, Observation, When, holds
 from models.simulation import span
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, unless_aborted="what was pinned is neither pinned any more nor free")
 def a_block_groups_counters_add_up_to_its_length(seen: Observation) -> Iterator[Mismatch]:
     """C.7: used + reserved + pinned + bytes_super + free == length.
 
@@ -93,7 +93,7 @@ def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
                 yield Mismatch(f"{kind.value} {name} is at least 0", f"{getattr(info, name)}")
 
 
-@holds(When.QUIET)
+@holds(When.QUIET, unless_aborted="a removal that cannot start leaves its block group read-only")
 def nobody_is_counted_as_writing_or_reserving(seen: Observation) -> Iterator[Mismatch]:
     """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes and ro are back to 0, and may_use is
     what is promised to dirty pages."""
@@ -195,8 +195,9 @@ def what_the_superblock_references_is_not_free(seen: Observation) -> Iterator[Mi
 def what_is_allocated_was_nobodys(seen: Observation) -> Iterator[Mismatch]:
     """C.14, C.16, judged where space is handed out: the superblock of that moment did not need it."""
     for start, blocks, image in seen.fs.history.allocated:
-        group = next(g for g in seen.fs.block_groups.tree.values() if g.start <= start < g.end)
-        for bytenr, item in image.extents.items() if not _moved(seen, image, group.start) else ():
+        groups = [g for g in seen.fs.block_groups.tree.values() if g.start <= start < g.end]
+        needed = any(not _moved(seen, image, group.start) for group in groups)
+        for bytenr, item in image.extents.items() if needed else ():
             if start < bytenr + item.length and bytenr < start + blocks:
                 yield Mismatch(
                     f"the superblock does not need {span(start, blocks)}", f"extent {bytenr} is there"

@@ -51,7 +51,7 @@ def _handles(seen: Observation) -> list[Handle]:
     return [handle for trans in seen.fs.transactions.trans_list for handle in trans.handles]
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, unless_aborted="phase 2 does not run any more")
 def a_block_group_has_an_item_or_a_handle_that_will_insert_it(seen: Observation) -> Iterator[Mismatch]:
     """C.3: a block group that can be allocated from and has no item is on the list of a live handle, in a
     transaction that is not committed yet."""

@@ -78,7 +78,7 @@ BUFFERED_FIX = Revert(
     mechanism=BUFFERED,
     symptom="a buffered write that reached the disk is lost",
     operations=("buffered-write", "writeback", "relocate", "complete-bio"),
-    expected="nobody_is_on_the_way_once_relocation_copies",
+    expected=FIX.expected,
     overrides=(BufferedNotCounted,),
     chain="exposed by 9cfa3e34e23e, which removed the flush that hid it",
 )

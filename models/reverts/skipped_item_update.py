@@ -65,7 +65,7 @@ class PutsBack(CommitUsed):
     def not_written(self, group: BlockGroup, before: int, error: Errno) -> Steps[None]:
         """Phase 2 may run before this does."""
         del error
-        yield "update_block_group_item"
+        yield "write_one_cache_group"
         self.commit_used[group.number] = before
 
 

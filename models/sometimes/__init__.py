@@ -39,15 +39,13 @@ class At(enum.Enum):
 class Moment:
     """What a sentence may look at: the state behind one step of ``task``.
 
-    ``operation`` is what the task is doing (or has just ended), ``notes`` are those of this step,
-    ``earlier`` those of the whole case.
+    ``operation`` is what the task is doing (or has just ended), ``notes`` are those of this step.
     """
 
     fs: FsInfo
     task: Task
     operation: Operation
     notes: Sequence[Note]
-    earlier: Sequence[Note]
 
     def waits_for(self, beginning: str) -> bool:
         """Whether the task waits for something whose name begins so."""

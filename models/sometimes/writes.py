@@ -9,13 +9,19 @@ from models.sometimes import At, Moment, sometimes
 @sometimes(At.NOTE)
 def a_nocow_write_falls_back_to_cow(seen: Moment) -> bool:
     """can_nocow_extent allowed it, and the block group turned read-only before the writer was counted."""
-    if not isinstance(seen.operation, StartNocowDio) or not seen.told("btrfs_reserve_extent"):
-        return False
-    for note in reversed(seen.earlier):
-        if note.task == seen.task.name and note.function in ("can_nocow_extent", "btrfs_get_blocks_direct"):
-            # Behind the latter it is another piece of the write, which need not have asked.
-            return note.text == "returns 1"
-    return False
+    return seen.told("btrfs_get_blocks_direct", "falls back to COW")
+
+
+@sometimes(At.NOTE)
+def a_writeback_falls_back_to_cow_for_a_relocation(seen: Moment) -> bool:
+    """The same for dirty pages (run_delalloc_nocow)."""
+    return seen.told("run_delalloc_nocow", "the block group is read-only")
+
+
+@sometimes(At.NOTE)
+def a_writeback_falls_back_to_cow_for_a_snapshot(seen: Moment) -> bool:
+    """A snapshot is being taken: nobody may write in place any more."""
+    return seen.told("run_delalloc_nocow", "a snapshot is being taken")
 
 
 @sometimes(At.NOTE)

@@ -16,6 +16,7 @@ from models.operations import (
     EndTransaction,
     Free,
     Fsync,
+    Inject,
     Operation,
     Relocate,
     Remount,
@@ -31,7 +32,7 @@ from models.syscalls.base import Failed, Syscall
 from models.syscalls.buffered import EnterBufferedWrite, EnterWriteback
 from models.syscalls.creation import EnterAllocate, EnterCommit, EnterCreateBg, EnterEndTransaction
 from models.syscalls.freeing import EnterFree, EnterRunDelayedRefs
-from models.syscalls.power import EnterCrash, EnterRemount
+from models.syscalls.power import EnterCrash, EnterInject, EnterRemount
 from models.syscalls.removal import EnterClean, EnterRelocate
 from models.syscalls.snapshots import EnterSnapshot
 from models.syscalls.syncing import EnterFsync
@@ -52,6 +53,7 @@ SYSCALLS: dict[type[Operation], Syscall[Any]] = {
     EndTransaction: EnterEndTransaction(),
     Free: EnterFree(),
     Fsync: EnterFsync(),
+    Inject: EnterInject(),
     Relocate: EnterRelocate(),
     Remount: EnterRemount(),
     RunDelayedRefs: EnterRunDelayedRefs(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno
 from models.btrfs.subvolume import Inode
-from models.btrfs.transaction import HandleType
+from models.btrfs.transaction import HandleType, Transaction
 from models.btrfs.trees import BlockGroupType
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
 from models.properties import Mismatch
@@ -105,9 +105,14 @@ class EnterCommit(Syscall[Commit]):
         return (listed[-1].transid if listed else 0), world.reference.now()
 
     def steps(self, fs: FsInfo, operation: Commit, memo: object) -> Steps[None]:
-        """Source: fs/btrfs/super.c btrfs_sync_fs, transaction.c btrfs_attach_transaction_barrier (v4.9)."""
+        """Source: fs/btrfs/super.c btrfs_sync_fs, transaction.c btrfs_attach_transaction_barrier (v4.9).
+
+        After an abort this is where the transaction kthread cleans up.
+        """
         del operation, memo
         handle = fs.transactions.current_handle()
+        if handle is None and fs.error:
+            yield from fs.commit.btrfs_cleanup_transaction()
         if handle is None:
             try:
                 handle = yield from fs.transactions.start_transaction(HandleType.ATTACH)
@@ -115,10 +120,18 @@ class EnterCommit(Syscall[Commit]):
                 if error.code != errno.ENOENT:
                     raise
                 committing = fs.transactions.trans_list
+                if fs.error:  # (4.9 says 0 where the aborted transaction is gone already)
+                    raise Errno(errno.EROFS) from error
                 if committing:
-                    yield from fs.transactions.wait_for_commit(committing[-1])
+                    yield from self.btrfs_wait_for_commit(fs, committing[-1])
                 return
         yield from fs.commit.btrfs_commit_transaction(handle)
+
+    def btrfs_wait_for_commit(self, fs: FsInfo, trans: Transaction) -> Steps[None]:
+        """Wait for the one that is being committed; an aborted one is no success (bf7ecbe98775, v6.5)."""
+        yield from fs.transactions.wait_for_commit(trans)
+        if trans.aborted:
+            raise Errno(trans.aborted)
 
     def end(self, world: World, task: Task, operation: Commit, memo: object) -> None:
         """It said that everything is on disk: look."""

@@ -1,4 +1,4 @@
-"""Losing power, unmounting, and mounting again."""
+"""Losing power, unmounting, mounting again, and faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.subvolume import FS_TREE
-from models.operations.power import Crash, Remount
+from models.operations.power import Crash, Inject, Remount
 from models.operations.removal import Relocate
 from models.properties import Mismatch, When
 from models.simulation import Steps, Task
@@ -43,7 +43,7 @@ class _EnterMount(Syscall[Op]):
         }
         sizes = {ino: [item.num for item in leaf.items.values()] for ino, leaf in root.leaves.items()}
         snapshots = [snapshot.name for snapshot in world.fs.snapshots.all()]
-        world.reference.mounted(contents, sizes, snapshots)
+        world.reference.mounted(contents, sizes, snapshots, flushed=not world.fs.device.unflushed)
 
 
 class EnterCrash(_EnterMount[Crash]):
@@ -97,3 +97,17 @@ class EnterRemount(_EnterMount[Remount]):
         yield from fs.mount.close_ctree()
         mounted = cast("Callable[[], FsInfo]", memo)()
         yield from mounted.mount.open_ctree()
+
+
+class EnterInject(Syscall[Inject]):
+    """A fault is armed, at once; no task of the kernel knows."""
+
+    def makes_sense(self, world: World, task: Task, operation: Inject) -> bool:
+        """Unless the same is armed already."""
+        return task.name == operation.task and operation.kind not in world.fs.faults.armed
+
+    def steps(self, fs: FsInfo, operation: Inject, memo: object) -> Steps[None]:
+        """Arm it."""
+        del memo
+        fs.faults.armed.append(operation.kind)
+        yield from ()

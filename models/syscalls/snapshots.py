@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from models.btrfs.fs_info import FsInfo
     from models.world import World
 
-MAX_SNAPSHOTS = 3
+MAX_SNAPSHOTS = 5
 """Each keeps its space for ever; with more, nothing is left to write to."""
 
 

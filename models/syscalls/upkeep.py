@@ -19,10 +19,16 @@ class EnterTrim(Syscall[Trim]):
 
     refusals = ()
 
+    def makes_sense(self, world: World, task: Task, operation: Trim) -> bool:
+        """While the block group is there."""
+        return task.journal_info is None and world.fs.find_group(operation.group) is not None
+
     def steps(self, fs: FsInfo, operation: Trim, memo: object) -> Steps[int]:
         """How many blocks were discarded."""
-        del operation, memo
-        return (yield from fs.trim.btrfs_trim_fs())
+        del memo
+        group = fs.find_group(operation.group)
+        assert group is not None
+        return (yield from fs.trim.btrfs_trim_fs(group.start))
 
 
 class EnterScrub(Syscall[Scrub]):

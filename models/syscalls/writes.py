@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.btrfs.device import Bio
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 IN_PLACE = "only_unshared_space_is_overwritten"
 """A property of where a write went."""
 RIGHT = "a write goes in place only where nothing else needs the old blocks"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedWrite(Failed):
+    """A write some of whose ordered extents failed.  The kernel does not tell which; those that did not
+    fail are as good as written."""
+
+    done: list[OrderedExtent]
 
 
 class EnterStartNocowDio(Syscall[StartNocowDio]):
@@ -41,13 +51,16 @@ class EnterStartNocowDio(Syscall[StartNocowDio]):
         """The ordered extents that the write fell into."""
         assert isinstance(memo, Write)
         inode = fs.roots[FS_TREE].inodes[operation.file]
-        return (yield from fs.direct_io.btrfs_direct_IO(inode, operation.block, operation.blocks, memo.value))
+        done = yield from fs.direct_io.btrfs_direct_IO(inode, operation.block, operation.blocks, memo.value)
+        return FailedWrite(errno.EIO, done) if any(ordered.ioerr for ordered in done) else done
 
     def end(self, world: World, task: Task, operation: StartNocowDio, memo: object) -> None:
         """Acknowledged for what was written, failed for the rest."""
         assert isinstance(memo, Write)
         done: list[OrderedExtent] = task.result if isinstance(task.result, list) else []
-        pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done]
+        if isinstance(task.result, FailedWrite):
+            done = task.result.done
+        pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done if not o.ioerr]
         complaint = world.reference.end_write(operation.file, memo, pieces)
         if complaint:
             world.complain(IN_PLACE, Mismatch(RIGHT, complaint))

@@ -107,7 +107,7 @@ class BlockGroupMachine(RuleBasedStateMachine):
             return None
         task = runnable[choice.position % len(runnable)]
         operation = self.world.operation_of(task.name)
-        points = stopping_points(type(operation), self.focus)
+        points = stopping_points(operation.points, self.focus)
         until = None if choice.point is None else points[choice.point % len(points)]
         return Step(task.name, None, until)
 

@@ -32,7 +32,7 @@ def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
     best = run(case, reverts)
     if best is None:
         raise ValueError("the case does not fail")
-    tried: set[Case] = set()
+    symptom, tried = best.symptom.property, set[Case]()
     better = True
     while better and len(tried) < MAX_RUNS:
         better = False
@@ -42,7 +42,8 @@ def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
                 continue
             tried.add(candidate)
             verdict = run(candidate, reverts)
-            if verdict is not None and _same_bug(verdict, best) and _size(case_of(verdict)) < _size(current):
+            same = verdict is not None and symptom in verdict.world.violations
+            if verdict is not None and same and _size(case_of(verdict)) < _size(current):
                 best, better = verdict, True
                 break
     return best
@@ -53,13 +54,12 @@ def case_of(verdict: Verdict) -> Case:
     return Case(verdict.world.geometry, tuple(verdict.world.program))
 
 
-def _same_bug(one: Verdict, other: Verdict) -> bool:
-    """Whether the same property broke first, or a user would notice the same."""
-    return one.symptom.property == other.symptom.property or one.first.property == other.first.property
-
-
 PAIR_COST = 3
 """Two steps and a preemption: what :func:`_short_programs` cannot improve on."""
+
+
+PLAIN = (Geometry(), Geometry(files=(File(FileKind.NODATACOW, 1),)))
+"""The simplest file systems: a block group that is full, and one with room in it."""
 
 
 def cost(case: Case) -> int:
@@ -99,8 +99,6 @@ def _smaller(case: Case) -> Iterator[Case]:
     for length in (len(steps) // 2, len(steps) // 4, 2, 1):
         for start in range(len(steps) - length, -1, -1) if length else ():
             yield replace(case, steps=steps[:start] + steps[start + length :])
-    # Not before nothing can be deleted: a long program has too many pairs to try.
-    yield from _short_programs(case)
     for index, step in enumerate(steps):
         for changed in _simpler_steps(step):
             yield replace(case, steps=(*steps[:index], changed, *steps[index + 1 :]))
@@ -117,6 +115,13 @@ def _smaller(case: Case) -> Iterator[Case]:
     for index in range(len(steps) - 1):
         swapped = (steps[index + 1], steps[index])
         yield replace(case, steps=_renamed((*steps[:index], *swapped, *steps[index + 2 :])))
+    # Not before nothing else helps: a long program has too many pairs to try.
+    yield from _short_programs(case)
+
+
+def _plain(kind: type[Operation], cpu: int) -> Step:
+    """An operation with plain arguments, by the task that alone does it or else by that CPU."""
+    return Step(kind.task or f"CPU {cpu}", kind())
 
 
 def _short_programs(case: Case) -> Iterator[Case]:
@@ -129,14 +134,9 @@ def _short_programs(case: Case) -> Iterator[Case]:
     plain = [kind for kind in OPERATIONS if kind in own and kind not in (EndTransaction, CompleteBio)]
     if cost(case) <= PAIR_COST:
         return
-    for kinds in product(plain, repeat=3):
-        yield Case(
-            Geometry(), tuple(Step(kind.task or f"CPU {task}", kind()) for task, kind in enumerate(kinds, 1))
-        )
-    pairs = [
-        (Geometry(), Step(a.task or "CPU 1", a()), Step(b.task or "CPU 2", b()))
-        for a, b in product(plain, repeat=2)
-    ]
+    for geometry, *kinds in product(PLAIN, plain, plain, plain):
+        yield Case(geometry, tuple(_plain(kind, cpu) for cpu, kind in enumerate(kinds, 1)))
+    pairs = [(geometry, _plain(a, 1), _plain(b, 2)) for geometry, a, b in product(PLAIN, plain, plain)]
     starts = [replace(step, until=None) for step in case.steps if step.operation is not None]
     pairs += [(case.geometry, one, other) for one, other in permutations(starts, 2) if one.task != other.task]
     for geometry, one, other in pairs:

@@ -84,16 +84,16 @@ COMMON = 3
 
 
 @cache
-def stopping_points(kind: type[Operation], focus: tuple[str, ...] = ()) -> tuple[str, ...]:
+def stopping_points(points: tuple[str, ...], focus: tuple[str, ...] = ()) -> tuple[str, ...]:
     """An operation's points, those of the focus as often as they are likely."""
-    watched = tuple(point for point in kind.points if point in focus)
-    return kind.points + watched * (FOCUS * len(kind.points) // len(watched) if watched else 0)
+    watched = tuple(point for point in points if point in focus)
+    return points + watched * (FOCUS * len(points) // len(watched) if watched else 0)
 
 
 def drawn(kind: type[Operation], focus: Sequence[str] = ()) -> list[Drawn]:
     """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception."""
     every: list[Drawn] = []
-    stops = stopping_points(kind, tuple(focus))
+    stops = stopping_points(kind.points, tuple(focus))
     for in_handle in IN_HANDLE.get(kind, (False,)):
         variants = [Drawn(op, None, in_handle) for op in _variants(kind)]
         every += variants * max(1, len(stops))

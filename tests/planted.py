@@ -7,6 +7,7 @@ import errno
 import damages as do
 from damages import DATA, METADATA
 from planted_upkeep import UPKEEP_DAMAGE
+from planted_writes import WRITE_DAMAGE
 from watched import (
     Damage,
     bio_of,
@@ -261,4 +262,4 @@ CRASH_DAMAGE = {
 }
 
 DAMAGE = DATA_DAMAGE | TRANSACTION_DAMAGE | STRUCTURE_DAMAGE | ACCOUNTING_DAMAGE | RELOCATION_DAMAGE
-DAMAGE |= UPKEEP_DAMAGE | CRASH_DAMAGE
+DAMAGE |= UPKEEP_DAMAGE | CRASH_DAMAGE | WRITE_DAMAGE

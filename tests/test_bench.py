@@ -307,17 +307,20 @@ def test_the_report_on_mutants() -> None:
     assert kill_rate([Fate(BROKEN)]) is None
 
 
-def test_the_bench_of_mutants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bench_of_mutants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """If an unreached mutant were run or a reviewed one tried, the bench would take twice as long."""
     reached = {"models/btrfs/writeout.py": list(range(1, 75))}
     tried = []
 
     def run_one(tree: Path, searches: list[int], options: object, patience: float) -> object:
         del tree, searches, options, patience
-        return ended(0), reached
+        return ended(0, outcome(300)), reached
 
-    def try_one(tree: Tree, mutant: Mutant, options: object) -> Fate:
+    def try_one(tree: Tree, mutant: Mutant, options: object, patience: float) -> Fate:
         del tree, options
+        assert patience == 30
         tried.append(mutant.key)
         return Fate(KILLED, "a_property", 1)
 
@@ -334,8 +337,10 @@ def test_the_bench_of_mutants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert main([*arguments, "--resume"]) == 0
     assert tried == []
     assert output.read_text(encoding="utf-8") == text
-    monkeypatch.setattr(bench_mutants, "run_part", lambda *_: (ended(1), {}))
+    failed = "FAILED fuzz/x.py::test - a_property\n"
+    monkeypatch.setattr(bench_mutants, "run_part", lambda *_: (ended(1, out=failed), {}))
     assert main(arguments) == 1
+    assert "the unchanged tree fails: a_property" in capsys.readouterr().err
 
 
 def test_a_log_keeps_the_last_line_of_each_trial(tmp_path: Path) -> None:

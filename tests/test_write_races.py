@@ -83,7 +83,7 @@ PROGRAMS: dict[str, tuple[Geometry, Sequence[Step]]] = {
     "wrong/snapshot-waits-before-announcing": (
         NODATACOW,
         [
-            Step("CPU 2", Snapshot(), "will_be_snapshoted"),
+            Step("CPU 2", Snapshot(), "btrfs_start_delalloc_inodes"),
             Step("CPU 1", OVERWRITE, "can_nocow_extent"),
             Step("CPU 2"),
         ],

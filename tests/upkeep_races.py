@@ -78,7 +78,7 @@ SHORTEST: dict[str, Case] = {
     "wrong/queued-while-read-only": Case(
         TWO, UNUSED + program((1, Scrub(), "btrfs_dec_block_group_ro"), (2, Clean()), (1, None))
     ),
-    "wrong/read-only-without-pause": Case(
+    "55e3a601c81c/pause": Case(
         TWO,
         program((1, Allocate()), (1, Commit(), "BTRFS_TRANS_DIRTY_BG_RUN"), (2, Scrub()), (1, None)),
     ),

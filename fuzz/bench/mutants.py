@@ -26,8 +26,11 @@ MUTATED = "models/btrfs"
 COPIED = ("models", "strategies", "fuzz", "pyproject.toml", "README.md")
 REVIEWED = Path(__file__).with_name("equivalent.toml")
 """Mutants that somebody looked at and that cannot be noticed, with the reason."""
-PATIENCE = 60.0
-"""Seconds that one search may take, many times what it needs: a mutant may go round in circles."""
+PATIENCE = 900.0
+"""Seconds that one search of the unchanged tree may take."""
+LEAST_PATIENCE, SLOWER = 30.0, 4
+"""A mutant may go round in circles: it is stopped when a search takes that many seconds, and that many times
+what the slowest search of the unchanged tree took."""
 SMOKE = "from models.geometry import Geometry; from models.world import World; World(Geometry()).finish()"
 """A mutant that cannot even do this is broken: that it is noticed says nothing."""
 
@@ -124,7 +127,7 @@ class Tree:
     def __exit__(self, *_: object) -> None:
         self._place.cleanup()
 
-    def try_mutant(self, mutant: Mutant, options: Sequence[str]) -> Fate:
+    def try_mutant(self, mutant: Mutant, options: Sequence[str], patience: float = PATIENCE) -> Fate:
         """Run the mutant in a copy of the copy, as several may be tried at once."""
         with TemporaryDirectory(prefix="bgfuzz-mutant-") as place:
             tree = Path(place) / "tree"
@@ -133,10 +136,10 @@ class Tree:
             changed.write_text(mutant.apply(changed.read_text(encoding="utf-8")), encoding="utf-8")
             # The length and the second of the change may be those of the original.
             Path(cache_from_source(str(changed))).unlink(missing_ok=True)
-            return fate(tree, options)
+            return fate(tree, options, patience)
 
 
-def fate(tree: Path, options: Sequence[str]) -> Fate:
+def fate(tree: Path, options: Sequence[str], patience: float = PATIENCE) -> Fate:
     """What becomes of the (changed) sources in ``tree``."""
     try:
         smoke = run(  # noqa: S603 - ourselves
@@ -145,13 +148,13 @@ def fate(tree: Path, options: Sequence[str]) -> Fate:
             check=False,
             stdout=DEVNULL,
             stderr=DEVNULL,
-            timeout=PATIENCE,
+            timeout=patience,
         )
     except TimeoutExpired:
         return Fate(BROKEN, "hangs before the first operation")
     if smoke.returncode != 0:
         return Fate(BROKEN, "fails before the first operation")
-    done = run_fuzz(tree, ("--fuzz-no-shrink", *options), patience=PATIENCE)
+    done = run_fuzz(tree, ("--fuzz-no-shrink", *options), patience=patience)
     examples = sum(outcome.tally.first_failure or outcome.tally.examples for outcome in done.outcomes)
     found = next((o.reproducer for o in done.outcomes if o.reproducer is not None), None)
     if found is not None:

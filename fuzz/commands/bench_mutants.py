@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.command import ROOT, Finished, side_by_side
 from fuzz.bench.mutants import (
+    LEAST_PATIENCE,
     PATIENCE,
     REVIEWED,
+    SLOWER,
     UNREACHED,
     Fate,
     Reviewed,
@@ -68,10 +70,9 @@ def run(options: argparse.Namespace) -> int:
     chosen = _choose(mutants, reviewed, options)
     fuzz_options = ("--fuzz-seed", str(options.seed))
     with Tree() as tree:
-        lines = _baseline(tree, log, fuzz_options, options)
-        if lines is None:
+        if not _baseline(tree, log, fuzz_options, options):
             return 1
-        _try_all(tree, log, [m for m in chosen if _key(m, options) not in log.results], lines, options)
+        _try_all(tree, log, [m for m in chosen if _key(m, options) not in log.results], fuzz_options, options)
     log.tidy([_baseline_key(options), *(_key(mutant, options) for mutant in chosen)])
     fates = {mutant.key: _fate(log, _key(mutant, options)) for mutant in chosen}
     named = "".join(f" {file}" for file in options.files)
@@ -97,33 +98,42 @@ def _baseline_key(options: argparse.Namespace) -> str:
     return f"{BASELINE} seed {options.seed}"
 
 
-def _baseline(tree: Tree, log: Log, fuzz_options: Sequence[str], options: argparse.Namespace) -> Lines | None:
-    """The lines that the unchanged tree comes to; None if it fails, as then every mutant would."""
+def _baseline(tree: Tree, log: Log, fuzz_options: Sequence[str], options: argparse.Namespace) -> bool:
+    """Log the lines that the unchanged tree comes to; False if it fails, as then every mutant would."""
     key = _baseline_key(options)
-    if key not in log.results:
+    if key in log.results:
+        return True
 
-        def work(searches: Sequence[int]) -> tuple[int | None, Lines]:
-            done, lines = run_part(tree.path, searches, fuzz_options, PATIENCE)
-            return done.code, lines
+    def work(searches: Sequence[int]) -> tuple[Finished, Lines]:
+        return run_part(tree.path, searches, fuzz_options, PATIENCE)
 
-        ended = [
-            result for _, result in side_by_side("unchanged", parts(options.jobs), work, workers=options.jobs)
-        ]
-        if any(code != 0 for code, _ in ended):
-            sys.stderr.write("the unchanged tree fails: run pytest fuzz/ first\n")
-            return None
-        log.add(key, lines=union([lines for _, lines in ended]))
-    lines: Lines = log.results[key]["lines"]  # type: ignore[assignment]  # as it was written above
-    return lines
+    all_parts = parts(options.jobs)
+    ended = [result for _, result in side_by_side("unchanged", all_parts, work, workers=options.jobs)]
+    for done, _ in ended:
+        if done.code != 0:
+            why = "takes too long" if done.code is None else f"fails: {done.error}"
+            sys.stderr.write(f"the unchanged tree {why}; so would every mutant\n")
+            return False
+    slowest = max(outcome.seconds for done, _ in ended for outcome in done.outcomes)
+    log.add(key, lines=union([lines for _, lines in ended]), slowest=slowest)
+    return True
 
 
 def _try_all(
-    tree: Tree, log: Log, mutants: Sequence[Mutant], lines: Lines, options: argparse.Namespace
+    tree: Tree,
+    log: Log,
+    mutants: Sequence[Mutant],
+    fuzz_options: Sequence[str],
+    options: argparse.Namespace,
 ) -> None:
+    baseline = log.results[_baseline_key(options)]
+    lines: Lines = baseline["lines"]  # type: ignore[assignment]  # as _baseline wrote it
+    patience = max(LEAST_PATIENCE, SLOWER * float(str(baseline["slowest"])))
+
     def work(mutant: Mutant) -> Fate:
         if not is_reached(mutant, lines):
             return Fate(UNREACHED)
-        return tree.try_mutant(mutant, ("--fuzz-seed", str(options.seed)))
+        return tree.try_mutant(mutant, fuzz_options, patience)
 
     for mutant, fate in side_by_side("mutants", mutants, work, workers=options.jobs):
         log.add(_key(mutant, options), **asdict(fate))

@@ -56,7 +56,7 @@ def listing(reverts: Sequence[Revert]) -> Iterator[RenderableType]:
             yield Text(f"{title}\n", style="bold underline")
         for revert in group:
             yield Text(revert.id + ("" if revert.confirmed else f" {UNCONFIRMED}"), style="bold")
-            yield Text(f"{revert.name}  {revert.version}")
+            yield Text(f"{revert.name}  {revert.version}".rstrip())
             yield Padding(Text("\n".join(_what(revert)), overflow="fold"), (0, 0, 1, 4))
     if any(not revert.confirmed for revert in reverts):
         yield Text(f"{UNCONFIRMED} behind an id: not seen together with its subject")

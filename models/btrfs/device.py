@@ -22,7 +22,7 @@ SUPER_MIRROR = 40
 """Device block of the second superblock copy: a chunk that covers it may not hand it out."""
 KEPT_BITS = 4
 """Bits of the pattern that says which unflushed block writes survive a power cut."""
-DISCARDED = -1
+DISCARDED = -2
 """What a discarded block holds: nothing that anybody wrote."""
 
 
@@ -151,8 +151,8 @@ class Device:
     def power_cut(self, kept: int) -> None:
         """Lose power: writes that were not flushed are lost, but for those that ``kept`` names.
 
-        They are the unflushed block writes in order, then those of the bios in flight; bit ``i`` modulo
-        :data:`KEPT_BITS` keeps the ``i``-th.  The disk may write them in any order.
+        They are the unflushed block writes in order, then those of bios and discards in flight; bit ``i``
+        modulo :data:`KEPT_BITS` keeps the ``i``-th.  The disk may write them in any order.
         """
         pending = []
         for physical, before in reversed(self.unflushed):
@@ -160,6 +160,7 @@ class Device:
             self.blocks[physical] = before
         pending.reverse()
         pending += [(bio.physical + i, v) for bio in self.in_flight for i, v in enumerate(bio.values)]
+        pending += [(d.physical + i, DISCARDED) for d in self.discards for i in range(d.blocks)]
         for i, (physical, value) in enumerate(pending):
             if kept >> i % KEPT_BITS & 1:
                 self.blocks[physical] = value

@@ -346,13 +346,13 @@ class Relocation:
 
     def charge_fallback(self, blocks: int) -> None:
         """The promise was used up when the extent was preallocated: make it again, whether there is room or
-        not (6bd335b469f9, v5.8)."""
+        not (as since v5.8)."""
         info = self.fs.space.infos[BlockGroupType.DATA]
         info.may_use += blocks
         info.unasked += blocks
 
     def min_alloc_size(self, blocks: int) -> int:
-        """A copy has to be one extent, as the original is (432cd2a10f1c, v5.8)."""
+        """A copy has to be one extent, as the original is (as since v5.8)."""
         return blocks
 
     def _order(self, inode: Inode, offset: int, item: FileExtent) -> OrderedExtent:

@@ -157,7 +157,7 @@ class Volumes:
     def _add_block_group(self, group: BlockGroup) -> Steps[None]:
         """Into the tree, where lookups find it, then into the list, where allocators do.
 
-        From the tree on others use its space info (2e6e518335f8, v4.2).
+        From the tree on others use its space info (as in v4.2).
         """
         info = group.space_info = self.fs.space.infos[group.type]
         self.fs.block_groups.tree[group.start] = group

@@ -96,7 +96,7 @@ GONE = Revert(
 EARLY = Revert(
     id="wrong/queued-while-read-only",
     name="queued-while-read-only",
-    subject="",
+    subject="scrub queues the block group before it makes it writable again",
     version="v4.4",
     mechanism="""Scrub queues the block group for the cleaner before it makes it writable again.  The cleaner
 is quick, finds it read-only, and passes it over once more.""",
@@ -109,18 +109,17 @@ is quick, finds it read-only, and passes it over once more.""",
 )
 
 UNPAUSED = Revert(
-    id="wrong/read-only-without-pause",
-    name="read-only-without-pause",
-    subject="",
+    id="55e3a601c81c/pause",
+    name="scrub-vs-commit",
+    subject="btrfs: Fix data checksum error cause by replace with io-load",
     version="v4.4",
-    mechanism="""Scrub makes the block group read-only without counting as paused.  In a transaction whose
-writeout has begun it has to wait for the commit, and the commit waits until scrub is paused.""",
+    mechanism="""The commit that made scrub turn block groups read-only also made it count as paused while it
+does.  Without that part: in a transaction whose writeout has begun scrub has to wait for the commit, and the
+commit waits until scrub is paused.""",
     symptom="scrub and commit wait for each other",
     operations=("allocate", "commit", "scrub"),
     expected="every_task_can_finish",
     overrides=(WaitsUnpaused,),
-    confirmed=False,
-    wrong_fix_of="55e3a601c81c",
 )
 
 RACES = (FIX, GONE, EARLY, UNPAUSED)

@@ -32,12 +32,15 @@ class NoGuard(Snapshots):
 
 
 class WaitsBeforeAnnouncing(Snapshots):
-    """The snapshot waits for the writers that there are, then announces itself."""
+    """The snapshot waits for the writers that there are and for what they write, then announces itself."""
 
     def keep_writers_out(self, root: Root) -> Steps[None]:
-        """In the wrong order."""
+        """Wait only."""
         yield from self.btrfs_wait_for_no_snapshoting_writes(root)
-        yield "will_be_snapshoted"
+
+    def btrfs_wait_ordered_extents(self, root: Root) -> Steps[None]:
+        """Wait, and announce it."""
+        yield from super().btrfs_wait_ordered_extents(root)
         root.will_be_snapshoted += 1
 
 
@@ -106,8 +109,8 @@ RACES = (
     FIX,
     _wrong(
         "snapshot-waits-before-announcing",
-        "Writers are awaited before the snapshot is announced: one that comes in between is neither "
-        "awaited nor warned.",
+        "Writers and ordered extents are awaited before the snapshot is announced: a write that comes "
+        "in between is neither awaited nor warned.",
         WaitsBeforeAnnouncing,
     ),
     _wrong(

@@ -123,7 +123,7 @@ FIX = Revert(
     operations=("trim", "relocate", "commit", "create-bg"),
     expected=NOBODYS,
     overrides=(NobodyIsCounted, GoesOn),
-    chain="the map that is kept made others find it: 946ddbe805cb, 1b9845081633/pinned",
+    chain="opened 946ddbe805cb and 1b9845081633/pinned: the map that is kept, and what is put back",
 )
 
 LEAK = Revert(
@@ -159,11 +159,11 @@ the start back, to where the pending chunk begins: two chunks in one place.""",
 )
 
 
-def _wrong(name: str, mechanism: str, expected: str, *overrides: type) -> Revert:
+def _wrong(name: str, subject: str, mechanism: str, expected: str, *overrides: type) -> Revert:
     return Revert(
         id=f"wrong/{name}",
         name=name,
-        subject="",
+        subject=subject,
         version=FIX.version,
         mechanism=mechanism,
         symptom=FIX.symptom,
@@ -181,6 +181,7 @@ RACES = (
     REGRESSION,
     _wrong(
         "frozen-though-removed",
+        "trim counts itself without a look at removed",
         """``trimming`` is counted without a look at ``removed``.  Whoever looked the block group up before
 its removal counts afterwards, when the map is gone already, and as the last one drops it once more.""",
         ASSERTION,
@@ -188,6 +189,7 @@ its removal counts afterwards, when the map is gone already, and as the last one
     ),
     _wrong(
         "frozen-looked-at-early",
+        "removal looks at the count of trimmers before it sets removed",
         """Removal looks at ``trimming`` first and sets ``removed`` later.  Who counts in between is not seen:
 he finds ``removed`` not set, trims, and the map is dropped under him.""",
         ASSERTION,
@@ -196,6 +198,7 @@ he finds ``removed`` not set, trims, and the map is dropped under him.""",
     ),
     _wrong(
         "pinned-not-searched",
+        "the map of a frozen block group is kept, and its device range is not",
         """The map of a removed block group is kept while it is trimmed, and so its logical address; the
 search for device space looks at pending chunks only.""",
         NOBODYS,

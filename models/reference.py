@@ -388,6 +388,10 @@ class Reference:
             file.durable, file.deleted = True, 0
             del file.blocks[len(contents[number]) :]
             unknown, written_back = _extents_of_running_writes(file), _extents_of_dirty_pages(file)
+            for index, block in enumerate(file.blocks):
+                for write in block.running:
+                    if not write.buffered:
+                        self._share(number, index, write.started, unknown[write.value])
             for block, value, page in zip(file.blocks, contents[number], written_back, strict=True):
                 block.extents = [
                     *block.past_extents,
@@ -397,7 +401,9 @@ class Reference:
                 block.past_extents = list(block.extents)
                 for extent in block.extents:
                     extent.write = None
-                block.candidates = [Write(value, now, now, settled=now if flushed else 0)]
+                block.candidates = [Write(value, now, now, lost=not flushed, settled=now if flushed else 0)]
+                for write in block.past:  # what was not flushed by now, no later commit makes durable
+                    write.settled, write.lost = 0, True
                 block.past = [*([] if flushed else block.past), *block.candidates]
                 block.last_write_ended = now if value else 0
                 block.running.clear()

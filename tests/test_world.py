@@ -165,6 +165,7 @@ def test_a_commit_without_a_transaction_commits_nothing() -> None:
 def test_finish_goes_on_with_every_paused_task() -> None:
     """If one were left, what it does last would never be checked."""
     world = World(ROOMY)
+    world.final_crash = False  # a mount counts block groups anew
     apply(world, "CPU 1", Allocate(1), "btrfs_find_space_for_alloc")
     apply(world, "CPU 2", CreateBg(), "btrfs_alloc_chunk")
     apply(world, "CPU 3", StartNocowDio(), "btrfs_get_extent")
@@ -173,7 +174,7 @@ def test_finish_goes_on_with_every_paused_task() -> None:
     world.finish()
     assert world.quiet
     assert world.program == program
-    assert world.drained[-2] == Step("transaction kthread", Commit())
+    assert world.drained[-1] == Step("transaction kthread", Commit())
     assert world.fs.find_group(2) is None
     assert world.violations == {}
 

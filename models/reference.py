@@ -293,6 +293,13 @@ class Reference:
         for snapshot in self.snapshots:
             snapshot.place(file, number, started, extent)
 
+    def _share_cut_off(self, file: int, unknown: Mapping[int, Extent]) -> None:
+        """Snapshots may have what a write allocated that a crash cut off."""
+        for number, block in enumerate(self.files[file].blocks):
+            for write in block.running:
+                if not write.buffered:
+                    self._share(file, number, write.started, unknown[write.value])
+
     def start_snapshot(self) -> Snapshot:
         """A snapshot is being taken: it will have every block as it is at some time until it is done."""
         snapshot = Snapshot(self.now())
@@ -388,10 +395,7 @@ class Reference:
             file.durable, file.deleted = True, 0
             del file.blocks[len(contents[number]) :]
             unknown, written_back = _extents_of_running_writes(file), _extents_of_dirty_pages(file)
-            for index, block in enumerate(file.blocks):
-                for write in block.running:
-                    if not write.buffered:
-                        self._share(number, index, write.started, unknown[write.value])
+            self._share_cut_off(number, unknown)
             for block, value, page in zip(file.blocks, contents[number], written_back, strict=True):
                 block.extents = [
                     *block.past_extents,

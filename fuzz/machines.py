@@ -65,6 +65,7 @@ class Writing(BlockGroupMachine):
         "btrfs_inc_block_group_reservations",
         "btrfs_add_reserved_bytes",
         "btrfs_prealloc_file_range",
+        "btrfs_inc_block_group_ro",
         "relocate_file_extent_cluster",
     )
     step = one_choice_of(operations, focus)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.reference import Extent
+    from models.contents import Extent
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,135 @@
+"""What the reference model knows of one file: its blocks, the writes to them, and the space they are in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from models.snapshots import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """``num`` blocks from file block ``start`` on went to one extent, in place or a new one."""
+
+    start: int
+    num: int
+    in_place: bool
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """A write of ``value``.  Times count events; ``ended`` is 0 while it runs.
+
+    ``completing`` counts workers that finish parts of it; it is ``settled`` when it has ended and so have
+    they, and 0 before: from then on a commit that starts makes it durable.  ``dirty`` are those blocks of a
+    buffered write that were not written back since it ended.
+    """
+
+    value: int
+    started: int
+    ended: int = 0
+    completing: int = 0
+    lost: bool = False
+    settled: int = 0
+    buffered: bool = False
+    dirty: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class Extent:
+    """``blocks`` blocks that are allocated as one, and free again when no file block needs any.
+
+    ``write`` brought it, and ``ended`` is when that was acknowledged.  ``copies`` is how many there may be: a
+    relocation that fails half-way has moved some file extents to the copy and left others.
+    """
+
+    blocks: int
+    ended: int = 0
+    copies: int = 1
+    write: Write | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """One file block.
+
+    ``extents`` are those it may be in, ``candidates`` the writes whose value it may hold: more than one
+    where writes were concurrent.  ``running`` are in flight.  ``past`` and ``past_extents`` are all that a
+    crash may bring back; ``stored`` are writes whose value may be on disk while the page is ``dirty``.
+    """
+
+    extents: list[Extent]
+    candidates: list[Write]
+    running: list[Write] = field(default_factory=list)
+    last_write_ended: int = 0
+    stored: list[Write] = field(default_factory=list)
+    dirty: bool = False
+    past: list[Write] = field(default_factory=list)
+    past_extents: list[Extent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.past, self.past_extents = list(self.candidates), list(self.extents)
+
+    def allowed(self) -> list[int]:
+        """Every value that a read may return now."""
+        return sorted({write.value for write in (*self.candidates, *self.running)})
+
+    def recoverable(self) -> list[int]:
+        """Every value that a read may return after a crash now."""
+        return sorted({write.value for write in self.past})
+
+    def forget(self, since: int, *, synced: bool) -> None:
+        """What had settled then is durable: nothing that ended before one of those writes can come back.
+
+        Fsync (``synced``) makes more durable: it is enough that the write had been acknowledged.
+        """
+
+        def durable(write: Write) -> bool:
+            return 0 < (write.ended if synced and not write.lost else write.settled) <= since
+
+        started = max((w.started for w in self.past if durable(w)), default=0)
+        self.past = [w for w in self.past if w in self.running or w.ended >= started]
+        writes = [e.write for e in self.past_extents if e.write is not None]
+        started = max((w.started for w in writes if durable(w)), default=0)
+        self.past_extents = [e for e in self.past_extents if e.ended >= started]
+
+
+@dataclass(slots=True, eq=False)
+class File:
+    """A file: its blocks, and whether overwriting in place is its normal way.
+
+    It appeared at ``created``; a crash cannot take it once it is ``durable``.  It was ``deleted`` then, or 0.
+    """
+
+    nodatacow: bool
+    blocks: list[Block]
+    created: int = 0
+    durable: bool = False
+    deleted: int = 0
+
+
+def cells_of(file: File) -> list[Cell]:
+    """The blocks of a file as a snapshot that is taken now may have them."""
+    return [Cell(set(block.allowed()), block.extents[:]) for block in file.blocks]
+
+
+def extents_of_dirty_pages(file: File) -> list[list[Extent]]:
+    """For each block the extent that writeback may have given it before a crash, and nobody was told.
+
+    Pages side by side may have gone to one extent.
+    """
+    found: list[list[Extent]] = []
+    for block in file.blocks:
+        extents: list[Extent] = []
+        if block.dirty or any(write.buffered for write in block.running):
+            extents = found[-1] if found and found[-1] else [Extent(0)]
+            extents[0].blocks += 1
+        found.append(extents)
+    return found
+
+
+def extents_of_running_writes(file: File) -> dict[int, Extent]:
+    """One for each write that a crash cut off, by its value: nobody was told what it had allocated."""
+    blocks = Counter(write.value for block in file.blocks for write in block.running)
+    return {value: Extent(count) for value, count in blocks.items()}

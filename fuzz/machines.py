@@ -78,8 +78,9 @@ class Snapshots(BlockGroupMachine):
         "btrfs_start_write_no_snapshoting",
         "can_nocow_extent",
         "btrfs_inc_nocow_writers",
-        "will_be_snapshoted",
-        "btrfs_wait_for_no_snapshoting_writes",
+        "btrfs_start_delalloc_inodes",
+        "btrfs_wait_ordered_extents",
+        "pending_snapshots",
     )
     step = one_choice_of(operations, focus)
 
@@ -156,13 +157,12 @@ class Syncing(BlockGroupMachine):
         "btrfs_endio_direct_write",
         "end_bio_extent_writepage",
         "wait_current_trans",
+        "btrfs_sync_file",
         "btrfs_log_changed_extents",
         "btrfs_log_inode",
-        "btrfs_wait_logged_extents",
         "TRANS_STATE_COMMIT_START",
         "TRANS_STATE_UNBLOCKED",
-        "write_ctree_super",
-        "btrfs_finish_extent_commit",
+        "btrfs_write_and_wait_transaction",
     )
     seldom = (Allocate, Crash)
     step = one_choice_of(operations, focus, seldom)
@@ -173,6 +173,24 @@ class Durability(BlockGroupMachine):
 
     operations = (StartNocowDio, CompleteBio, CreateBg, Free, Commit, Relocate, Inject, Remount, Crash)
     step = one_choice_of(operations)
+
+
+class Committing(BlockGroupMachine):
+    """Commits, by fsync and by others, one behind the other, and who joins in between."""
+
+    operations = (StartNocowDio, CompleteBio, CreateBg, EndTransaction, Fsync, Commit)
+    focus = (
+        "btrfs_submit_direct",
+        "wait_current_trans",
+        "do_chunk_alloc",
+        "btrfs_end_transaction",
+        "btrfs_sync_file",
+        "TRANS_STATE_UNBLOCKED",
+        "TRANS_STATE_COMMIT_DOING",
+        "write_ctree_super",
+        "btrfs_finish_extent_commit",
+    )
+    step = one_choice_of(operations, focus)
 
 
 class Everything(BlockGroupMachine):
@@ -192,6 +210,7 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Snapshots,
     Syncing,
     Durability,
+    Committing,
     Everything,
 )
 """In the order in which shards take them."""

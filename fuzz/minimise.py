@@ -58,6 +58,10 @@ PAIR_COST = 3
 """Two steps and a preemption: what :func:`_short_programs` cannot improve on."""
 
 
+PLAIN = (Geometry(), Geometry(files=(File(FileKind.NODATACOW, 1),)))
+"""The simplest file systems: a block group that is full, and one with room in it."""
+
+
 def cost(case: Case) -> int:
     """Steps and preemptions together."""
     return len(case.steps) + sum(step.until is not None for step in case.steps)
@@ -124,9 +128,11 @@ def _short_programs(case: Case) -> Iterator[Case]:
     plain = [kind for kind in OPERATIONS if kind in own and kind not in (EndTransaction, CompleteBio)]
     if cost(case) <= PAIR_COST:
         return
-    for kinds in product(plain, repeat=3):
-        yield Case(Geometry(), tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, 1)))
-    pairs = [(Geometry(), Step("CPU 1", a()), Step("CPU 2", b())) for a, b in product(plain, repeat=2)]
+    for geometry, *kinds in product(PLAIN, plain, plain, plain):
+        yield Case(geometry, tuple(Step(f"CPU {task}", kind()) for task, kind in enumerate(kinds, 1)))
+    pairs = [
+        (geometry, Step("CPU 1", a()), Step("CPU 2", b())) for geometry, a, b in product(PLAIN, plain, plain)
+    ]
     starts = [replace(step, until=None) for step in case.steps if step.operation is not None]
     pairs += [(case.geometry, one, other) for one, other in permutations(starts, 2) if one.task != other.task]
     for geometry, one, other in pairs:

@@ -225,3 +225,15 @@ def leave_a_reloc_root(world: World) -> None:
 def leave_in_charge(world: World) -> None:
     """reloc_control is still set."""
     world.fs.reloc_trees.control = RelocControl(group_of(world), inode(world))
+
+
+def cut_short(world: World, file: int) -> None:
+    """A file in memory is shorter than it should be."""
+    world.fs.roots[FS_TREE].inodes[file].size -= 1
+
+
+def reach_a_reloc_tree(world: World) -> None:
+    """The superblock reaches a tree that no root in memory is."""
+    old = world.fs.device.superblock
+    roots = {**old.roots, "fs.reloc0": old.roots[FS_TREE]}
+    world.fs.device.superblock = replace(old, roots=roots)

@@ -7,10 +7,12 @@ import errno
 import damages as do
 from damages import DATA, METADATA
 from planted_upkeep import UPKEEP_DAMAGE
+from planted_writes import WRITE_DAMAGE
 from watched import (
     Damage,
     bio_of,
     committing_world,
+    crashed_world,
     group_of,
     newest,
     transaction_of,
@@ -247,5 +249,17 @@ RELOCATION_DAMAGE = {
     ],
 }
 
+CRASH_DAMAGE = {
+    "a_block_holds_its_last_durable_write_or_a_newer_one": [
+        Damage("nothing may be there", crashed_world, lambda w: w.reference.files[0].blocks[0].past.clear()),
+    ],
+    "a_durable_file_is_there": [
+        Damage("it is too short", crashed_world, lambda w: do.cut_short(w, 2)),
+    ],
+    "a_mount_finishes_what_a_relocation_left": [
+        Damage("a reloc tree", crashed_world, do.reach_a_reloc_tree),
+    ],
+}
+
 DAMAGE = DATA_DAMAGE | TRANSACTION_DAMAGE | STRUCTURE_DAMAGE | ACCOUNTING_DAMAGE | RELOCATION_DAMAGE
-DAMAGE |= UPKEEP_DAMAGE
+DAMAGE |= UPKEEP_DAMAGE | CRASH_DAMAGE | WRITE_DAMAGE

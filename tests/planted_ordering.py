@@ -163,7 +163,7 @@ ORDERINGS = {
     "superblock before tree blocks": Ordering((SuperblockBeforeTreeBlocks,), (*WRITING, Free)),
     "no flush before the superblock": Ordering((NoFlushBeforeTheSuperblock,), (*WRITING, Free)),
     "woken before the superblock": Ordering(
-        (WokenBeforeTheSuperblock,), (*WRITING, Free), ("a_commit_that_returns_is_durable",), TIGHT, 400
+        (WokenBeforeTheSuperblock,), (*WRITING, Free), ("a_commit_that_returns_is_durable",), TIGHT, 100
     ),
     "unpinned before the superblock": Ordering(
         (UnpinBeforeTheSuperblock,),
@@ -180,7 +180,7 @@ ORDERINGS = {
         tuple(WRITING),
         ("what_the_superblock_references_is_not_free", "what_is_allocated_was_nobodys"),
         TIGHT,
-        400,
+        60,
     ),
     "a relocation is not recovered": Ordering((RelocationIsNotRecovered,), (Relocate, Sync)),
     "orphans stay": Ordering((OrphansStay,), (Relocate, Sync)),

@@ -1,67 +1,110 @@
-"""Controls: with a fix out, the search itself must find its race and come down to the shortest program."""
+"""Controls: every fix in the catalogue, taken out alone, is found, and comes down to a few steps.
+
+Without Hypothesis: random choices from what the machines choose from, as that is much faster.
+:mod:`tests.test_controls_end_to_end` runs two of them through the search itself.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 
 import pytest
-from programs import CREATION, EXPECTED, SHORTEST
+from programs import run_machine
 
-from fuzz.options import Run, make_run
-from fuzz.shards import Outcome, fuzz_shard, replay
+from fuzz.case import Case, Verdict, run
+from fuzz.machine import BlockGroupMachine
+from fuzz.machines import MACHINES, Everything
+from fuzz.minimise import case_of, minimise
+from models.reverts import Revert, catalogue
 
-EXAMPLES = 300
-SHARDS = 8
-"""Shards tried at most: one search of short cases may be unlucky, eight must not."""
+CASES = 1000
+"""Random cases after which a race counts as not found: several times what the rarest takes on average."""
+STEPS = 50
+"""Choices of a case, as the profiles have it."""
+TRIES = 3
+"""Failing cases that are minimised at most, as a run shows the shortest program of all its shards."""
+LONGEST = 8
+"""Steps of the shortest program at most."""
+BATCHES, BATCH = 8, 50
+"""How many random cases every machine runs with all fixes in, and how many of them one test does.
 
-
-def run_for(tmp_path: Path, seed: int, *taken_out: str, steps: int = 12) -> Run:
-    """A run with these fixes out.  Short cases find the easy race soon, and shrink fast."""
-    limits: dict[str, int | None] = {"shards": 1, "examples": EXAMPLES, "steps": steps}
-    return make_run("default", limits, seed, taken_out, [str(tmp_path)])
-
-
-def first_failure(run: Run) -> Outcome:
-    """What the first shard that finds something found."""
-    for shard in range(SHARDS):
-        outcome = fuzz_shard(run, shard)
-        if outcome.reproducer is not None:
-            return outcome
-    raise AssertionError(f"{SHARDS} searches of {EXAMPLES} cases found nothing")
+On all machines together more than any control may take."""
+ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("revert", SHORTEST)
-def test_a_race_is_found_and_comes_down_to_the_shortest_program(
-    revert: str, seed: int, tmp_path: Path
-) -> None:
+def machines_for(revert: Revert) -> list[type[BlockGroupMachine]]:
+    """The machines whose subject has its operations."""
+    able = [
+        machine
+        for machine in MACHINES
+        if set(revert.operations) <= {operation.name for operation in machine.operations}
+    ]
+    return [machine for machine in able if machine is not Everything] or able
+
+
+def failing_cases(revert: Revert) -> Iterator[Case]:
+    """Random cases that break what is expected; the machines take turns."""
+    machines = machines_for(revert)
+    for attempt in range(CASES):
+        kind = machines[attempt % len(machines)]
+        _, failure = run_machine(f"{revert.id} {attempt}", STEPS, revert.id, kind=kind)
+        if failure is None:
+            continue
+        assert run(failure.case, ()) is None, "it fails with the fix in, too: this is another bug"
+        verdict = run(failure.case, (revert,))
+        assert verdict is not None
+        if revert.expected == verdict.symptom.property:
+            yield failure.case
+
+
+def left_out(case: Case) -> Iterator[Case]:
+    """Every program that has one step or preemption less."""
+    for index, step in enumerate(case.steps):
+        before, after = case.steps[:index], case.steps[index + 1 :]
+        yield replace(case, steps=before + after)
+        if step.until is not None:
+            yield replace(case, steps=(*before, replace(step, until=None), *after))
+
+
+def shortest(revert: Revert) -> Verdict:
+    """The verdict on the shortest program that a few failing cases come down to."""
+    best: Verdict | None = None
+    for case in islice(failing_cases(revert), TRIES):
+        verdict = minimise(case, (revert,))
+        if best is None or len(case_of(verdict).steps) < len(case_of(best).steps):
+            best = verdict
+        if len(case_of(best).steps) <= LONGEST:
+            break
+    assert best is not None, (
+        f"not found in {CASES} cases of {[kind.__name__ for kind in machines_for(revert)]}"
+    )
+    return best
+
+
+@pytest.mark.parametrize("revert", ENTRIES)
+def test_a_fix_taken_out_is_found_and_comes_down_to_a_few_steps(revert: Revert) -> None:
     """If a race that is there were not found, a green run would mean nothing."""
-    run = run_for(tmp_path, seed, revert)
-    found = first_failure(run).reproducer
-    assert found is not None
-    assert (found.property, found.steps) == (EXPECTED[revert], len(SHORTEST[revert]))
-    program = "".join(f"\n    {step}" for step in SHORTEST[revert])
-    assert f"{program}\n" in found.text
-    assert "with any one step or preemption left out it passes" in found.text
-    assert run.database.saved() != []
-    assert replay(run).reproducer == found
+    small = shortest(revert)
+    program = case_of(small)
+    assert small.symptom.property == revert.expected
+    assert len(program.steps) <= LONGEST, [str(step) for step in program.steps]
+    assert run(program, ()) is None, "with the fix in it passes"
+    for shorter in left_out(program):
+        verdict = run(shorter, (revert,))
+        assert verdict is None or revert.expected not in verdict.world.violations, shorter.steps
 
 
-def test_with_the_fixes_in_nothing_is_found(tmp_path: Path) -> None:
-    """If the search found races in the fixed kernel, finding them in a broken one would prove nothing."""
-    limits: dict[str, int | None] = {"shards": 1, "examples": 100}
-    run = make_run("default", limits, 1, [], [str(tmp_path)])
-    outcome = fuzz_shard(run, 0)
-    assert outcome.reproducer is None
-    assert outcome.tally.examples >= 100
-    assert run.database.saved() == []
+@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("machine", MACHINES)
+def test_with_every_fix_in_nothing_is_found(machine: type[BlockGroupMachine], batch: int) -> None:
+    """If random cases found races in the fixed protocol, finding them in a broken one would prove nothing."""
+    for number in range(batch * BATCH, (batch + 1) * BATCH):
+        _, failure = run_machine(f"{machine.__name__} {number}", STEPS, kind=machine)
+        assert failure is None, (str(failure), failure.case)
 
 
-def test_an_outcome_survives_the_way_from_a_worker(tmp_path: Path) -> None:
-    """If counts or the report were lost on the way, a run on workers would show less than one without."""
-    run = run_for(tmp_path, 1, CREATION)
-    for outcome in (first_failure(run), replay(run)):
-        again = Outcome.from_json(outcome.to_json())
-        assert again.reproducer == outcome.reproducer
-        assert again.tally == outcome.tally
-        assert again.seconds == outcome.seconds
+def test_the_fixed_protocol_is_tried_at_least_as_often() -> None:
+    """If it were tried less, that nothing was found would say less than that something was."""
+    assert BATCHES * BATCH * len(MACHINES) >= CASES

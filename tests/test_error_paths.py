@@ -92,7 +92,7 @@ def test_phase_2_that_fails_in_the_early_writeout_leaves_the_dirty_list_to_the_c
     assert handle.transaction.dirty_bgs == [group]
 
     fs.begin("a", fs.fs.commit.btrfs_commit_transaction(handle))
-    assert dict(+group.refs) == {"tree": 1}
+    assert dict(+group.refs) == {"tree": 1, "unused_bgs": 1}
     assert_quiet(fs.fs)
 
 

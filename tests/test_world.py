@@ -173,7 +173,7 @@ def test_finish_goes_on_with_every_paused_task() -> None:
     world.finish()
     assert world.quiet
     assert world.program == program
-    assert world.drained[-1] == Step("transaction kthread", Commit())
+    assert world.drained[-2] == Step("transaction kthread", Commit())
     assert world.fs.find_group(2) is None
     assert world.violations == {}
 
@@ -198,6 +198,7 @@ def test_finish_completes_bios_and_ends_handles_and_commits() -> None:
         "kworker 1: resume",
         "kworker 2: resume",
         "transaction kthread: commit",
+        "mount: crash kept 0",
     ]
     assert world.fs.transactions.trans_list == []
 
@@ -217,6 +218,7 @@ def test_finish_commits_for_those_who_wait_for_a_blocked_transaction() -> None:
         "transaction kthread: commit",
         "CPU 2: resume",
         "transaction kthread: commit",
+        "mount: crash kept 0",
     ]
 
 

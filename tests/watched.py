@@ -26,12 +26,13 @@ from models.operations import (
 from models.properties import When, properties
 from models.reverts import Revert
 from models.syscalls.creation import DURABILITY
+from models.syscalls.power import MOUNTS
 from models.syscalls.writes import IN_PLACE
 from models.world import ABORT, ASSERTION, LIVENESS, REFUSAL, World
 
 NAMES = [prop.name for when in When for prop in properties(when)]
 """Every property that looks at the state."""
-OF_THE_WORLD = (ABORT, ASSERTION, LIVENESS, IN_PLACE, REFUSAL, DURABILITY)
+OF_THE_WORLD = (ABORT, ASSERTION, LIVENESS, IN_PLACE, REFUSAL, DURABILITY, MOUNTS)
 """Every property that the world judges itself, when something happens."""
 GEOMETRY = Geometry(2, 4, 3, (File(FileKind.NODATACOW, 3), File(FileKind.PREALLOC, 3)))
 

@@ -146,7 +146,7 @@ class FsInfo:
 
     def _room(self, room: type[Room]) -> type[Room]:
         """The room's class, with every override of it in front."""
-        over = tuple(o for o in self._overrides if issubclass(o, room))
+        over = tuple(dict.fromkeys(o for o in self._overrides if issubclass(o, room)))
         return type(room.__name__, (*over, room), {}) if over else room
 
     def _read_root(self, name: str) -> Root:

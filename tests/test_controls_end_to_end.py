@@ -1,0 +1,67 @@
+"""Controls: with a fix out, the search itself must find its race and come down to the shortest program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from programs import CREATION, EXPECTED, SHORTEST
+
+from fuzz.options import Run, make_run
+from fuzz.shards import Outcome, fuzz_shard, replay
+
+EXAMPLES = 300
+SHARDS = 8
+"""Shards tried at most: one search of short cases may be unlucky, eight must not."""
+
+
+def run_for(tmp_path: Path, seed: int, *taken_out: str, steps: int = 12) -> Run:
+    """A run with these fixes out.  Short cases find the easy race soon, and shrink fast."""
+    limits: dict[str, int | None] = {"shards": 1, "examples": EXAMPLES, "steps": steps}
+    return make_run("default", limits, seed, taken_out, [str(tmp_path)])
+
+
+def first_failure(run: Run) -> Outcome:
+    """What the first shard that finds something found."""
+    for shard in range(SHARDS):
+        outcome = fuzz_shard(run, shard)
+        if outcome.reproducer is not None:
+            return outcome
+    raise AssertionError(f"{SHARDS} searches of {EXAMPLES} cases found nothing")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("revert", SHORTEST)
+def test_a_race_is_found_and_comes_down_to_the_shortest_program(
+    revert: str, seed: int, tmp_path: Path
+) -> None:
+    """If a race that is there were not found, a green run would mean nothing."""
+    run = run_for(tmp_path, seed, revert)
+    found = first_failure(run).reproducer
+    assert found is not None
+    assert (found.property, found.steps) == (EXPECTED[revert], len(SHORTEST[revert]))
+    program = "".join(f"\n    {step}" for step in SHORTEST[revert])
+    assert f"{program}\n" in found.text
+    assert "with any one step or preemption left out it passes" in found.text
+    assert run.database.saved() != []
+    assert replay(run).reproducer == found
+
+
+def test_with_the_fixes_in_nothing_is_found(tmp_path: Path) -> None:
+    """If the search found races in the fixed kernel, finding them in a broken one would prove nothing."""
+    limits: dict[str, int | None] = {"shards": 1, "examples": 100}
+    run = make_run("default", limits, 1, [], [str(tmp_path)])
+    outcome = fuzz_shard(run, 0)
+    assert outcome.reproducer is None
+    assert outcome.tally.examples >= 100
+    assert run.database.saved() == []
+
+
+def test_an_outcome_survives_the_way_from_a_worker(tmp_path: Path) -> None:
+    """If counts or the report were lost on the way, a run on workers would show less than one without."""
+    run = run_for(tmp_path, 1, CREATION)
+    for outcome in (first_failure(run), replay(run)):
+        again = Outcome.from_json(outcome.to_json())
+        assert again.reproducer == outcome.reproducer
+        assert again.tally == outcome.tally
+        assert again.seconds == outcome.seconds

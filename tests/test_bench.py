@@ -30,13 +30,14 @@ from fuzz.bench.mutants import (
 from fuzz.bench.mutants_report import kill_rate
 from fuzz.bench.mutants_report import report as mutants_report
 from fuzz.bench.operators import Mutant
-from fuzz.bench.races import Result, Trial, report
+from fuzz.bench.races import Result, Trial, report, searches
 from fuzz.bench.reached import is_reached, parts, run_part, union
 from fuzz.bench.results import Log, cell, digest, row, write_whole
 from fuzz.commands import bench_mutants, bench_races
 from fuzz.machine import Tally
+from fuzz.options import PROFILES
 from fuzz.report import Reproducer
-from fuzz.shards import Outcome
+from fuzz.shards import Outcome, machine_of
 
 (RACE,) = reverts(CREATION)
 SMALL = ("--fuzz-seed", "1", "--fuzz-shards", "1", "--fuzz-examples", "2", "--fuzz-steps", "5")
@@ -129,8 +130,8 @@ def test_a_trial_runs_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a trial did something else than ``pytest fuzz/``, it would measure something else."""
     seen: list[object] = []
 
-    def run(tree: Path, options: tuple[str, ...], *, patience: float) -> Finished:
-        seen.extend([tree, options, patience])
+    def run(tree: Path, options: tuple[str, ...], *, patience: float, items: list[str]) -> Finished:
+        seen.extend([tree, options, patience, items])
         return ended(0, outcome(300))
 
     monkeypatch.setattr("fuzz.bench.races.run_fuzz", run)
@@ -138,6 +139,16 @@ def test_a_trial_runs_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert try_race(Trial(RACE, 4)).examples == 300
     assert seen[:2] == [ROOT, ("--fuzz-seed", "4", "--revert", CREATION)]
+    assert seen[3] == searches(RACE)
+
+
+def test_the_promising_searches_come_first_and_none_is_left_out() -> None:
+    """If one were left out, a race that only it finds would count as not found."""
+    ran = [int(item.rpartition("[")[2].rstrip("]")) for item in searches(RACE)]
+    assert sorted(ran) == list(range(PROFILES["default"].shards))
+    able = [set(RACE.operations) <= {op.name for op in machine_of(shard).operations} for shard in ran]
+    assert able == sorted(able, reverse=True)
+    assert True in able
 
 
 def test_a_report_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

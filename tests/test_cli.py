@@ -44,7 +44,7 @@ def printed(*reverts: Revert, width: int = 200) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("columns", ["40", "80", "200"])
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
 def test_the_list_has_everything_that_an_option_needs(columns: str) -> None:
     """If an id were cut off in a narrow terminal, it could not be copied into --revert."""
     run = cli("races", COLUMNS=columns)

@@ -42,7 +42,7 @@ class Profile:
 
 PROFILES = {
     "default": Profile(shards=16, examples=300),
-    "ci": Profile(shards=4, examples=100, seed=CI_SEED),
+    "ci": Profile(shards=12, examples=50, seed=CI_SEED),
     "long": Profile(shards=60, examples=500, must_reach=True),
     "replay": Profile(shards=0, examples=0),
 }

@@ -35,10 +35,8 @@ ARGUMENTS: dict[str, Sequence[object]] = {
     "file": range(POSITIONS),
     "group": range(POSITIONS),
     "index": range(POSITIONS),
-    "kept": (0,),
-    "kind": (),
 }
-"""What a field of that name may be drawn as; a field that is not here keeps its default."""
+"""What a field of that name may be drawn as, where the operation does not say; else it keeps its default."""
 IN_HANDLE: dict[type[Operation], tuple[bool, ...]] = {
     CreateBg: (False, True),
     Allocate: (False, True),
@@ -72,9 +70,9 @@ RESUMED_POINTS = max(len(operation.points) for operation in OPERATIONS)
 
 def _variants(kind: type[Operation]) -> list[Operation]:
     """The operation with every combination of arguments, the lowest first."""
-    names = [f.name for f in fields(kind) if f.name in ARGUMENTS]  # type: ignore[arg-type]
-    values = [kind.drawn.get(name, ARGUMENTS[name]) for name in names]
-    return [kind(**dict(zip(names, combination, strict=True))) for combination in product(*values)]
+    values = {f.name: kind.drawn.get(f.name, ARGUMENTS.get(f.name)) for f in fields(kind)}  # type: ignore[arg-type]
+    drawn_from = {name: several for name, several in values.items() if several is not None}
+    return [kind(**dict(zip(drawn_from, some, strict=True))) for some in product(*drawn_from.values())]
 
 
 FOCUS = 3
@@ -91,12 +89,15 @@ def stopping_points(points: tuple[str, ...], focus: tuple[str, ...] = ()) -> tup
 
 
 def drawn(kind: type[Operation], focus: Sequence[str] = ()) -> list[Drawn]:
-    """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception."""
+    """One kind of operation: run to its end as often as stopped somewhere; preemption is the exception.
+
+    At least two: what is no choice at all is simpler than any choice, and cases would shrink to it.
+    """
     every: list[Drawn] = []
     stops = stopping_points(kind.points, tuple(focus))
     for in_handle in IN_HANDLE.get(kind, (False,)):
         variants = [Drawn(op, None, in_handle) for op in _variants(kind)]
-        every += variants * max(1, len(stops))
+        every += variants * max(2, len(stops))
         every += [variant._replace(until=point) for point in stops for variant in variants]
     return every
 

@@ -19,7 +19,10 @@ from models.reverts import Revert, catalogue, find_reverts
 from models.simulation import Simulation
 
 ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
+COMMIT = re.compile(r"[0-9a-f]{12}")
 HISTORICAL = re.compile(r"[0-9a-f]{12}(/[a-z-]+)?")
+UNKNOWN = re.compile(r"[a-z]+(-[a-z]+)+")
+"""The id of a fix whose commit nobody could look up."""
 WRONG = re.compile(r"wrong/[a-z0-9-]+")
 VERSION = re.compile(r"v\d\.\d+(-rc\d+)?(\.\d+)?")
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -94,7 +97,7 @@ def test_every_entry_is_found_by_its_id_and_its_name() -> None:
     for revert in catalogue():
         assert find_reverts([revert.id]) == find_reverts([revert.name]) == (revert,)
         commit = revert.id.partition("/")[0]
-        if not revert.wrong_fix_of:
+        if COMMIT.fullmatch(commit):
             assert all(other.id.startswith(commit) for other in find_reverts([commit[:7]])), "too short"
     assert find_reverts([revert.id for revert in reversed(catalogue())]) == catalogue()
     assert find_reverts([]) == ()
@@ -125,13 +128,13 @@ def test_an_entry_has_an_id_of_its_kind(revert: Revert) -> None:
     """If an id were of another form, --revert could not find it, or not tell a wrong fix from a real one."""
     if revert.wrong_fix_of:
         assert WRONG.fullmatch(revert.id)
-        of = re.fullmatch(HISTORICAL, revert.wrong_fix_of)
-        assert of
-        assert revert.wrong_fix_of in {other.id for other in catalogue()}, "the fix that it stands for"
+        assert revert.wrong_fix_of in {other.id for other in catalogue() if not other.wrong_fix_of}
     else:
-        assert HISTORICAL.fullmatch(revert.id)
+        assert (
+            HISTORICAL if revert.confirmed else re.compile(f"{HISTORICAL.pattern}|{UNKNOWN.pattern}")
+        ).fullmatch(revert.id)
+        assert VERSION.fullmatch(revert.version), "the kernel that got the fix"
     assert re.fullmatch(r"[a-z0-9-]+", revert.name)
-    assert VERSION.fullmatch(revert.version), revert.version
 
 
 @pytest.mark.parametrize("revert", ENTRIES)
@@ -139,7 +142,7 @@ def test_an_entry_tells_its_story(revert: Revert) -> None:
     """If something were left empty, a reader would know less than the one who wrote it."""
     assert revert.subject.strip()
     assert revert.symptom.strip()
-    assert len(revert.mechanism.split()) >= 20
+    assert len(revert.mechanism.split()) >= 12
     assert revert.subject != revert.symptom
     assert "\n" not in revert.subject + revert.symptom + revert.chain
 

@@ -111,11 +111,17 @@ def test_the_kernel_model_knows_nobody_who_judges_it(path: Path) -> None:
 
 @pytest.mark.parametrize("path", BTRFS, ids=name_of)
 def test_the_kernel_model_does_not_know_which_fixes_can_be_taken_out(path: Path) -> None:
-    """If a room asked for a revert, the fixed model would have switches in it."""
-    text = path.read_text(encoding="utf-8")
+    """If a room asked for a revert, the fixed model would have switches in it.  Docstrings may cite them."""
+    prose = {node.value for node in ast.walk(parsed(path)) if isinstance(node, ast.Expr)}
+    code = {
+        str(value)
+        for node in ast.walk(parsed(path))
+        if node not in prose
+        for value in (getattr(node, name, None) for name in ("id", "attr", "arg", "name", "value"))
+    }
     words = [word for revert in catalogue() for word in (revert.id, revert.name)]
     words += [override.__name__ for revert in catalogue() for override in revert.overrides]
-    assert [word for word in words if word in text] == []
+    assert [word for word in words if word in code] == []
 
 
 def test_every_preemption_point_belongs_to_an_operation() -> None:

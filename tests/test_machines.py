@@ -53,6 +53,15 @@ def test_machines_have_names_and_subjects_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_watches_points_of_its_own_operations(machine: type[BlockGroupMachine]) -> None:
+    """If a point of the focus were misspelt or of another subject, nothing would be watched there."""
+    points = {point for kind in machine.operations for point in kind.points}
+    assert set(machine.focus) <= points
+    assert len(set(machine.focus)) == len(machine.focus)
+    assert set(machine.seldom) < set(machine.operations)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 def test_a_machine_draws_the_operations_that_it_names(machine: type[BlockGroupMachine]) -> None:
     """If the rule drew others, controls and tests would try something else than the fuzzer does."""
     tally = Tally()
@@ -67,7 +76,7 @@ def test_a_machine_draws_the_operations_that_it_names(machine: type[BlockGroupMa
     )
     run_state_machine_as_test(machine_factory(machine, (), tally), settings=quiet)
     # A machine without bios of its own never draws the one; what comes anyway is no choice of its own.
-    anyway = {"resume", "commit", "complete-bio", "end-transaction"}
+    anyway = {"resume", "commit", "complete-bio", "end-transaction", "writeback"}
     names = {kind.name for kind in machine.operations}
     assert names <= set(tally.operations) <= names | anyway
 

@@ -210,4 +210,5 @@ def _moved(seen: Observation, image: Image, start: int) -> bool:
     A logical address can be used again in the transaction that removed its block group.
     """
     chunk = image.chunks.get(start)
-    return chunk is None or chunk.physical != seen.fs.volumes.mapping_tree[start].physical
+    now = seen.fs.volumes.mapping_tree.get(start)
+    return chunk is None or now is None or chunk.physical != now.physical

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, make_run, register_profiles
+from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, register_profiles
 from fuzz.shards import Outcome
 from fuzz.summary import never_reached, summary_lines
 
@@ -48,9 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "repeatable, all but the first are only read (default: .hypothesis/examples)",
     )
     group.addoption(
-        "--fuzz-no-shrink",
-        action="store_true",
-        help="that a case fails is enough: do not look for a shorter one",
+        "--fuzz-shrink",
+        choices=[shrink.value for shrink in Shrink],
+        default=Shrink.STEPS.value,
+        help="what makes a failing case shorter: Hypothesis and then the minimiser (both), the minimiser "
+        "alone (steps), or nothing (none)",
     )
     group.addoption(
         "--fuzz-outcomes",
@@ -81,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
         seed = secrets.randbelow(MAX_SEED) if sent is None else sent
     try:
         reverts, places = config.getoption("--revert"), config.getoption("--database")
-        shrink = not config.getoption("--fuzz-no-shrink")
+        shrink = Shrink(config.getoption("--fuzz-shrink"))
         run = make_run(profile, overrides, seed, reverts, places, shrink=shrink)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error

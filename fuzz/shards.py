@@ -15,7 +15,7 @@ from fuzz.database import NamedDatabase
 from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import MACHINES, machine_factory
 from fuzz.minimise import case_of, minimise
-from fuzz.options import Run
+from fuzz.options import Run, Shrink
 from fuzz.report import Reproducer, as_found, render
 
 
@@ -50,7 +50,7 @@ def machine_of(shard: int) -> type[BlockGroupMachine]:
 
 def fuzz_shard(run: Run, shard: int) -> Outcome:
     """Generate and shrink; saves what fails."""
-    phases = (Phase.generate, Phase.shrink) if run.shrink else (Phase.generate,)
+    phases = (Phase.generate, Phase.shrink) if run.shrink is Shrink.BOTH else (Phase.generate,)
     machine = machine_of(shard)
     return _execute(run, machine, run.shard_seed(shard), phases, run.database.of(machine.__name__))
 
@@ -81,7 +81,7 @@ def _execute(
     try:
         run_state_machine_as_test(factory, settings=run.settings(phases, database))
     except FoundFailure as failure:
-        if run.shrink:
+        if run.shrink is not Shrink.NONE:
             verdict = minimise(failure.case, run.reverts)
             reproducer = render(case_of(verdict), run.reverts)
         else:

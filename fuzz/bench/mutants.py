@@ -154,7 +154,7 @@ def fate(tree: Path, options: Sequence[str], patience: float = PATIENCE) -> Fate
         return Fate(BROKEN, "hangs before the first operation")
     if smoke.returncode != 0:
         return Fate(BROKEN, "fails before the first operation")
-    done = run_fuzz(tree, ("--fuzz-no-shrink", *options), patience=patience)
+    done = run_fuzz(tree, ("--fuzz-shrink=none", *options), patience=patience)
     examples = sum(outcome.tally.first_failure or outcome.tally.examples for outcome in done.outcomes)
     found = next((o.reproducer for o in done.outcomes if o.reproducer is not None), None)
     if found is not None:

@@ -71,7 +71,7 @@ def try_race(trial: Trial) -> Result:
     Those whose machine has all of the race's operations come first: the others would find it seldom or
     never, and a run does them all anyway.
     """
-    options = ("--fuzz-seed", str(trial.seed), "--revert", trial.revert.id)
+    options = ("--fuzz-seed", str(trial.seed), "--revert", trial.revert.id, "--fuzz-shrink=steps")
     return Result.of(run_fuzz(ROOT, options, patience=PATIENCE, items=searches(trial.revert)))
 
 

@@ -56,23 +56,25 @@ class Property:
     """A named check.  The name is the function's, a sentence.
 
     ``unless_aborted`` says why it need not hold once a fault has forced the file system read-only; empty if
-    it must.
+    it must.  ``of_history``: it looks at what happened at lock points only, so that it can be judged in the
+    middle of a step too.
     """
 
     name: str
     when: When
     check: Check
     unless_aborted: str = ""
+    of_history: bool = False
 
 
 _REGISTRY: list[Property] = []
 
 
-def holds(when: When, *, unless_aborted: str = "") -> Callable[[Check], Check]:
+def holds(when: When, *, unless_aborted: str = "", of_history: bool = False) -> Callable[[Check], Check]:
     """Declare a function to be a property."""
 
     def declare(check: Check) -> Check:
-        _REGISTRY.append(Property(getattr(check, "__name__", ""), when, check, unless_aborted))
+        _REGISTRY.append(Property(getattr(check, "__name__", ""), when, check, unless_aborted, of_history))
         return check
 
     return declare

@@ -9,7 +9,7 @@ from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, Leaf
 from models.properties import Mismatch, Observation, When, holds
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, of_history=True)
 def nobody_enters_a_read_only_block_group(seen: Observation) -> Iterator[Mismatch]:
     """C.33: no new allocation and no new nocow writer, judged where each is counted."""
     for what, group, ro in seen.fs.history.entered:
@@ -17,7 +17,7 @@ def nobody_enters_a_read_only_block_group(seen: Observation) -> Iterator[Mismatc
             yield Mismatch(f"no {what} enters {group}, which is read-only", "one did")
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, of_history=True)
 def nobody_is_on_the_way_once_relocation_copies(seen: Observation) -> Iterator[Mismatch]:
     """C.34: behind the three waits and the commit nothing is reserved in the block group, and no
     ordered extent touches it."""

@@ -86,7 +86,7 @@ def writers_are_the_handles_that_tasks_hold(seen: Observation) -> Iterator[Misma
             )
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, of_history=True)
 def no_block_group_turns_read_only_once_writeout_began(seen: Observation) -> Iterator[Mismatch]:
     """C.21: btrfs_inc_block_group_ro never succeeds in a transaction with DIRTY_BG_RUN set."""
     for group, writeout_began in seen.fs.history.became_ro:

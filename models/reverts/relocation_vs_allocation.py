@@ -32,8 +32,6 @@ inserted meanwhile: it has no copy of it, -ENOENT, abort.
 The fix drops the count when the file extent item exists.
 """
 EXPECTED = "nobody_is_on_the_way_once_relocation_copies"
-RESERVED_AT_THE_END = "no_assertion_of_the_kernel_fails"
-"""The warning behind a relocation, where it runs to its end."""
 
 
 class ReservationsIgnored(BlockGroups):
@@ -141,7 +139,7 @@ FALLOCATE_FIX = Revert(
     mechanism=FALLOCATE,
     symptom="relocation fails with -ENOENT, transaction abort",
     operations=("allocate", "relocate"),
-    expected=RESERVED_AT_THE_END,
+    expected=EXPECTED,
     overrides=(DropsAtOnce,),
     confirmed=False,
     chain="opened by 8fccebfa534c, which moved the allocation in front of the transaction",
@@ -172,7 +170,7 @@ RACES = (
         "and joining it take long enough.",
         symptom=FALLOCATE_FIX.symptom,
         operations=FALLOCATE_FIX.operations,
-        expected=RESERVED_AT_THE_END,
+        expected=EXPECTED,
         overrides=(DropsBeforeTransaction,),
         wrong_fix_of=FALLOCATE_FIX.id,
     ),

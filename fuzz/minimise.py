@@ -24,15 +24,17 @@ FIRST_GROUP = 2
 """Number of the first DATA block group: SYSTEM and METADATA are 0 and 1."""
 
 
-def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
+def minimise(case: Case, reverts: Sequence[Revert], symptom: str = "") -> Verdict:
     """The verdict on the smallest case found; ``verdict.world`` has its program and story.
+
+    ``symptom`` is the property that has to stay broken: what a user would notice, if nothing is said.
 
     Raises ValueError if the case does not fail.
     """
     best = run(case, reverts)
     if best is None:
         raise ValueError("the case does not fail")
-    symptom, tried = best.symptom.property, set[Case]()
+    symptom, tried = symptom or best.symptom.property, set[Case]()
     better = True
     while better and len(tried) < MAX_RUNS:
         better = False

@@ -7,7 +7,7 @@ from watched import GEOMETRY, apply
 
 from models.btrfs.transaction import TransState
 from models.btrfs.trees import BlockGroupType
-from models.geometry import Geometry
+from models.geometry import File, FileKind, Geometry
 from models.operations import (
     OPERATIONS,
     Allocate,
@@ -160,6 +160,17 @@ def test_a_commit_without_a_transaction_commits_nothing() -> None:
     world = World(GEOMETRY)
     apply(world, "CPU 1", Commit())
     assert (state(world)["committed"], world.fs.generation) == (1, 1)
+
+
+def test_a_sync_does_not_wait_for_a_transaction_that_only_runs() -> None:
+    """If it waited, the transaction kthread would wait for a commit that only it could make."""
+    world = World(Geometry(spare_chunks=1, files=(File(FileKind.NODATACOW, 1),)))
+    apply(world, "CPU 1", CreateBg())
+    apply(world, "CPU 2", Relocate(2))
+    apply(world, "transaction kthread", Commit())
+    assert any(line.startswith("transaction kthread waits for transaction 2") for line in world.sim.waiting())
+    world.finish()
+    assert world.violations == {}
 
 
 def test_finish_goes_on_with_every_paused_task() -> None:

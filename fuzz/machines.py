@@ -53,6 +53,14 @@ class Creation(BlockGroupMachine):
     step = one_choice_of(operations, focus)
 
 
+class Handles(BlockGroupMachine):
+    """Block groups that are used and freed again while the handle that made them is open."""
+
+    operations = (CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction)
+    focus = ("unused_bgs_lock",)
+    step = one_choice_of(operations, focus)
+
+
 class Writing(BlockGroupMachine):
     """Writes, in place or not, against relocation."""
 
@@ -178,20 +186,10 @@ class Durability(BlockGroupMachine):
 
 
 class Committing(BlockGroupMachine):
-    """Commits, by fsync and by others, one behind the other, and who joins in between."""
+    """Commits, by fsync and by others, one behind the other, and who waits for which."""
 
-    operations = (StartNocowDio, CompleteBio, CreateBg, EndTransaction, Fsync, Commit)
-    focus = (
-        "btrfs_submit_direct",
-        "wait_current_trans",
-        "do_chunk_alloc",
-        "btrfs_end_transaction",
-        "btrfs_sync_file",
-        "TRANS_STATE_UNBLOCKED",
-        "TRANS_STATE_COMMIT_DOING",
-        "write_ctree_super",
-        "btrfs_finish_extent_commit",
-    )
+    operations = (CreateBg, EndTransaction, Fsync, Commit)
+    focus = ("TRANS_STATE_UNBLOCKED", "write_ctree_super")
     step = one_choice_of(operations, focus)
 
 
@@ -204,6 +202,7 @@ class Everything(BlockGroupMachine):
 
 MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Creation,
+    Handles,
     Writing,
     Cleaning,
     Removal,

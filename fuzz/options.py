@@ -41,7 +41,7 @@ class Profile:
 
 
 PROFILES = {
-    "default": Profile(shards=16, examples=300),
+    "default": Profile(shards=36, examples=300),
     "ci": Profile(shards=12, examples=50, seed=CI_SEED),
     "long": Profile(shards=60, examples=500, must_reach=True),
     "replay": Profile(shards=0, examples=0),

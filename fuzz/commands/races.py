@@ -72,4 +72,6 @@ def _what(revert: Revert) -> list[str]:
     ]
     if revert.chain:
         lines.append(f"chain: {revert.chain}")
+    if revert.rare:
+        lines.append("rare: a run of the default profile may miss it")
     return lines

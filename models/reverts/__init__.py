@@ -28,7 +28,8 @@ class Revert:
     ``wrong_fix_of`` names the commit that it stands for.  ``version`` is the kernel that got the fix;
     ``mechanism`` is the story, ``symptom`` what a user saw; ``chain`` says which fix opened this race, or
     which this one opened; ``operations`` are those of the shortest program; ``expected`` names the
-    property that breaks; ``overrides`` are subclasses of rooms.
+    property that breaks; ``overrides`` are subclasses of rooms.  ``rare``: its window is so narrow that a
+    run of the default profile may miss it; a program for it is in the tests.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Revert:
     confirmed: bool = True
     chain: str = ""
     wrong_fix_of: str = ""
+    rare: bool = False
 
     @property
     def age(self) -> tuple[bool, list[int], str]:

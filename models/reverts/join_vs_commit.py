@@ -36,6 +36,7 @@ FIX = Revert(
     operations=("start-nocow-dio", "allocate", "commit", "complete-bio", "fsync"),
     expected="every_task_can_finish",
     overrides=(EverybodySleeps,),
+    rare=True,
 )
 
 RACES = (FIX,)

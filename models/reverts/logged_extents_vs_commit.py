@@ -99,6 +99,7 @@ IO_ONLY = Revert(
     expected=CONTENTS,
     overrides=(PendingUntilIoDone,),
     wrong_fix_of=ID,
+    rare=True,
 )
 
 TOO_LATE = Revert(
@@ -128,6 +129,7 @@ TOO_EARLY = Revert(
     expected="every_task_can_finish",
     overrides=(WaitBeforeTheWriters,),
     wrong_fix_of=ID,
+    rare=True,
 )
 
 NO_IO = Revert(

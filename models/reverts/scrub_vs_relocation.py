@@ -43,6 +43,7 @@ SPLIT = Revert(
     expected="no_legal_schedule_aborts",
     overrides=(AnySize,),
     confirmed=False,
+    rare=True,
 )
 
 UNDERFLOW = Revert(
@@ -56,6 +57,7 @@ UNDERFLOW = Revert(
     expected="no_assertion_of_the_kernel_fails",
     overrides=(NoPromise,),
     confirmed=False,
+    rare=True,
 )
 
 RACES = (SPLIT, UNDERFLOW)

@@ -12,6 +12,8 @@ writes without space.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from models.btrfs.direct_io import DirectIo
 from models.btrfs.snapshot import Snapshots
 from models.btrfs.subvolume import Inode, Root
@@ -113,11 +115,14 @@ RACES = (
         "in between is neither awaited nor warned.",
         WaitsBeforeAnnouncing,
     ),
-    _wrong(
-        "snapshot-guard-looks-once",
-        "A writer looks for snapshots, and is counted later: one that is announced in between finds no "
-        "writer.",
-        LooksOnce,
+    replace(
+        _wrong(
+            "snapshot-guard-looks-once",
+            "A writer looks for snapshots, and is counted later: one that is announced in between finds no "
+            "writer.",
+            LooksOnce,
+        ),
+        rare=True,
     ),
     _wrong(
         "snapshot-ignores-ordered-extents",

@@ -11,6 +11,8 @@ whose device ranges nobody may take.  The last who trims drops it.  Who comes af
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from models.btrfs.block_group import BlockGroup
 from models.btrfs.dev_extents import DevExtents
 from models.btrfs.errors import Errno
@@ -156,6 +158,7 @@ the start back, to where the pending chunk begins: two chunks in one place.""",
     overrides=(SetsStartBlindly,),
     confirmed=False,
     chain="opened by 1b9845081633, and by the pinned chunks of 04216820fe83",
+    rare=True,
 )
 
 
@@ -187,14 +190,17 @@ its removal counts afterwards, when the map is gone already, and as the last one
         ASSERTION,
         CountsWithoutLooking,
     ),
-    _wrong(
-        "frozen-looked-at-early",
-        "removal looks at the count of trimmers before it sets removed",
-        """Removal looks at ``trimming`` first and sets ``removed`` later.  Who counts in between is not seen:
+    replace(
+        _wrong(
+            "frozen-looked-at-early",
+            "removal looks at the count of trimmers before it sets removed",
+            """Removal looks at ``trimming`` first and sets ``removed`` later.  Who counts in between is not seen:
 he finds ``removed`` not set, trims, and the map is dropped under him.""",
-        ASSERTION,
-        LooksTooEarly,
-        RemembersFrozen,
+            ASSERTION,
+            LooksTooEarly,
+            RemembersFrozen,
+        ),
+        rare=True,
     ),
     _wrong(
         "pinned-not-searched",

@@ -194,7 +194,8 @@ its removal counts afterwards, when the map is gone already, and as the last one
         _wrong(
             "frozen-looked-at-early",
             "removal looks at the count of trimmers before it sets removed",
-            """Removal looks at ``trimming`` first and sets ``removed`` later.  Who counts in between is not seen:
+            """Removal looks at ``trimming`` first and sets ``removed`` later.  Who counts in
+between is not seen:
 he finds ``removed`` not set, trims, and the map is dropped under him.""",
             ASSERTION,
             LooksTooEarly,

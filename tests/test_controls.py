@@ -55,7 +55,7 @@ def failing_cases(revert: Revert) -> Iterator[Case]:
         assert run(failure.case, ()) is None, "it fails with the fix in, too: this is another bug"
         verdict = run(failure.case, (revert,))
         assert verdict is not None
-        if revert.expected in (verdict.first.property, verdict.symptom.property):
+        if revert.expected in verdict.world.violations:
             yield failure.case
 
 

@@ -1,6 +1,7 @@
 """Controls: every fix in the catalogue, taken out alone, is found, and comes down to a few steps.
 
-Without Hypothesis: random choices from what the machines choose from, as that is much faster.
+Without Hypothesis: random choices from what the machines choose from, as that is much faster.  A rare race
+has a program that is known by hand instead.
 :mod:`tests.test_controls_end_to_end` runs two of them through the search itself.
 """
 
@@ -11,13 +12,14 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
+from known_races import PROGRAMS
 from programs import run_machine
 
 from fuzz.case import Case, Verdict, run
 from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES, Everything
 from fuzz.minimise import case_of, minimise
-from models.reverts import Revert, catalogue
+from models.reverts import Revert, catalogue, find_reverts
 
 CASES = 1000
 """Random cases after which a race counts as not found: several times what the rarest takes on average."""
@@ -45,7 +47,10 @@ def machines_for(revert: Revert) -> list[type[BlockGroupMachine]]:
 
 
 def failing_cases(revert: Revert) -> Iterator[Case]:
-    """Random cases that break what is expected; the machines take turns."""
+    """Random cases that break what is expected, the machines take turns; for a rare race, the known one."""
+    if revert.rare:
+        yield PROGRAMS[revert.id]
+        return
     machines = machines_for(revert)
     for attempt in range(CASES):
         kind = machines[attempt % len(machines)]
@@ -103,6 +108,21 @@ def test_with_every_fix_in_nothing_is_found(machine: type[BlockGroupMachine], ba
     for number in range(batch * BATCH, (batch + 1) * BATCH):
         _, failure = run_machine(f"{machine.__name__} {number}", STEPS, kind=machine)
         assert failure is None, (str(failure), failure.case)
+
+
+@pytest.mark.parametrize("race", PROGRAMS)
+def test_a_known_program_shows_its_race(race: str) -> None:
+    """If it did not, or failed with the fix in, the catalogue would tell a wrong story."""
+    (revert,) = find_reverts([race])
+    verdict = run(PROGRAMS[race], (revert,))
+    assert verdict is not None
+    assert revert.expected in verdict.world.violations
+    assert run(PROGRAMS[race], ()) is None
+
+
+def test_a_race_that_is_seldom_found_has_a_known_program() -> None:
+    """If it had none, nobody would know that it can happen at all."""
+    assert {revert.id for revert in catalogue() if revert.rare} <= PROGRAMS.keys()
 
 
 def test_the_fixed_protocol_is_tried_at_least_as_often() -> None:

@@ -24,15 +24,17 @@ FIRST_GROUP = 2
 """Number of the first DATA block group: SYSTEM and METADATA are 0 and 1."""
 
 
-def minimise(case: Case, reverts: Sequence[Revert]) -> Verdict:
+def minimise(case: Case, reverts: Sequence[Revert], symptom: str = "") -> Verdict:
     """The verdict on the smallest case found; ``verdict.world`` has its program and story.
+
+    ``symptom`` is the property that has to stay broken: what a user would notice, if nothing is said.
 
     Raises ValueError if the case does not fail.
     """
     best = run(case, reverts)
     if best is None:
         raise ValueError("the case does not fail")
-    symptom, tried = best.symptom.property, set[Case]()
+    symptom, tried = symptom or best.symptom.property, set[Case]()
     better = True
     while better and len(tried) < MAX_RUNS:
         better = False
@@ -68,17 +70,17 @@ def cost(case: Case) -> int:
 
 
 def _size(case: Case) -> tuple[object, ...]:
-    """What smaller means: steps and preemptions together, then preemptions, then the geometry, then which
-    steps and arguments."""
+    """What smaller means: steps and preemptions together, then preemptions, then block groups and files,
+    then which steps and arguments, then how much room there is."""
     geometry = case.geometry
     preemptions = sum(step.until is not None for step in case.steps)
     return (
         cost(case),
         preemptions,
         (geometry.groups, geometry.group_blocks, len(geometry.files)),
-        (geometry.spare_chunks, sum(file.blocks for file in geometry.files)),
         tuple(file.kind is not FileKind.NODATACOW for file in geometry.files),
         tuple(_rank(step) for step in case.steps),
+        (geometry.spare_chunks, sum(file.blocks for file in geometry.files)),
     )
 
 
@@ -99,13 +101,13 @@ def _smaller(case: Case) -> Iterator[Case]:
     for length in (len(steps) // 2, len(steps) // 4, 2, 1):
         for start in range(len(steps) - length, -1, -1) if length else ():
             yield replace(case, steps=steps[:start] + steps[start + length :])
+    yield from _with_plain_arguments(case)
     for index, step in enumerate(steps):
         for changed in _simpler_steps(step):
             yield replace(case, steps=(*steps[:index], changed, *steps[index + 1 :]))
     for geometry in _simpler_geometries(case.geometry):
         yield replace(case, geometry=geometry)
     yield from _without_first(case)
-    yield from _with_plain_arguments(case)
     yield replace(case, steps=_renamed(steps))
     alone = {kind.task for kind in OPERATIONS}
     tasks = sorted({step.task for step in steps} - alone)

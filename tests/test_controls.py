@@ -1,6 +1,7 @@
 """Controls: every fix in the catalogue, taken out alone, is found, and comes down to a few steps.
 
-Without Hypothesis: random choices from what the machines choose from, as that is much faster.
+Without Hypothesis: random choices from what the machines choose from, as that is much faster.  A rare race
+has a program that is known by hand instead.
 :mod:`tests.test_controls_end_to_end` runs two of them through the search itself.
 """
 
@@ -11,13 +12,14 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
+from known_races import PROGRAMS
 from programs import run_machine
 
 from fuzz.case import Case, Verdict, run
 from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES, Everything
 from fuzz.minimise import case_of, minimise
-from models.reverts import Revert, catalogue
+from models.reverts import Revert, catalogue, find_reverts
 
 CASES = 1000
 """Random cases after which a race counts as not found: several times what the rarest takes on average."""
@@ -45,7 +47,10 @@ def machines_for(revert: Revert) -> list[type[BlockGroupMachine]]:
 
 
 def failing_cases(revert: Revert) -> Iterator[Case]:
-    """Random cases that break what is expected; the machines take turns."""
+    """Random cases that break what is expected, the machines take turns; for a rare race, the known one."""
+    if revert.rare:
+        yield PROGRAMS[revert.id]
+        return
     machines = machines_for(revert)
     for attempt in range(CASES):
         kind = machines[attempt % len(machines)]
@@ -55,7 +60,7 @@ def failing_cases(revert: Revert) -> Iterator[Case]:
         assert run(failure.case, ()) is None, "it fails with the fix in, too: this is another bug"
         verdict = run(failure.case, (revert,))
         assert verdict is not None
-        if revert.expected == verdict.symptom.property:
+        if revert.expected in verdict.world.violations:
             yield failure.case
 
 
@@ -72,7 +77,7 @@ def shortest(revert: Revert) -> Verdict:
     """The verdict on the shortest program that a few failing cases come down to."""
     best: Verdict | None = None
     for case in islice(failing_cases(revert), TRIES):
-        verdict = minimise(case, (revert,))
+        verdict = minimise(case, (revert,), revert.expected)
         if best is None or len(case_of(verdict).steps) < len(case_of(best).steps):
             best = verdict
         if len(case_of(best).steps) <= LONGEST:
@@ -88,7 +93,7 @@ def test_a_fix_taken_out_is_found_and_comes_down_to_a_few_steps(revert: Revert) 
     """If a race that is there were not found, a green run would mean nothing."""
     small = shortest(revert)
     program = case_of(small)
-    assert small.symptom.property == revert.expected
+    assert revert.expected in small.world.violations
     assert len(program.steps) <= LONGEST, [str(step) for step in program.steps]
     assert run(program, ()) is None, "with the fix in it passes"
     for shorter in left_out(program):
@@ -103,6 +108,21 @@ def test_with_every_fix_in_nothing_is_found(machine: type[BlockGroupMachine], ba
     for number in range(batch * BATCH, (batch + 1) * BATCH):
         _, failure = run_machine(f"{machine.__name__} {number}", STEPS, kind=machine)
         assert failure is None, (str(failure), failure.case)
+
+
+@pytest.mark.parametrize("race", PROGRAMS)
+def test_a_known_program_shows_its_race(race: str) -> None:
+    """If it did not, or failed with the fix in, the catalogue would tell a wrong story."""
+    (revert,) = find_reverts([race])
+    verdict = run(PROGRAMS[race], (revert,))
+    assert verdict is not None
+    assert revert.expected in verdict.world.violations
+    assert run(PROGRAMS[race], ()) is None
+
+
+def test_a_race_that_is_seldom_found_has_a_known_program() -> None:
+    """If it had none, nobody would know that it can happen at all."""
+    assert {revert.id for revert in catalogue() if revert.rare} <= PROGRAMS.keys()
 
 
 def test_the_fixed_protocol_is_tried_at_least_as_often() -> None:

@@ -109,12 +109,27 @@ def test_a_group_is_dirty_before_it_is_unused() -> None:
     """If it were the other way round, the cleaner could remove it before it is queued as dirty."""
     fs, handle = mounted()
     fs.fs.delayed_refs.drop(handle, OLD, 2, KEY)
-    fs.begin("a", fs.fs.delayed_refs.btrfs_run_delayed_refs(handle), until="set_extent_dirty")
+    fs.begin("a", fs.fs.delayed_refs.btrfs_run_delayed_refs(handle), until="__btrfs_free_extent")
     assert handle.transaction.dirty_bgs == []
 
+    for point in ("dirty_bgs", "unused_bgs_lock"):
+        fs.resume("a", until=point)
+        assert handle.transaction.dirty_bgs == [fs.group(2)]
+        assert fs.fs.block_groups.unused_bgs == []
+    fs.resume("a")
+    assert fs.fs.block_groups.unused_bgs == [fs.group(2)]
+
+
+def test_counters_and_the_dirty_list_change_in_one_step() -> None:
+    """If there were a gap, what is queued from an earlier time could be removed before it is dirty."""
+    fs, handle = mounted()
+    fs.fs.delayed_refs.drop(handle, OLD, 2, KEY)
+    fs.begin("a", fs.fs.delayed_refs.btrfs_run_delayed_refs(handle), until="__btrfs_free_extent")
+    assert fs.group(2).used == 2
     fs.resume("a", until="dirty_bgs")
+    assert (fs.group(2).used, fs.group(2).pinned) == (0, 2)
+    assert handle.transaction.pinned_extents == {OLD, OLD + 1}
     assert handle.transaction.dirty_bgs == [fs.group(2)]
-    assert fs.fs.block_groups.unused_bgs == []
 
 
 def test_one_task_at_a_time_runs_one_extents_changes() -> None:

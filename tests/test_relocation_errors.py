@@ -39,7 +39,8 @@ def test_an_abort_before_the_removal_lets_the_block_group_go() -> None:
     """If the reference of the lookup stayed, the block group could never be freed."""
     fs = Mounted(TWO_GROUPS)
     group = fs.group(2)
-    relocate_until_aborted(fs, "btrfs_start_trans_remove_chunk")
+    relocate_until_aborted(fs, "btrfs_relocate_chunk", "btrfs_relocate_chunk")
+    assert group.used == 0, "it is empty"
     assert (group.refs["lookup"], group.refs["tree"]) == (0, 1)
     assert fs.fs.cleaner.delete_unused_bgs_mutex.owner is None
 

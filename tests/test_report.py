@@ -52,6 +52,8 @@ reproduced 3 of 3
 with any one step or preemption left out it passes
 with ff1f8250a9e4 (creation-vs-writeout) in, it passes"""
 
+CREATION_PROGRAM = CREATION_REPORT[CREATION_REPORT.index("program (") :].partition("\n\n")[0]
+
 RELOCATION_PARTS = """\
 every_block_reads_as_its_last_write_or_a_concurrent_one
     expected: file 0 block 0 reads write 1
@@ -104,7 +106,7 @@ def report(revert: str) -> Reproducer:
 
 def test_the_creation_race_word_for_word() -> None:
     """If the report changed by itself, what people compare with the upstream commit would change."""
-    assert report(CREATION) == Reproducer(3, CREATION_REPORT, ABORTS)
+    assert report(CREATION) == Reproducer(3, CREATION_REPORT, ABORTS, program=CREATION_PROGRAM)
 
 
 def test_the_relocation_race_tells_how_the_write_is_lost() -> None:

@@ -119,6 +119,7 @@ def test_run_on_collects_what_comes_of_it_each_property_once() -> None:
         "ordered_extents_do_not_overlap_and_own_their_space": 2,
         "nobody_is_on_the_way_once_relocation_copies": 2,
         CONTENTS: 4,
+        "a_block_holds_its_last_durable_write_or_a_newer_one": 6,
     }
     told = [note.text for note in world.sim.notes if note.mark is Mark.BREAKS]
     assert told == list(world.violations)

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from watched import GEOMETRY, apply
 
 from models.btrfs.transaction import TransState
 from models.btrfs.trees import BlockGroupType
-from models.geometry import Geometry
+from models.geometry import File, FileKind, Geometry
 from models.operations import (
     OPERATIONS,
     Allocate,
+    BufferedWrite,
+    Clean,
     Commit,
     CompleteBio,
+    Crash,
     CreateBg,
     EndTransaction,
+    Free,
+    Fsync,
+    Inject,
     Operation,
     Relocate,
+    Remount,
+    RunDelayedRefs,
     Scrub,
+    Snapshot,
     StartNocowDio,
     Step,
     Trim,
+    Writeback,
 )
 from models.simulation import Mark, State
 from models.syscalls import Failed
+from models.syscalls.buffered import dirty_files
 from models.world import World
 
 ROOMY = Geometry(groups=3, group_blocks=4, spare_chunks=3)
@@ -40,18 +53,38 @@ def state(world: World) -> dict[str, object]:
         "bios": [(bio.submitter, bio.index, bio.values) for bio in fs.device.in_flight],
         "committed": fs.device.superblock.generation,
         "device": [value for value in fs.device.blocks if value > 0],
+        "extents": len(fs.trees.extent.root),
+        "unused": [group.number for group in fs.block_groups.unused_bgs],
+        "snapshots": [name for name in sorted(fs.roots) if name.startswith("snapshot")],
+        "dirty": dirty_files(fs),
+        "faults": list(fs.faults.armed),
+        "log": sorted(fs.device.log.inodes) if fs.device.log else [],
     }
 
 
-ALONE: dict[str, tuple[list[Operation], Operation, dict[str, object]]] = {
+ALONE: dict[str, tuple[Sequence[Operation], Operation, dict[str, object]]] = {
     "create-bg": ([], CreateBg(), {"groups": [2, 3, 4], "handles": ["CPU 1"]}),
     "allocate": ([], Allocate(1), {"files": [0, 1, 2]}),
     "end-transaction": ([CreateBg()], EndTransaction(), {"handles": []}),
-    "commit": ([Allocate(1)], Commit(), {"committed": 2}),
+    "commit": ([Allocate(1)], Commit(), {"committed": 2, "extents": 6}),
     "start-nocow-dio": ([], StartNocowDio(0, 1, 2), {"bios": [("CPU 1", 0, (1, 1))]}),
     "trim": ([], Trim(), {}),
     "scrub": ([], Scrub(2), {}),
-    "relocate": ([], Relocate(3), {"groups": [2, 4], "committed": 10}),
+    "relocate": ([], Relocate(3), {"groups": [2, 4], "committed": 10, "unused": [3]}),
+    "free": ([], Free(0), {"files": [1]}),
+    "run-delayed-refs": ([Free(0)], RunDelayedRefs(), {"extents": 4}),
+    "clean": ([Free(0), Free(1), Commit()], Clean(), {"groups": [3], "unused": []}),
+    "snapshot": ([], Snapshot(), {"committed": 2, "snapshots": ["snapshot 1"]}),
+    "buffered-write": ([], BufferedWrite(0, 1, 2), {"dirty": [0]}),
+    "writeback": (
+        [BufferedWrite(0, 1, 2)],
+        Writeback(0),
+        {"dirty": [], "bios": [("CPU 1", 0, (1, 1))]},
+    ),
+    "fsync": ([BufferedWrite(0, 1, 2), Writeback(0), CompleteBio()], Fsync(0), {"log": [0]}),
+    "inject": ([], Inject(), {"faults": ["data-bio"]}),
+    "crash": ([Allocate(1)], Crash(), {"files": [0, 1]}),
+    "remount": ([Allocate(1)], Remount(), {"committed": 2, "extents": 6}),
     "complete-bio": ([StartNocowDio(0, 1, 2)], CompleteBio(), {"bios": [], "device": [1, 1]}),
 }
 """Operations before it, the operation, and everything that it changes."""
@@ -68,9 +101,9 @@ def test_an_operation_does_what_it_says_and_nothing_else(name: str) -> None:
     before, operation, changes = ALONE[name]
     world = World(GEOMETRY)
     for earlier in before:
-        apply(world, "CPU 1", earlier)
+        apply(world, "CPU 2" if isinstance(earlier, CompleteBio) else "CPU 1", earlier)
     expected = state(world) | changes
-    task = "CPU 2" if isinstance(operation, CompleteBio) else "CPU 1"
+    task = "CPU 2" if isinstance(operation, CompleteBio) else operation.task or "CPU 1"
     apply(world, task, operation)
     assert state(world) == expected
     world.finish()
@@ -160,6 +193,17 @@ def test_a_commit_without_a_transaction_commits_nothing() -> None:
     world = World(GEOMETRY)
     apply(world, "CPU 1", Commit())
     assert (state(world)["committed"], world.fs.generation) == (1, 1)
+
+
+def test_a_sync_does_not_wait_for_a_transaction_that_only_runs() -> None:
+    """If it waited, the transaction kthread would wait for a commit that only it could make."""
+    world = World(Geometry(spare_chunks=1, files=(File(FileKind.NODATACOW, 1),)))
+    apply(world, "CPU 1", CreateBg())
+    apply(world, "CPU 2", Relocate(2))
+    apply(world, "transaction kthread", Commit())
+    assert any(line.startswith("transaction kthread waits for transaction 2") for line in world.sim.waiting())
+    world.finish()
+    assert world.violations == {}
 
 
 def test_finish_goes_on_with_every_paused_task() -> None:

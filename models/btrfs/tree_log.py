@@ -218,7 +218,6 @@ class TreeLog:
         handle = yield from fs.transactions.start_transaction(HandleType.START, root)
         for ino, logged in sorted(log.inodes.items()):
             yield from self._replay_one_inode(handle, root, ino, logged)
-        yield "btrfs_recover_log_trees"
         yield from fs.commit.btrfs_commit_transaction(handle)
 
     def _replay_one_inode(self, handle: Handle, root: Root, ino: int, logged: LoggedInode) -> Steps[None]:

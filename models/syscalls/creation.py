@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno
 from models.btrfs.subvolume import Inode
-from models.btrfs.transaction import HandleType, Transaction
+from models.btrfs.transaction import HandleType, Transaction, TransState
 from models.btrfs.trees import BlockGroupType
 from models.operations.creation import Allocate, Commit, CreateBg, EndTransaction
 from models.properties import Mismatch
@@ -119,7 +119,9 @@ class EnterCommit(Syscall[Commit]):
             except Errno as error:
                 if error.code != errno.ENOENT:
                     raise
-                committing = fs.transactions.trans_list
+                # The newest that is committing: one that only runs is nobody's to end.
+                listed = fs.transactions.trans_list
+                committing = [trans for trans in listed if trans.state >= TransState.COMMIT_START]
                 if fs.error:  # (4.9 says 0 where the aborted transaction is gone already)
                     raise Errno(errno.EROFS) from error
                 if committing:

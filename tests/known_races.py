@@ -8,8 +8,34 @@ import upkeep_races
 import write_races
 
 from fuzz.case import Case
+from models.geometry import File, FileKind, Geometry
+from models.operations import Allocate, Commit, CreateBg, EndTransaction, Free, Step
+
+FULL = Geometry(1, 4, 2, (File(FileKind.NODATACOW, 4),))
+CREATION = {
+    "2d6cd791e63e": Case(
+        FULL,
+        (
+            Step("CPU 1", CreateBg()),
+            Step("CPU 1", Allocate(1)),
+            Step("CPU 2", Commit(), "write_one_cache_group"),
+            Step("CPU 2", None, "write_one_cache_group"),
+            Step("CPU 1", Free(1)),
+            Step("CPU 1", EndTransaction()),
+        ),
+    ),
+    "wrong/item-update-remembered-too-early": Case(
+        FULL,
+        (
+            Step("CPU 1", Allocate(1), "btrfs_create_pending_block_groups"),
+            Step("CPU 2", Allocate(1)),
+            Step("CPU 2", Commit()),
+        ),
+    ),
+}
 
 PROGRAMS: dict[str, Case] = {
+    **CREATION,
     **{race: programs.shortest(race) for race in programs.SHORTEST},
     **write_races.SHORTEST,
     **upkeep_races.SHORTEST,

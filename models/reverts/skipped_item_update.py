@@ -114,6 +114,7 @@ SECOND = Revert(
     overrides=(PutsBack, Remembers),
     confirmed=False,
     chain="left over by 675dfe1223a6; its fix leaves wrong/item-update-remembered-too-early",
+    rare=True,
 )
 THIRD = Revert(
     id="wrong/item-update-remembered-too-early",
@@ -126,6 +127,7 @@ THIRD = Revert(
     expected="committed_used_bytes_are_the_extents",
     overrides=(CommitUsed, Remembers),
     wrong_fix_of="2d6cd791e63e",
+    rare=True,
 )
 
 RACES = (FIRST, SECOND, THIRD)

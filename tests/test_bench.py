@@ -138,7 +138,7 @@ def test_a_trial_runs_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     from fuzz.bench.races import try_race  # noqa: PLC0415 - the one that was not replaced
 
     assert try_race(Trial(RACE, 4)).examples == 300
-    assert seen[:2] == [ROOT, ("--fuzz-seed", "4", "--revert", CREATION)]
+    assert seen[:2] == [ROOT, ("--fuzz-seed", "4", "--revert", CREATION, "--fuzz-shrink=steps")]
     assert seen[3] == searches(RACE)
 
 

@@ -91,7 +91,7 @@ def test_shards_take_turns() -> None:
     assert [machine_of(shard) for shard in range(len(MACHINES))] == list(MACHINES)
 
 
-def run_for(tmp_path: Path, *taken_out: str, steps: int = 12) -> Run:
+def run_for(tmp_path: Path, *taken_out: str, steps: int = 40) -> Run:
     """A small run with these fixes out."""
     limits: dict[str, int | None] = {"shards": 1, "examples": 300, "steps": steps}
     return make_run("default", limits, 1, taken_out, [str(tmp_path)])

@@ -16,7 +16,7 @@ from runs import ROOT, Finished, command, environment, fuzz
 
 from fuzz.database import open_database
 
-SMALL = ("--fuzz-shards", "2", "--fuzz-examples", "200", "--fuzz-steps", "12")
+SMALL = ("--fuzz-shards", "2", "--fuzz-examples", "300", "--fuzz-steps", "40")
 HOW = [("0", "0"), ("2", "1"), ("0", "2")]
 """Workers, and the seed of Python's own hashes."""
 PATIENCE = 180
@@ -64,7 +64,7 @@ def children(pid: int) -> list[int]:
 @pytest.fixture
 def endless(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A long run on two workers, in a process group of its own."""
-    options = ("-n", "2", "--fuzz-shards", "1000", "--fuzz-examples", "200", "--fuzz-steps", "12")
+    options = ("-n", "2", "--fuzz-shards", "1000", "--fuzz-examples", "300", "--fuzz-steps", "40")
     process = subprocess.Popen(  # noqa: S603 - ourselves
         command(*options, "--revert", CREATION, "--database", str(tmp_path)),
         cwd=ROOT,

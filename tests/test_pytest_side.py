@@ -52,7 +52,7 @@ def test_a_green_run(tmp_path: Path) -> None:
     assert run.code == 0, run.out
     assert "2 passed, 1 skipped" in run.out
     assert re.match(r"\d+ examples, \d+ steps, \d+ steps per second", run.line("4"))
-    for name in ("create-bg", "allocate", "commit", "start-nocow-dio", "relocate", "resume"):
+    for name in ("create-bg", "allocate", "free", "commit", "resume"):
         assert re.search(rf"\b{name}\s+\d+", " ".join(run.section)), name
     for beginning in ("operations: ", "stopped at: ", "never reached: ", "replayed 0 saved failures"):
         assert run.line(beginning)

@@ -35,15 +35,13 @@ def first_failure(run: Run) -> Outcome:
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("revert", SHORTEST)
-def test_a_race_is_found_and_comes_down_to_the_shortest_program(
-    revert: str, seed: int, tmp_path: Path
-) -> None:
+def test_a_race_is_found_and_comes_down_to_a_few_steps(revert: str, seed: int, tmp_path: Path) -> None:
     """If a race that is there were not found, a green run would mean nothing."""
     run = run_for(tmp_path, seed, revert)
     found = first_failure(run).reproducer
     assert found is not None
     assert found.property == EXPECTED[revert]
-    assert found.steps <= len(SHORTEST[revert]) + 1, "one search may come down to one step more"
+    assert found.steps <= 2 * len(SHORTEST[revert]), "one search need not come down to the shortest of all"
     assert "with any one step or preemption left out it passes" in found.text
     assert run.database.saved() != []
     assert replay(run).reproducer == found

@@ -3,8 +3,8 @@
 Source: fs/btrfs/delayed-ref.c; fs/btrfs/extent-tree.c __btrfs_run_delayed_refs, run_one_delayed_ref
 (v4.9).
 
-Deviation: only commit runs the queue; the runs at the end of a handle and in the background are left
-out, so a block group never becomes dirty outside a commit.
+Deviation: the queue is run by commit and by a worker of its own (the operation run-delayed-refs), not at
+the end of a handle; nothing throttles.
 """
 
 from __future__ import annotations

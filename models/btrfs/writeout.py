@@ -5,8 +5,7 @@ write_one_cache_group (v4.9).
 
 Deviation: block groups here are small, and below 100 MiB the kernel writes no v1 space cache file; so
 there is no io list, and races with the cache file (64c12921e11b, e570fd27f2c5, 55507ce36123) cannot be
-seen.  Without the cleaner only relocation removes block groups, and those are clean by then: removal
-against the early writeout (b58d1a9ef916) cannot be seen either.
+seen.
 """
 
 from __future__ import annotations

@@ -251,6 +251,7 @@ class Volumes:
         del fs.block_groups.tree[group.start]
         yield "block_group_cache_lock"
         yield from info.groups_sem.down_write()
+        warn_on(group not in info.block_groups, f"{group} is linked nowhere any more")
         info.block_groups.remove(group)
         info.groups_sem.up_write()
         info.total -= group.length

@@ -14,8 +14,9 @@ told to stop at.  Which task runs next is the caller's choice: the simulation ha
 nothing and reads no clock, so equal calls give equal runs.
 
 A blocked task is woken by nobody: its condition is looked at when somebody asks whether it is
-runnable.  Lost wake-ups (a condition that came true without a ``wake_up``) cannot be seen here, and
-locks are not fair: any waiter may get a free lock, which allows every order that a fair lock allows.
+runnable (:meth:`Simulation.wake_ups` tells who has become so, for drawings).  Lost wake-ups (a condition
+that came true without a ``wake_up``) cannot be seen here, and locks are not fair: any waiter may get a
+free lock, which allows every order that a fair lock allows.
 """
 
 from __future__ import annotations
@@ -61,13 +62,18 @@ class Mark(enum.Enum):
     HAPPENED = "happened"
     STOPS = "stops"
     WAITS = "waits"
+    WAKES = "wakes"
+    CHANGED = "changed"
     ENDS = "ends"
     BREAKS = "breaks"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing worth telling in a diagram: ``text`` about ``task``, inside ``function`` if it happened."""
+    """One thing worth telling in a diagram: ``text`` about ``task``, inside ``function`` if it happened.
+
+    If ``task`` wakes another, ``text`` is the other's name.
+    """
 
     task: str
     text: str
@@ -96,6 +102,7 @@ class Task:
     state: State = State.IDLE
     stopped_at: str = ""
     blocked_on: Wait | None = None
+    woken: bool = False
     result: object = None
     journal_info: object = None
 
@@ -112,7 +119,7 @@ class Task:
         if self.steps is not None:
             self.steps.close()
         self.steps, self.state, self.stopped_at = None, State.IDLE, ""
-        self.blocked_on, self.result, self.journal_info = None, None, None
+        self.blocked_on, self.woken, self.result, self.journal_info = None, False, None, None
 
 
 @dataclass(slots=True, eq=False)
@@ -149,7 +156,7 @@ class Simulation:
         """
         assert task.steps is not None, f"{task.name} has nothing to run"
         assert self._current is None, "a task cannot run another task"
-        self._current, task.blocked_on = task, None
+        self._current, task.blocked_on, task.woken = task, None, False
         try:
             for _ in range(PAUSES_LIMIT):
                 pause = next(task.steps)
@@ -186,6 +193,16 @@ class Simulation:
         """The tasks that could go on now, by name: who asked for a task first makes no difference."""
         tasks = (task for task in self.tasks.values() if task.runnable)
         return sorted(tasks, key=lambda task: task.name)
+
+    def wake_ups(self) -> list[Task]:
+        """The blocked tasks, by name, whose condition holds and did not when this was last asked."""
+        blocked = [task for task in self.tasks.values() if task.state is State.BLOCKED]
+        woken = []
+        for task in sorted(blocked, key=lambda task: task.name):
+            before, task.woken = task.woken, task.runnable
+            if task.woken and not before:
+                woken.append(task)
+        return woken
 
     def waiting(self) -> list[str]:
         """Who waits for what, held by whom: one line for each task that cannot go on.

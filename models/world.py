@@ -138,7 +138,8 @@ class World:
             self._tell(task, str(step.operation), Mark.STARTS)
             self.sim.start(task, enter_kernel(self.fs, step.operation, memo))
         else:
-            self._tell(task, "resumes", Mark.STARTS)
+            waited = task.blocked_on
+            self._tell(task, f"wakes up, waited for {waited.name}" if waited else "resumes", Mark.STARTS)
         try:
             self.sim.run(task, step.until)
             self._judge(task)
@@ -153,6 +154,8 @@ class World:
     def _judge(self, task: Task) -> None:
         """Look at what the running task left behind."""
         operation, ended = self._operations[task.name], task.state is State.IDLE
+        for woken in self.sim.wake_ups():
+            self._tell(task, woken.name, Mark.WAKES)
         self._tell_pause(task)
         tell_writeback(self)
         if ended:

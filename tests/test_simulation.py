@@ -204,6 +204,23 @@ def test_a_wait_without_holders_says_nobody() -> None:
     assert sim.waiting() == ["a waits for godot, held by nobody"]
 
 
+def test_a_wake_up_is_told_once_and_again_when_it_was_in_vain() -> None:
+    """If it were told at every step, a diagram would be full of it; if never again, one would be missing."""
+    sim, gate = Simulation(), ["c"]
+    for name in ("b", "a", "c"):
+        sim.start(sim.task(name), three_points() if name == "c" else wait_for(sim, gate))
+    for name, until in (("b", None), ("a", None), ("c", "first")):
+        sim.run(sim.task(name), until=until)
+    told = [[task.name for task in sim.wake_ups()]]
+    for held in ([], [], ["d"], [], ["d"]):
+        gate[:] = held
+        told.append([task.name for task in sim.wake_ups()])
+    assert told == [[], ["a", "b"], [], [], ["a", "b"], []], "the preempted task needs no waking"
+    gate.clear()
+    sim.run(sim.task("a"))
+    assert [task.name for task in sim.wake_ups()] == ["b"], "who has gone on is not woken"
+
+
 def test_a_note_carries_the_task_that_told_it() -> None:
     """If notes lost their task, the two-column diagram would have one column."""
     sim = Simulation()

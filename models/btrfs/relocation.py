@@ -233,6 +233,7 @@ class Relocation:
             yield "relocate_tree_blocks"
             yield from fs.transactions.btrfs_end_transaction(handle)
             if rc.stage is Stage.MOVE_DATA_EXTENTS:
+                fs.sim.note("find_next_extent", f"returns {span(*found)}, to be moved")
                 rc.found_file_extent = True
                 if cluster and sum(cluster[-1]) != found[0]:
                     yield from self._relocate_file_extent_cluster(rc, cluster)
@@ -315,6 +316,9 @@ class Relocation:
             yield "btrfs_wait_ordered_range"
             pages = [inode.pages.pop(extent.start + i) for i in range(extent.num)]
             fs.device.write(fs.volumes.map_block(extent.disk_bytenr), pages)
+            fs.sim.note(
+                "btrfs_wait_ordered_range", f"writes the copy to {span(extent.disk_bytenr, extent.num)}"
+            )
             extent.blocks_left = 0
             yield from fs.ordered.btrfs_finish_ordered_io(extent)
         if error is not None:

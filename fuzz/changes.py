@@ -18,16 +18,25 @@ FLAGS = {
 
 def changes(before: FsState, after: FsState) -> Iterator[str]:
     """A line for each block group that is not what it was."""
-    old = {group.number: group for group in before.block_groups}
-    new = {group.number: group for group in after.block_groups}
-    for number in sorted(old | new):
-        if number not in new:
-            yield f"block group {number}: gone"
+    old, new = by_identity(before), by_identity(after)
+    for who in sorted(old | new):
+        if who not in new:
+            yield f"{block_group(old[who])}: gone"
             continue
-        what = ["new"] if number not in old else []
-        what += _differences(old.get(number), new[number])
+        what = ["new"] if who not in old else []
+        what += _differences(old.get(who), new[who])
         if what:
-            yield f"block group {number}: {', '.join(what)}"
+            yield f"{block_group(new[who])}: {', '.join(what)}"
+
+
+def by_identity(state: FsState) -> dict[tuple[int, int], BlockGroupState]:
+    """The block groups by address and number: a mount may number anew, and a start may be used again."""
+    return {(group.start, group.number): group for group in state.block_groups}
+
+
+def block_group(group: BlockGroupState) -> str:
+    """A block group, for people."""
+    return f"block group {group.number}"
 
 
 def flags(group: BlockGroupState) -> dict[str, bool]:

@@ -31,9 +31,7 @@ def told(broken: Broken, width: int, indent: str) -> list[str]:
     return [
         line
         for lead, text in (("expected: ", broken.expected), ("observed: ", broken.observed))
-        for line in textwrap.wrap(
-            text, width, initial_indent=indent + lead, subsequent_indent=indent + " " * len(lead)
-        )
+        for line in wrapped(text, width, indent + lead, indent + " " * len(lead))
     ]
 
 
@@ -53,9 +51,10 @@ def cell(frame: Frame, width: int) -> Iterator[tuple[Mark, str]]:
 def note_lines(note: Note, width: int) -> list[str]:
     """One note's lines."""
     if note.mark is Mark.HAPPENED:
-        head = textwrap.wrap(f"{note.function}()", width, initial_indent="  ", subsequent_indent="      ")
-        return [*head, *_wrapped("    --> ", note.text, width)]
-    return _wrapped(*words(note), width)
+        head = wrapped(f"{note.function}()", width, "  ", "      ")
+        return [*head, *wrapped(note.text, width, "    --> ", "        ")]
+    lead, text = words(note)
+    return wrapped(text, width, lead, "   " if lead else "")
 
 
 def words(note: Note) -> tuple[str, str]:
@@ -79,11 +78,10 @@ def _start(frame: Frame) -> Note:
 
 def _changes(frame: Frame, width: int) -> Iterator[tuple[Mark, str]]:
     for change in frame.changes:
-        for line in _wrapped("  = ", change, width):
+        for line in wrapped(change, width, "  = ", "    "):
             yield Mark.CHANGED, line
 
 
-def _wrapped(lead: str, text: str, width: int) -> list[str]:
-    """The text behind its lead; further lines are indented below it, or a little where the lead is long."""
-    indent = " " * (len(lead) if lead.isspace() or lead.endswith(("> ", "= ")) else 3 * bool(lead))
-    return textwrap.wrap(lead + text, width, subsequent_indent=indent, drop_whitespace=True)
+def wrapped(text: str, width: int, first: str, further: str) -> list[str]:
+    """The text in lines no wider than that; what stands before its first line, and before others."""
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=further, break_on_hyphens=False)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fuzz.diagram import words
+from fuzz.diagram import told, words
 from fuzz.story import Broken, Frame, Story
 from models.simulation import Mark, Note
 
 ESCAPES = str.maketrans({"#": "#35;", ";": "#59;", "<": "#lt;", ">": "#gt;"})
 """What Mermaid would take for syntax."""
 BREAK = "<br/>"
+WIDTH = 50
+"""Characters that fit into a note over two columns."""
 
 
 def mermaid(story: Story) -> str:
@@ -67,9 +69,5 @@ def _changes(here: str, changes: list[str]) -> str:
 def _break(broken: Broken, names: list[str]) -> str:
     """A note over all columns."""
     over = names[0] if len(names) == 1 else f"{names[0]},{names[-1]}"
-    told = (
-        f"*** {broken.property} ***",
-        f"expected: {broken.expected}",
-        f"observed: {broken.observed}",
-    )
-    return f"Note over {over}: {BREAK.join(map(escaped, told))}"
+    lines = [f"*** {broken.property} ***", *told(broken, WIDTH, "")]
+    return f"Note over {over}: {BREAK.join(escaped(line.strip()) for line in lines)}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fuzz.case import Case
-from fuzz.diagram import WIDTH, draw, told
+from fuzz.diagram import WIDTH, draw, told, wrapped
 from fuzz.story import Story, describe, tell
 from models.reverts import Revert
 from models.world import Violation
@@ -74,10 +73,4 @@ def _program(story: Story) -> str:
 
 def _listed(sentences: Iterable[str], indent: str = "    ") -> list[str]:
     """Each on a line of its own, or on more where it is long."""
-    return [
-        line
-        for sentence in sentences
-        for line in textwrap.wrap(
-            sentence, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}    ", break_on_hyphens=False
-        )
-    ]
+    return [line for sentence in sentences for line in wrapped(sentence, WIDTH, indent, f"{indent}    ")]

@@ -68,12 +68,13 @@ class Frame:
 class Story:
     """What happened, from a fresh file system up to what a user would notice.
 
-    ``setting`` is the fresh file system in words, ``program`` the steps that were chosen, ``drained`` those
-    that came after them.  ``first`` is what broke first, None where that is the ``symptom`` itself.
-    ``checked`` are sentences about the program that were seen to hold.
+    ``setting`` is the fresh file system in words, ``without`` the fixes that are taken out; ``program`` are
+    the steps that were chosen, ``drained`` those that came after them; ``checked`` are sentences about the
+    program that were seen to hold.  ``first`` is what broke first, None where that is the ``symptom`` itself.
     """
 
     setting: str
+    without: tuple[str, ...]
     program: tuple[str, ...]
     drained: tuple[str, ...]
     checked: tuple[str, ...]
@@ -113,6 +114,7 @@ def tell(case: Case, reverts: Sequence[Revert]) -> Story:
     columns = tuple(sorted({frame.column for frame in frames}))
     return Story(
         describe(case.geometry),
+        tuple(f"{revert.id} ({revert.name})" for revert in reverts),
         tuple(map(str, case.steps)),
         tuple(frame.step for frame in frames if not frame.chosen),
         tuple(certificate(case, verdict, reverts)),

@@ -50,9 +50,11 @@ Owners = dict[int, list[Owner]]
 def block_owners(fs: FsInfo) -> Owners:
     """Every use of every block, what tells most first."""
     owners: Owners = {}
-    for source in (pinned_blocks, file_blocks, ordered_blocks, extent_blocks, super_blocks):
+    for source in (pinned_blocks, file_blocks, ordered_blocks, super_blocks):
         for owner in source(fs):
             owners.setdefault(owner.block, []).append(owner)
+    for owner in extent_blocks(fs):
+        owners.setdefault(owner.block, [owner])
     return owners
 
 

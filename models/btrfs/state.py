@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 class BlockState:
     """One block: what it is used for, by whom, and the value that the device has there.
 
-    ``kind`` is a :class:`models.btrfs.owners.Use`'s value; ``content`` is None where no chunk has the block.
+    ``use`` is a :class:`models.btrfs.owners.Use`'s value; ``content`` is None where no chunk has the block.
     """
 
     block: int
-    kind: str
+    use: str
     owners: tuple[str, ...]
     content: int | None
 

@@ -51,10 +51,12 @@ def cell(frame: Frame, width: int) -> Iterator[tuple[Mark, str]]:
 def note_lines(note: Note, width: int) -> list[str]:
     """One note's lines."""
     if note.mark is Mark.HAPPENED:
-        head = wrapped(f"{note.function}()", width, "  ", "      ")
+        name = f"{note.function}()"
+        indent = " " * (2 if len(name) + 2 <= width else 1)
+        head = wrapped(name, width, indent, "      ")
         return [*head, *wrapped(note.text, width, "    --> ", "        ")]
     lead, text = words(note)
-    return wrapped(text, width, lead, "   " if lead else "")
+    return wrapped(lead + text, width, "", "   " if lead else "")
 
 
 def words(note: Note) -> tuple[str, str]:

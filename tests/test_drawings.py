@@ -56,7 +56,7 @@ def in_text(story: Story) -> Told:
         offset = len(first) - len(first.lstrip())
         assert offset % width == 0, "a step begins where its column does"
         own = [line[offset:] for line in (first, *rest)]
-        end = next((i for i, line in enumerate(own) if line.startswith(("  ", "--"))), len(own))
+        end = next((i for i, line in enumerate(own) if line.startswith((" ", "--"))), len(own))
         starts.append(squeezed("".join(own[:end])))
     return starts, broken
 

@@ -265,10 +265,10 @@ class Relocation:
                 raise
             yield "prealloc_file_extent_cluster"
         for start, blocks in cluster:
+            fs.sim.note("relocate_file_extent_cluster", f"reads {span(start, blocks)} of {group}")
             for block in range(start, start + blocks):
                 inode.pages[block - group.start] = fs.device.blocks[fs.volumes.map_block(block)]
                 yield "relocate_file_extent_cluster"
-            fs.sim.note("relocate_file_extent_cluster", f"reads {span(start, blocks)} of {group}")
 
     def _prepare_to_merge(self, rc: RelocControl, error: Errno | None) -> Steps[None]:
         """Mark the reloc trees as complete, durably; after an error they will only be dropped."""

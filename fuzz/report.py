@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from fuzz.case import Case, Verdict, run
 from fuzz.diagram import draw
 from fuzz.minimise import FIRST_GROUP
+from fuzz.traces import Trace, dumps, record
+from fuzz.traces.agreement import disagreement
 from models.btrfs.device import RESERVED_BLOCKS
 from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
 from models.geometry import Geometry
@@ -21,19 +23,24 @@ FIRST_BLOCK = RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
 """Where the first DATA block group starts: SYSTEM and METADATA come before it."""
 WIDTH = 100
 """Columns of the text around the diagram."""
+AGREES = "a second replayer agrees"
 REPEATS = 3
 """How often a reproducer is run again before it is shown."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reproducer:
-    """A failing program, ready to print.  Orders by length, so that the shortest comes first."""
+    """A failing program, ready to print, and its trace, ready to save.
+
+    Orders by length, so that the shortest comes first.
+    """
 
     steps: int
     text: str
     property: str
     preemptions: int = 0
     program: str = ""
+    trace: str = ""
 
 
 def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
@@ -42,24 +49,27 @@ def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
     if verdict is None:
         raise ValueError("the case does not fail")
     story = _story(verdict)
-    program = _program(case, verdict)
+    program, trace = _program(case, verdict), record(case, reverts)
     sections = [
         _what_broke(verdict),
         program,
         draw(story, _columns(verdict.world, story)),
-        "\n".join(_certificate(case, verdict, reverts)),
+        "\n".join(_certificate(case, verdict, trace, reverts)),
     ]
     text = "\n\n".join(sections)
-    return Reproducer(len(case.steps), text, verdict.symptom.property, _preemptions(case), program)
+    return Reproducer(
+        len(case.steps), text, verdict.symptom.property, _preemptions(case), program, dumps(trace)
+    )
 
 
-def as_found(case: Case, violation: Violation) -> Reproducer:
+def as_found(case: Case, violation: Violation, reverts: Sequence[Revert]) -> Reproducer:
     """A failing case that nobody made shorter, under the property that broke first."""
     program = "\n".join(f"    {step}" for step in case.steps)
     text = (
         f"{violation}\n\nprogram as found ({len(case.steps)} steps) on {_describe(case.geometry)}\n{program}"
     )
-    return Reproducer(len(case.steps), text, violation.property, _preemptions(case), program)
+    trace = dumps(record(case, reverts))
+    return Reproducer(len(case.steps), text, violation.property, _preemptions(case), program, trace)
 
 
 def _preemptions(case: Case) -> int:
@@ -119,11 +129,13 @@ def _columns(world: World, notes: Sequence[Note]) -> dict[str, str]:
     return {task: column for task, column in columns.items() if task in used}
 
 
-def _certificate(case: Case, verdict: Verdict, reverts: Sequence[Revert]) -> list[str]:
-    """What was checked, each line only if it was seen to hold."""
+def _certificate(case: Case, verdict: Verdict, trace: Trace, reverts: Sequence[Revert]) -> list[str]:
+    """What was checked, each line only if it was seen to hold; and what a second replayer finds instead."""
     again = [run(case, reverts) for _ in range(REPEATS)]
     same = sum(v is not None and str(v.symptom) == str(verdict.symptom) for v in again)
     lines = [f"reproduced {same} of {REPEATS}"]
+    other = disagreement(trace)
+    lines += textwrap.wrap(f"a second replayer DOES NOT AGREE: {other}" if other else AGREES, WIDTH)
     shorter = [
         replace(case, steps=case.steps[:index] + case.steps[index + 1 :]) for index in range(len(case.steps))
     ]

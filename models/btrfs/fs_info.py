@@ -30,6 +30,7 @@ from models.btrfs.fallocate import Fallocate
 from models.btrfs.free_space import FreeSpace
 from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData, OrderedExtent
+from models.btrfs.reloc_inode import RelocInodes
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
 from models.btrfs.run_delalloc import RunDelalloc
@@ -131,6 +132,7 @@ class FsInfo:
         self.snapshots = self._room(Snapshots)(self)
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
+        self.reloc_inodes = self._room(RelocInodes)(self)
         self.relocation = self._room(Relocation)(self)
         self.tree_log = self._room(TreeLog)(self)
         self.mount = self._room(Mount)(self)

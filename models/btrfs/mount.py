@@ -59,7 +59,7 @@ class Mount:
     def btrfs_orphan_cleanup(self) -> Steps[None]:
         """Delete the inodes that a relocation left in the data relocation tree."""
         for inode in list(self.fs.roots[DATA_RELOC_TREE].inodes.values()):
-            yield from self.fs.relocation.iput(inode)
+            yield from self.fs.reloc_inodes.iput(inode)
 
     def read_reloc_roots(self, root: Root) -> None:
         """The reloc trees of ``root`` that the superblock reaches (btrfs_find_orphan_roots)."""

@@ -17,7 +17,8 @@ from models.btrfs.device import Bio
 from models.btrfs.direct_io import DirectIo
 from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData, OrderedExtent
-from models.btrfs.transaction import Handle, Transaction, Transactions, TransState
+from models.btrfs.trans_waits import TransWaits
+from models.btrfs.transaction import Handle, Transaction, TransState
 from models.btrfs.trees import Image
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
@@ -60,12 +61,12 @@ class NoFlushBeforeTheSuperblock(Commit):
         self.fs.device.write_super_fua(image)
 
 
-class WokenBeforeTheSuperblock(Transactions):
+class WokenBeforeTheSuperblock(TransWaits):
     """Who comes too late to commit, and waits for the commit, goes on when the next transaction may start."""
 
     def wait_for_commit(self, trans: Transaction, state: TransState = TransState.COMPLETED) -> Steps[None]:
         """The committer of the next transaction waits as ever: it holds a handle."""
-        if self.current_handle() is None:
+        if self.fs.transactions.current_handle() is None:
             yield from self._wait_for_state(trans, TransState.UNBLOCKED)
         else:
             yield from super().wait_for_commit(trans, state)

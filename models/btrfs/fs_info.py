@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from models.btrfs.abort import Abort
 from models.btrfs.block_group import BlockGroup, BlockGroups
 from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
@@ -38,6 +39,7 @@ from models.btrfs.scrub import Scrub
 from models.btrfs.snapshot import Snapshots, snapshot_names
 from models.btrfs.space_info import Space
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
+from models.btrfs.trans_waits import TransWaits
 from models.btrfs.transaction import Transactions
 from models.btrfs.tree_log import TreeLog
 from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
@@ -120,6 +122,8 @@ class FsInfo:
         self.block_groups = self._room(BlockGroups)(self)
         self.cleaner = self._room(Cleaner)(self)
         self.transactions = self._room(Transactions)(self)
+        self.trans_waits = self._room(TransWaits)(self)
+        self.abort = self._room(Abort)(self)
         self.commit = self._room(Commit)(self)
         self.delayed_refs = self._room(DelayedRefs)(self)
         self.extents = self._room(Extents)(self)

@@ -196,7 +196,7 @@ class RelocTrees:
             code = errno.EINVAL
         if code:
             handle.dirty = True
-            self.fs.transactions.btrfs_abort_transaction(handle, code, "replace_file_extents")
+            self.fs.abort.btrfs_abort_transaction(handle, code, "replace_file_extents")
             raise Errno(code)
         assert found is not None
         return found[1].disk_bytenr

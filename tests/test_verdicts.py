@@ -6,7 +6,7 @@ import pytest
 from planted import DAMAGE
 from watched import GEOMETRY, apply, group_of, override
 
-from models.btrfs.fs_info import History
+from models.btrfs.history import History
 from models.btrfs.transaction import Handle
 from models.btrfs.trees import BlockGroupType
 from models.btrfs.volumes import Volumes

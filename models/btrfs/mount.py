@@ -31,7 +31,7 @@ class Mount:
 
     def open_ctree(self) -> Steps[None]:
         """Bring a file system in order whose trees were read already."""
-        yield from self.fs.tree_log.btrfs_recover_log_trees()
+        yield from self.fs.log_replay.btrfs_recover_log_trees()
         yield from self.btrfs_recover_relocation()
         yield from self.btrfs_orphan_cleanup()
         self.fs.sim.note("open_ctree", f"mounted at transaction {self.fs.device.superblock.generation}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-from models.contents import File
 from models.geometry import Geometry
-from models.snapshots import Snapshots
+from models.reference.contents import File
+from models.reference.snapshots import Snapshots
 
 
 def first_extents(geometry: Geometry) -> list[list[int]]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from models.contents import Extent, File, Write
+from models.reference.contents import Extent, File, Write
 
 
 class CutOff(NamedTuple):

@@ -5,12 +5,12 @@ nothing of the kernel model's code.  It answers:
 
 * **contents**: which values a block may hold: the last completed write's, or that of any write
   concurrent with it;
-* **space**: how many DATA blocks the files keep from being free (:mod:`models.space`);
+* **space**: how many DATA blocks the files keep from being free (:mod:`models.reference.space`);
 * **in place**: whether a write had the right to overwrite;
 * **durability**: what a crash may bring back: the last write that is certainly durable, or any newer one,
   also one that was running.  It is told what a commit (or an fsync) promised, see :meth:`Reference.durable`,
-  and of a crash what the files hold afterwards (:mod:`models.recovery`);
-* **snapshots**: which values a block of one may hold (:mod:`models.snapshots`).
+  and of a crash what the files hold afterwards (:mod:`models.reference.recovery`);
+* **snapshots**: which values a block of one may hold (:mod:`models.reference.snapshots`).
 
 A buffered write is acknowledged when it returns.  Where its blocks went is known when they are written back;
 until then it can be lost, to a crash or where writeback reports an error.
@@ -27,11 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from models.contents import Block, Extent, File, Piece, Write
 from models.geometry import FileKind, Geometry, initial_value
-from models.recovery import recover
-from models.snapshots import Snapshot, Snapshots, survivors
-from models.space import data_used, first_extents
+from models.reference.contents import Block, Extent, File, Piece, Write
+from models.reference.recovery import recover
+from models.reference.snapshots import Snapshot, Snapshots, survivors
+from models.reference.space import data_used, first_extents
 
 
 class Reference:

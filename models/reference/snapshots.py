@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.contents import Extent, File
+    from models.reference.contents import Extent, File
 
 
 @dataclass(slots=True, eq=False)

@@ -34,6 +34,7 @@ from models.btrfs.log_replay import LogReplay
 from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData
 from models.btrfs.reloc_inode import RelocInodes
+from models.btrfs.reloc_merge import RelocMerge
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
 from models.btrfs.run_delalloc import RunDelalloc
@@ -101,6 +102,7 @@ class FsInfo:
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
         self.reloc_inodes = self._room(RelocInodes)(self)
+        self.reloc_merge = self._room(RelocMerge)(self)
         self.relocation = self._room(Relocation)(self)
         self.tree_log = self._room(TreeLog)(self)
         self.log_replay = self._room(LogReplay)(self)

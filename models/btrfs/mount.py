@@ -51,7 +51,7 @@ class Mount:
                 reloc_root.root.reloc_root = reloc_root
         fs.sim.note("btrfs_recover_relocation", f"{len(found)} reloc trees are left")
         yield from fs.commit.btrfs_commit_transaction(handle)
-        yield from fs.reloc_trees.merge_reloc_roots()
+        yield from fs.reloc_merge.merge_reloc_roots()
         fs.reloc_trees.control = None
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
         yield from fs.commit.btrfs_commit_transaction(handle)

@@ -157,7 +157,7 @@ class Relocation:
             error = caught
         rc.create_reloc_tree = False
         yield from self._prepare_to_merge(rc, error)
-        yield from fs.reloc_trees.merge_reloc_roots()
+        yield from fs.reloc_merge.merge_reloc_roots()
         rc.merge_reloc_tree = False
         yield from self._set_reloc_control(None)
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN)

@@ -77,7 +77,7 @@ class UnpinBeforeTheSuperblock(Commit):
 
     def _write_out(self, trans: Transaction, image: Image) -> Steps[None]:
         self.btrfs_write_and_wait_transaction(image)
-        yield from self.fs.extents.btrfs_finish_extent_commit(trans)
+        yield from self.fs.pinned_extents.btrfs_finish_extent_commit(trans)
         yield "btrfs_write_and_wait_transaction"
         self.write_ctree_super(image)
         self.fs.tree_log_mutex.unlock()
@@ -113,7 +113,7 @@ class FreedBeforeTheCommit(DelayedRefs):
     def btrfs_run_delayed_refs(self, handle: Handle) -> Steps[None]:
         """Unpin at once."""
         yield from super().btrfs_run_delayed_refs(handle)
-        yield from self.fs.extents.btrfs_finish_extent_commit(handle.transaction)
+        yield from self.fs.pinned_extents.btrfs_finish_extent_commit(handle.transaction)
 
 
 class RelocationIsNotRecovered(Mount):

@@ -103,9 +103,9 @@ class Abort:
         fs.writeout.btrfs_cleanup_dirty_bgs(trans)
         for head in trans.delayed_refs.values():
             if head.must_insert_reserved:
-                fs.extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
+                fs.pinned_extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
         trans.delayed_refs.clear()
-        fs.extents.btrfs_destroy_pinned_extent(trans.pinned_extents)
+        fs.pinned_extents.btrfs_destroy_pinned_extent(trans.pinned_extents)
         if trans is fs.transactions.running:
             fs.transactions.running = None
         trans.state = TransState.COMPLETED

@@ -233,7 +233,7 @@ class Commit:
     def _finish(self, handle: Handle) -> Steps[None]:
         """Rows 19 and 20: unpin, and let the waiters go."""
         fs, trans = self.fs, handle.transaction
-        yield from fs.extents.btrfs_finish_extent_commit(trans)
+        yield from fs.pinned_extents.btrfs_finish_extent_commit(trans)
         if trans.have_free_bgs:
             fs.space.clear_full()
         fs.transactions.last_committed = trans.transid

@@ -33,6 +33,7 @@ from models.btrfs.history import History
 from models.btrfs.log_replay import LogReplay
 from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData
+from models.btrfs.pinned_extents import PinnedExtents
 from models.btrfs.reloc_inode import RelocInodes
 from models.btrfs.reloc_merge import RelocMerge
 from models.btrfs.reloc_tree import RelocTrees
@@ -92,6 +93,7 @@ class FsInfo:
         self.commit = self._room(Commit)(self)
         self.delayed_refs = self._room(DelayedRefs)(self)
         self.extents = self._room(Extents)(self)
+        self.pinned_extents = self._room(PinnedExtents)(self)
         self.writeout = self._room(Writeout)(self)
         self.file_items = self._room(FileItems)(self)
         self.ordered = self._room(OrderedData)(self)

@@ -1,15 +1,16 @@
-"""The command line: the catalogue of races, drawings of reproducers, and benches."""
+"""The command line: the catalogue of races, traces and how they are drawn, benches."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, races, show
+from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, export, races, replay, show
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""Exit codes after Ctrl-C, and where whoever reads has gone, as shells have them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,19 +18,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     races.add_to(commands)
+    replay.add_to(commands)
     show.add_to(commands)
+    export.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)
     bench_mutants.add_to(measured)
     options = parser.parse_args(arguments)
     try:
-        return cast("Callable[[object], int]", options.run)(options)
+        code = cast("Callable[[object], int]", options.run)(options)
+        sys.stdout.flush()
     except UsageError as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; --resume goes on from here\n")
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return BROKEN_PIPE
+    return code
 
 
 if __name__ == "__main__":

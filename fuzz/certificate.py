@@ -6,17 +6,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fuzz.case import Case, Verdict, run
+from fuzz.traces import record
+from fuzz.traces.agreement import disagreement
 from models.reverts import Revert
 
+AGREES = "a second replayer agrees"
 REPEATS = 3
 """How often a reproducer is run again before it is shown."""
 
 
 def certificate(case: Case, verdict: Verdict, reverts: Sequence[Revert]) -> Iterator[str]:
-    """What was checked, each sentence only if it was seen to hold."""
+    """What was checked, each sentence only if it was seen to hold; and what a second replayer finds
+    instead."""
     again = [run(case, reverts) for _ in range(REPEATS)]
     same = sum(v is not None and str(v.symptom) == str(verdict.symptom) for v in again)
     yield f"reproduced {same} of {REPEATS}"
+    other = disagreement(record(case, reverts))
+    yield f"a second replayer DOES NOT AGREE: {other}" if other else AGREES
     if all(run(candidate, reverts) is None for candidate in _shorter(case)):
         yield "with any one step or preemption left out it passes"
     for revert in reverts:

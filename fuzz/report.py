@@ -8,26 +8,36 @@ from dataclasses import dataclass
 from fuzz.case import Case
 from fuzz.diagram import WIDTH, draw, told, wrapped
 from fuzz.story import Story, describe, tell
+from fuzz.traces import dumps, record
 from models.reverts import Revert
 from models.world import Violation
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reproducer:
-    """A failing program, ready to print.  Orders by length, so that the shortest comes first."""
+    """A failing program, ready to print, and its trace, ready to save.
+
+    Orders by length, so that the shortest comes first.
+    """
 
     steps: int
     text: str
     property: str
     preemptions: int = 0
     program: str = ""
+    trace: str = ""
 
 
 def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
     """The report on a failing case.  Raises ValueError if it passes."""
     story = tell(case, reverts)
     return Reproducer(
-        len(case.steps), text(story), story.symptom.property, _preemptions(case), _program(story)
+        len(case.steps),
+        text(story),
+        story.symptom.property,
+        _preemptions(case),
+        _program(story),
+        dumps(record(case, reverts)),
     )
 
 
@@ -42,12 +52,13 @@ def text(story: Story) -> str:
     return "\n\n".join(sections)
 
 
-def as_found(case: Case, violation: Violation) -> Reproducer:
+def as_found(case: Case, violation: Violation, reverts: Sequence[Revert]) -> Reproducer:
     """A failing case that nobody made shorter, under the property that broke first."""
     program = "\n".join(_listed(map(str, case.steps)))
     head = f"program as found ({len(case.steps)} steps) on {describe(case.geometry)}:"
     found = f"{violation}\n\n{head}\n{program}"
-    return Reproducer(len(case.steps), found, violation.property, _preemptions(case), program)
+    trace = dumps(record(case, reverts))
+    return Reproducer(len(case.steps), found, violation.property, _preemptions(case), program, trace)
 
 
 def _preemptions(case: Case) -> int:

@@ -14,7 +14,7 @@ told to stop at.  Which task runs next is the caller's choice: the simulation ha
 nothing and reads no clock, so equal calls give equal runs.
 
 A blocked task is woken by nobody: its condition is looked at when somebody asks whether it is
-runnable (:meth:`Simulation.wake_ups` tells who has become so, for drawings).  Lost wake-ups (a condition
+runnable (:meth:`Simulation.tell_wake_ups` tells who has become so).  Lost wake-ups (a condition
 that came true without a ``wake_up``) cannot be seen here, and locks are not fair: any waiter may get a
 free lock, which allows every order that a fair lock allows.
 """
@@ -189,20 +189,31 @@ class Simulation:
         """Tell what the running task just did."""
         self.notes.append(Note(self.current.name, text, function=function))
 
+    def tell(self, task: Task, text: str, mark: Mark) -> None:
+        """Tell what becomes of a task."""
+        self.notes.append(Note(task.name, text, mark))
+
+    def tell_pause(self, task: Task) -> None:
+        """Tell where the task stands, if it was stopped or has to wait."""
+        if task.state is State.PREEMPTED:
+            self.tell(task, task.stopped_at, Mark.STOPS)
+        elif task.blocked_on is not None:
+            holders = ", ".join(task.blocked_on.held_by()) or "nobody"
+            self.tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
+
+    def tell_wake_ups(self, task: Task) -> None:
+        """Tell whom the task's step has let go on: the blocked tasks, by name, whose condition holds and did
+        not when this was last asked."""
+        blocked = [other for other in self.tasks.values() if other.state is State.BLOCKED]
+        for other in sorted(blocked, key=lambda other: other.name):
+            before, other.woken = other.woken, other.runnable
+            if other.woken and not before:
+                self.tell(task, other.name, Mark.WAKES)
+
     def runnable(self) -> list[Task]:
         """The tasks that could go on now, by name: who asked for a task first makes no difference."""
         tasks = (task for task in self.tasks.values() if task.runnable)
         return sorted(tasks, key=lambda task: task.name)
-
-    def wake_ups(self) -> list[Task]:
-        """The blocked tasks, by name, whose condition holds and did not when this was last asked."""
-        blocked = [task for task in self.tasks.values() if task.state is State.BLOCKED]
-        woken = []
-        for task in sorted(blocked, key=lambda task: task.name):
-            before, task.woken = task.woken, task.runnable
-            if task.woken and not before:
-                woken.append(task)
-        return woken
 
     def waiting(self) -> list[str]:
         """Who waits for what, held by whom: one line for each task that cannot go on.

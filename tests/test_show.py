@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from test_cli import cli
+from runs import cli
 
 from fuzz.__main__ import main
 from fuzz.mermaid import mermaid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.simulation import Simulation, State, Steps
+from models.simulation import Mark, Simulation, State, Steps
 
 
 def three_points() -> Steps[int]:
@@ -211,14 +211,21 @@ def test_a_wake_up_is_told_once_and_again_when_it_was_in_vain() -> None:
         sim.start(sim.task(name), three_points() if name == "c" else wait_for(sim, gate))
     for name, until in (("b", None), ("a", None), ("c", "first")):
         sim.run(sim.task(name), until=until)
-    told = [[task.name for task in sim.wake_ups()]]
+
+    def told() -> list[str]:
+        sim.notes.clear()
+        sim.tell_wake_ups(sim.task("c"))
+        assert all((note.task, note.mark) == ("c", Mark.WAKES) for note in sim.notes)
+        return [note.text for note in sim.notes]
+
+    woken = [told()]
     for held in ([], [], ["d"], [], ["d"]):
         gate[:] = held
-        told.append([task.name for task in sim.wake_ups()])
-    assert told == [[], ["a", "b"], [], [], ["a", "b"], []], "the preempted task needs no waking"
+        woken.append(told())
+    assert woken == [[], ["a", "b"], [], [], ["a", "b"], []], "the preempted task needs no waking"
     gate.clear()
     sim.run(sim.task("a"))
-    assert [task.name for task in sim.wake_ups()] == ["b"], "who has gone on is not woken"
+    assert told() == ["b"], "who has gone on is not woken"
 
 
 def test_a_note_carries_the_task_that_told_it() -> None:

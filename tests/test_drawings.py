@@ -216,7 +216,8 @@ def test_what_is_drawn_is_the_verdict(race: str) -> None:
     done = [str(step) for step in (*world.program, *world.drained[: symptom.drained])]
     assert [frame.step for frame in story.frames] == done
     assert reader.program == [*map(str, PROGRAMS[race].steps), *done[len(world.program) :]]
-    assert reader.labels == [f"Step {number}: {step}" for number, step in enumerate(done, start=1)]
+    for number, (label, step) in enumerate(zip(reader.labels, done, strict=True), start=1):
+        assert label.startswith(f"Step {number}: {step}. "), "what is heard"
     for title, step in zip(reader.titles[1:], done, strict=True):
         assert title.endswith(f" {step}"), "each step has its panel"
 

@@ -169,6 +169,24 @@ def test_nothing_sticks_out(opened: Browser, address: str, width: int, scheme: s
     context.close()
 
 
+@pytest.mark.parametrize("width", [900, 1400])
+def test_the_step_is_in_sight(opened: Browser, address: str, width: int) -> None:
+    """If its box were out of the window, or behind the panel, nobody could see what led to the state."""
+    context = opened.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    tab = context.new_page()
+    tab.goto(address)
+    for key in ("Home", *["ArrowDown"] * LAST):
+        tab.keyboard.press(key)
+        box = tab.locator("a[aria-current=step]").bounding_box()
+        panel = tab.locator(".side").bounding_box()
+        assert box is not None
+        assert panel is not None
+        below = panel["y"] if width == 900 else 900
+        assert box["y"] >= 0
+        assert min(box["y"] + box["height"], box["y"] + 60) <= below, f"step {visible_step(tab)}"
+    context.close()
+
+
 def test_no_text_runs_out_of_its_box(shown: Page) -> None:
     """If a line were wider than the box around it, it would run into the next column."""
     wide = shown.evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,14 @@ def test_each_step_shows_what_is_there_then(shown: Page) -> None:
             marked = panel.locator("li.bio")
             assert [cell.get_attribute("title") or "" for cell in marked.all()] != []
             assert f"block {bio.block}:" in (marked.first.get_attribute("title") or "")
+        shown_text = " ".join(panel.locator(".cards").inner_text().split())
+        assert f"superblock: transaction {frame.state.superblock}" in shown_text
+        for trans in frame.state.transactions:
+            assert f"{trans.transid} {trans.state}" in shown_text
+        assert shown_text.count("to be written") == len(frame.state.ordered)
+        assert shown_text.count("carries write") == len(frame.state.bios)
+        rows = [row.inner_text().split() for row in panel.locator("tbody tr").all()]
+        assert rows == [[str(value) for value in asdict(space).values()] for space in frame.state.spaces]
         gone.append(panel.locator("article.group.gone").count())
     numbers = [{group.number for group in frame.state.block_groups} for frame in STORY.frames]
     assert gone == [int(2 not in there) for there in numbers]

@@ -16,6 +16,7 @@ from models.operations import (
     Allocate,
     BufferedWrite,
     Commit,
+    CompleteBio,
     CreateBg,
     Free,
     Operation,
@@ -82,6 +83,20 @@ def test_a_write_in_flight() -> None:
     assert (ordered.type, ordered.task, ordered.left) == ("NOCOW", "CPU 1", 1)
     assert (bio.submitter, bio.block, bio.values) == ("CPU 1", 10, (1,))
     assert group(state, FIRST).blocks[1].content == -1001, "it is not written yet"
+
+
+def test_a_write_to_new_space() -> None:
+    """If blocks that only an ordered extent knows had no owner, the write would seem to go nowhere."""
+    world = World(GEOMETRY)
+    write = StartNocowDio(1, 0, 1)
+    steps = (Step("CPU 1", write), Step("kworker 1", CompleteBio("CPU 1", 0)), Step("CPU 1"))
+    for step in (*steps, Step("CPU 1", write)):
+        assert world.apply(step)
+    state = fs_state(world.fs)
+    assert [ordered.type for ordered in state.ordered] == ["REGULAR"], "a written block is not overwritten"
+    assert [bio.block for bio in state.bios] == [12]
+    assert uses(state, FIRST) == ["data", "data", "data", "writing"]
+    assert group(state, FIRST).blocks[3].owners == ("file 1 block 0",)
 
 
 def test_what_is_allocated_and_freed() -> None:

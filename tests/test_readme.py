@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fuzz.database import traces_folder
 from fuzz.report import text
 from fuzz.story import tell
-from fuzz.traces import load
+from fuzz.traces import file_name, load
 from models.reverts import find_reverts
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +23,8 @@ def test_the_reproducer_is_a_real_one() -> None:
     """If the README showed an old report, readers would look for what is not printed any more."""
     trace = load(ROOT / "tests" / "regressions" / "ff1f8250a9e4.json")
     assert f"```\n{text(tell(trace.case, find_reverts(trace.reverts)))}\n```\n" in README
+    path = traces_folder([]) / file_name(trace)
+    assert f"\nsaved: {path}\nreplay it with: python -m fuzz replay {path}\n" in README
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^):#]+)\)", README))

@@ -210,6 +210,15 @@ def test_a_race_that_is_gone_does_not_pass(saved: Path, capsys: pytest.CaptureFi
     assert "it passes: the recorded failure does not show any more" in capsys.readouterr().out
 
 
+def test_another_version_is_told(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If it were not, a difference would be looked for in the program, and not in the model."""
+    edited(saved, model=models.VERSION + 1)
+    assert run(saved) == 1
+    version = models.VERSION
+    said = f"recorded on version {version + 1} of the model, replayed on version {version}\n"
+    assert capsys.readouterr().out.endswith(f"{said}the outcome is the recorded one\n")
+
+
 def test_another_failure_is_told(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """If any failure counted as the recorded one, a new bug could hide behind an old trace."""
     outcome = json.loads(saved.read_text(encoding="utf-8"))["outcome"]

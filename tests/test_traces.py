@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from known_traces import DIRECTORY, path_of
+from known_traces import DIRECTORY, path_of, shortest_trace
 from programs import CREATION, RELOCATION, reverts, shortest
 
 import models
@@ -44,6 +44,13 @@ def complaint(told: object) -> str:
 def test_every_race_has_a_trace() -> None:
     """If a race had none, nobody would see when the model lost it; a trace of no race is never looked at."""
     assert {path_of(revert) for revert in catalogue()} == set(FILES)
+
+
+@pytest.mark.parametrize("race", [CREATION, RELOCATION])
+def test_the_traces_can_be_written_anew(race: str) -> None:
+    """If the command wrote others than are here, nobody could tell an old one from an edited one."""
+    (revert,) = reverts(race)
+    assert dumps(shortest_trace(revert)) == path_of(revert).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

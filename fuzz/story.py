@@ -25,6 +25,8 @@ from models.world import Violation, World
 FIRST_BLOCK = RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
 """Where the first DATA block group starts: SYSTEM and METADATA come before it."""
 COMMITS = "btrfs_commit_transaction"
+POWER_CUT = "gone, as the power was cut"
+"""Where a task is after a crash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _frames(world: Recording, verdict: Verdict) -> Iterator[Frame]:
         if isinstance(step.operation, CompleteBio):
             columns[step.task] = columns.get(step.operation.submitter, step.operation.submitter)
         if isinstance(step.operation, Crash):
-            standing = dict.fromkeys(standing, "gone, as the power was cut")
+            standing = dict.fromkeys(standing, POWER_CUT)
         told = tuple(_commits_as_one(notes[begin : min(until, end)]))
         standing |= _standing(told)
         yield Frame(
@@ -196,7 +198,7 @@ def _standing(notes: Sequence[Note]) -> Iterator[tuple[str, str]]:
     """Where tasks are after these notes."""
     for note in notes:
         if note.mark is Mark.STARTS:
-            yield note.task, "stopped where it was"
+            yield note.task, "running"
         elif note.mark is Mark.STOPS:
             yield note.task, f"preempted at {note.text}"
         elif note.mark is Mark.WAITS:

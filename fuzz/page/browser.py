@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTH, HEIGHT = 1400, 900
+WIDTH, HEIGHT = 1460, 900
 """Of the window, in pixels, at least: it is made as high as the page is."""
 COLOURS = 256
 """Of a picture, which is text and flat areas: a quarter of the size, and no difference to be seen."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fuzz.diagram import cell
-from fuzz.story import Broken, Frame, Story
+from fuzz.story import POWER_CUT, Broken, Frame, Story
 from models.simulation import Mark
 
 LINE, PADDING, GAP = 18, 9, 14
@@ -101,7 +101,9 @@ def timeline(story: Story) -> Timeline:
     stopped: dict[str, tuple[int, int, str, str]] = {}
     for frame in story.frames:
         box = _box(frame, drawn)
-        _end_lane(drawn, stopped, frame.task, box.y)
+        killed = [task for task, where in frame.standing if where == POWER_CUT]
+        for task in (frame.task, *killed):
+            _end_lane(drawn, stopped, task, box.y)
         _wake(drawn, stopped, box)
         _begin_lane(stopped, box)
         drawn.boxes.append(box)

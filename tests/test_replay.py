@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ from fuzz.traces.agreement import disagreement
 from fuzz.traces.interpreter import interpret
 from fuzz.traces.recording import Recorder
 from fuzz.traces.replaying import replay
-from models.operations import Step
+from models import world
+from models.geometry import Geometry
+from models.operations import Commit, CreateBg, Step
+from models.properties import Mismatch, Observation, Property, When
 from models.reverts import Revert, catalogue
 
 ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
@@ -76,13 +80,32 @@ def test_the_second_replayer_agrees_on_random_cases(machine: type[BlockGroupMach
     for number in range(20):
         out = able[number % len(able) : number % len(able) + 1]
         ids = tuple(revert.id for revert in out)
-        world = run_machine(f"second {number}", 50, *ids, kind=machine)[0].world
-        case, recorder = Case(world.geometry, tuple(world.program)), Recorder(world.geometry, out)
+        ran = run_machine(f"second {number}", 50, *ids, kind=machine)[0].world
+        case, recorder = Case(ran.geometry, tuple(ran.program)), Recorder(ran.geometry, out)
         taken = [recorder.take(step) for step in case.steps]
         assert taken == [True] * len(taken)
         outcome = recorder.finish()
         trace = Trace(case, ids, tuple(recorder.then), outcome or example().outcome)
         assert disagreement(trace) == ("" if outcome else "nothing breaks")
+        found = interpret(json.loads(dumps(trace)), ids)
+        assert found.drained == tuple(map(str, recorder.world.drained))
+        assert [name for name, *_ in found.broken] == list(recorder.world.violations)
+
+
+@pytest.mark.parametrize("when", list(When))
+def test_both_replayers_check_everything(when: When, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If one of them forgot when a property must hold, only a race that breaks such a one would tell."""
+
+    def broken(_: Observation) -> Iterator[Mismatch]:
+        yield Mismatch("this", "that")
+
+    planted = Property("a_planted_property_holds", when, broken)
+    for module in (world, second):
+        monkeypatch.setattr(module, "properties", lambda now: (planted,) if now is planted.when else ())
+    case = Case(Geometry(), (Step("CPU 1", CreateBg()), Step("CPU 1", Commit()), Step("CPU 2", Commit())))
+    trace = record(case, ())
+    assert trace.outcome.property == planted.name
+    assert disagreement(trace) == ""
 
 
 def test_the_second_replayer_shares_no_code_with_the_first() -> None:

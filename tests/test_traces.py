@@ -242,7 +242,7 @@ def test_every_operation_can_be_written_and_read() -> None:
         ('"' + '\\"' * 300_000, "line 1, column 1: not JSON"),
         (" " * (LARGEST + 1), "too large: a trace has at most 1048576 bytes"),
     ],
-    ids=str,
+    ids=lambda text: text[:20],
 )
 def test_text_that_is_no_trace_is_refused_in_one_line(text: str, said: str) -> None:
     """If any of these ended in a traceback or took for ever, a bad file could stop a nightly run."""

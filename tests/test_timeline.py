@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from known_races import PROGRAMS
 from test_drawings import story_of
@@ -14,8 +16,11 @@ def test_steps_and_bands_are_below_each_other(race: str) -> None:
     """If two overlapped, or stood in another order, time would not run from top to bottom."""
     drawn = timeline(story_of(race))
     assert [box.frame.number for box in drawn.boxes] == list(range(1, len(drawn.boxes) + 1))
-    spans = sorted((item.y, item.y + item.height) for item in (*drawn.boxes, *drawn.bands))
-    assert all(above[1] < below[0] for above, below in zip(spans, spans[1:], strict=False))
+    spans = sorted(
+        [(box.y, box.y + box.height) for box in drawn.boxes]
+        + [(band.y, band.y + band.height) for band in drawn.bands]
+    )
+    assert all(above[1] < below[0] for above, below in pairwise(spans))
     assert spans[-1] == (drawn.bands[-1].y, drawn.bands[-1].y + drawn.bands[-1].height), (
         "it ends with what broke"
     )

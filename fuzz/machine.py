@@ -72,15 +72,25 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 class BlockGroupMachine(RuleBasedStateMachine):
     """Tasks on a small file system, in any order that the protocol allows.
 
-    A subclass says which ``operations`` they do, in one rule with one packed choice; with ``focus`` at which
-    points some of them may stop, and with ``seldom`` what is to be rarer than the rest.  With a rule for each
-    operation, swarm testing switched off what the others were waiting for, a quarter of the cases ended
-    at once, and races were found later.
+    A subclass says which ``operations`` they do; with ``focus`` at which points they stop more often, and
+    with ``seldom`` what is to be rarer than the rest.  It gets one rule with one packed choice: with a rule
+    for each operation, swarm testing switched off what the others were waiting for, a quarter of the cases
+    ended at once, and races were found later.
     """
 
     operations: ClassVar[tuple[type[Operation], ...]] = ()
     focus: ClassVar[tuple[str, ...]] = ()
     seldom: ClassVar[tuple[type[Operation], ...]] = ()
+    step: ClassVar[Callable[[Any, Drawn | Resumed], None]]
+
+    def __init_subclass__(cls) -> None:
+        """Its one rule: one choice among these operations, or going on with a paused task."""
+
+        @rule(choice=choices(*cls.operations, focus=cls.focus, seldom=cls.seldom))
+        def step(self: BlockGroupMachine, choice: Drawn | Resumed) -> None:
+            self.advance(choice)
+
+        cls.step = step
 
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
@@ -180,17 +190,3 @@ class BlockGroupMachine(RuleBasedStateMachine):
             raise self.failure(violation) from violation
         finally:
             self.tally.add(self.world)
-
-
-def one_choice_of(
-    operations: Sequence[type[Operation]],
-    focus: Sequence[str] = (),
-    seldom: Sequence[type[Operation]] = (),
-) -> Callable[[Any, Drawn | Resumed], None]:
-    """The one rule of a machine: one choice among these operations, or going on with a paused task."""
-
-    @rule(choice=choices(*operations, focus=focus, seldom=seldom))
-    def step(self: BlockGroupMachine, choice: Drawn | Resumed) -> None:
-        self.advance(choice)
-
-    return step

@@ -55,9 +55,9 @@ class Shrink(enum.Enum):
 
 
 PROFILES = {
-    "default": Profile(shards=36, examples=300),
-    "ci": Profile(shards=12, examples=50, seed=CI_SEED),
-    "long": Profile(shards=60, examples=500, must_reach=True),
+    "default": Profile(shards=66, examples=300),
+    "ci": Profile(shards=22, examples=40, seed=CI_SEED),
+    "long": Profile(shards=88, examples=500, must_reach=True),
     "replay": Profile(shards=0, examples=0),
 }
 

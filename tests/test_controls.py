@@ -17,15 +17,7 @@ from programs import run_machine
 
 from fuzz.case import Case, Verdict, run
 from fuzz.machine import BlockGroupMachine
-from fuzz.machines import (
-    MACHINES,
-    Everything,
-    Handles,
-    Removal,
-    Scrubbing,
-    Trimming,
-    Writing,
-)
+from fuzz.machines import MACHINES, Everything
 from fuzz.minimise import case_of, minimise
 from models.reverts import Revert, catalogue, find_reverts
 
@@ -41,17 +33,7 @@ BATCHES, BATCH = 4, 25
 """How many random cases every machine runs with all fixes in, and how many of them one test does.
 
 On all machines together more than any control may take."""
-FASTEST: dict[str, type[BlockGroupMachine]] = {
-    "ff1f8250a9e4": Removal,
-    "67c5e7d464bc": Removal,
-    "8eaf40c0e24e": Trimming,
-    "18513091af94": Writing,
-    "66d204a16c94": Scrubbing,
-    "0657b20c5a76": Handles,
-    "2d8e5168d48a": Handles,
-    "f4a9f219411f": Scrubbing,
-    "wrong/fallocate-drops-before-transaction": Scrubbing,
-}
+FASTEST: dict[str, type[BlockGroupMachine]] = {}
 """Who finds it in the fewest cases, as measured, where that is not the first machine that is able to."""
 ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
 

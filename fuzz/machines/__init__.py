@@ -1,0 +1,62 @@
+"""The machines, one per subject: which operations meet in a campaign.
+
+One machine with every operation would seldom put those together that race.  Each subject has three to five
+operations, as few as are worth anything together (somebody has to commit, a bio has to complete), and its
+focus: the preemption points that matter most to it, where tasks stop three times as often as at all others
+together.  Fewer operations matter more than anything else that was tried: with four instead of seven, races
+of scrub and of fsync were found ten to a hundred times as often in as many steps.  (Drawing the few anew in
+every case, longer and shorter cases, another share of preemptions and cases grown from those that reached
+something new were measured as well, and found no more.)  The shards of a profile take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fuzz.machine import BlockGroupMachine, Tally
+from fuzz.machines.creation import Adding, Allocating, Committing, Creation, Handles, Reuse
+from fuzz.machines.durability import Durability, Faults, Logging, LoggingPages, Syncing
+from fuzz.machines.everything import Everything
+from fuzz.machines.removal import Cleaning, Removal, Unpinning
+from fuzz.machines.upkeep import Pausing, Scrubbing, Trimming
+from fuzz.machines.writing import Flushing, Overwriting, Snapshots, SnapshotsOfPages
+from models.reverts import Revert
+
+MACHINES: tuple[type[BlockGroupMachine], ...] = (
+    Creation,
+    Reuse,
+    Handles,
+    Adding,
+    Allocating,
+    Committing,
+    Overwriting,
+    Flushing,
+    Snapshots,
+    SnapshotsOfPages,
+    Cleaning,
+    Unpinning,
+    Removal,
+    Trimming,
+    Scrubbing,
+    Pausing,
+    Logging,
+    LoggingPages,
+    Syncing,
+    Faults,
+    Durability,
+    Everything,
+)
+"""In the order in which shards take them."""
+
+
+__all__ = ["MACHINES", "Creation", "Everything", "machine_factory"]
+
+
+def machine_factory(machine: type[BlockGroupMachine], reverts: Sequence[Revert], tally: Tally) -> Any:  # noqa: ANN401 - Hypothesis's own type
+    """What run_state_machine_as_test takes."""
+
+    def new_machine() -> BlockGroupMachine:
+        return machine(reverts, tally)
+
+    return new_machine

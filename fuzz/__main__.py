@@ -1,4 +1,4 @@
-"""The command line: the catalogue of races, traces, and benches that run ``pytest fuzz/`` many times."""
+"""The command line: the catalogue of races, traces and how they are drawn, benches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, export, races, replay
+from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, export, races, replay, show
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 """Exit codes after Ctrl-C, and where whoever reads has gone, as shells have them."""
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     races.add_to(commands)
     replay.add_to(commands)
+    show.add_to(commands)
     export.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)

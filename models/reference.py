@@ -33,6 +33,7 @@ from models.contents import (
     Extent,
     File,
     Piece,
+    Time,
     Write,
     cells_of,
     extents_of_dirty_pages,
@@ -46,7 +47,7 @@ class Reference:
     """The files of one file system."""
 
     def __init__(self, geometry: Geometry) -> None:
-        self._now = 0
+        self._now = Time()
         self.snapshots: list[Snapshot] = []
         self.files: dict[int, File] = {}
         self.deleted: dict[int, File] = {}
@@ -75,9 +76,9 @@ class Reference:
             if snapshot.may_see(started):
                 snapshot.add_file(number, [Cell({0}, block.extents[:]) for block in blocks], certain=False)
 
-    def now(self) -> int:
+    def now(self) -> Time:
         """The time of a new event."""
-        self._now += 1
+        self._now = Time(self._now + 1)
         return self._now
 
     def start_file(self, blocks: int) -> None:
@@ -86,7 +87,7 @@ class Reference:
 
     def end_file(self, blocks: int, number: int, sizes: Sequence[int], *, started: int = 0) -> None:
         """The file of :meth:`start_file` is complete."""
-        self._now += 1
+        self.now()
         self.unfinished.remove(blocks)
         self.add_file(number, sizes, started=started)
 
@@ -103,7 +104,7 @@ class Reference:
 
     def start_write(self, file: int, start: int, num: int, value: int, *, buffered: bool = False) -> Write:
         """A write began; from now on a read may return its value."""
-        self._now += 1
+        self.now()
         write = self._writes[value] = Write(value, self._now, buffered=buffered)
         for number, block in self._blocks(file, start, num):
             block.running.append(write)
@@ -120,7 +121,7 @@ class Reference:
 
         The answer is empty, or says which piece had no right to go in place.
         """
-        self._now += 1
+        self.now()
         write.ended = self._now
         complaint = ""
         for piece in pieces:

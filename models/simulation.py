@@ -88,7 +88,8 @@ class Task:
     """One simulated kernel task.  It runs one operation at a time.
 
     ``journal_info`` belongs to whoever writes the protocol (the kernel keeps the task's open
-    transaction handle in ``current->journal_info``).
+    transaction handle in ``current->journal_info``).  ``passed`` are the preemption points that the last
+    :meth:`Simulation.run` came to, in order: those at which it could have been told to stop.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Task:
     blocked_on: Wait | None = None
     result: object = None
     journal_info: object = None
+    passed: list[str] = field(default_factory=list)
 
     @property
     def runnable(self) -> bool:
@@ -149,13 +151,14 @@ class Simulation:
         """
         assert task.steps is not None, f"{task.name} has nothing to run"
         assert self._current is None, "a task cannot run another task"
-        self._current, task.blocked_on = task, None
+        self._current, task.blocked_on, task.passed = task, None, []
         try:
             for _ in range(PAUSES_LIMIT):
                 pause = next(task.steps)
                 if isinstance(pause, Wait):
                     task.state, task.blocked_on = State.BLOCKED, pause
                     return
+                task.passed.append(pause)
                 if pause == until:
                     task.state, task.stopped_at = State.PREEMPTED, pause
                     return

@@ -32,8 +32,9 @@ from fuzz.bench.mutants_report import report as mutants_report
 from fuzz.bench.operators import Mutant
 from fuzz.bench.races import Result, Trial, report, searches
 from fuzz.bench.reached import is_reached, parts, run_part, union
-from fuzz.bench.results import Log, cell, digest, row, write_whole
+from fuzz.bench.results import Log, cell, digest, row
 from fuzz.commands import bench_mutants, bench_races
+from fuzz.files import write_whole
 from fuzz.machine import Tally
 from fuzz.options import PROFILES
 from fuzz.report import Reproducer

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+from fuzz.files import write_whole
 
 MEASURED = ("models", "strategies", "fuzz")
 NOT_MEASURED = ("fuzz/bench", "fuzz/commands")
@@ -23,20 +23,6 @@ def digest(root: Path) -> str:
             if not name.startswith(NOT_MEASURED):
                 names.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return names.hexdigest()[:16]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write by rename: whoever reads sees the old text or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 class Log:

@@ -24,9 +24,10 @@ from fuzz.bench.mutants import (
 from fuzz.bench.mutants_report import kill_rate, report
 from fuzz.bench.operators import Mutant
 from fuzz.bench.reached import Lines, is_reached, parts, run_part, union
-from fuzz.bench.results import Log, write_whole
+from fuzz.bench.results import Log
 from fuzz.commands import Commands, UsageError, number
 from fuzz.commands.bench_races import add_bench_options, open_log
+from fuzz.files import write_whole
 from fuzz.options import MAX_SEED
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "MUTANTS.md"

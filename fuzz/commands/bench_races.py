@@ -9,8 +9,9 @@ from pathlib import Path
 
 from fuzz.bench.command import ROOT, side_by_side
 from fuzz.bench.races import Result, Trial, report, try_race
-from fuzz.bench.results import Log, digest, write_whole
+from fuzz.bench.results import Log, digest
 from fuzz.commands import Commands, UsageError, number
+from fuzz.files import write_whole
 from models.reverts import Revert, catalogue, find_reverts
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "RACES.md"

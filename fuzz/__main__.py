@@ -1,4 +1,4 @@
-"""The command line: the catalogue of races, and benches that run ``pytest fuzz/`` many times."""
+"""The command line: the catalogue of races, what can be done with a trace, and benches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, races
+from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, minimise, prove, races
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -17,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     races.add_to(commands)
+    minimise.add_to(commands)
+    prove.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)

@@ -1,14 +1,16 @@
-"""A reproducer as text: what broke, the program, the diagram, and what was checked about it."""
+"""A reproducer as text: what broke, the program, the diagram, why, and what was checked."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fuzz.case import Case, Verdict, run
+from fuzz.certificate import certificate
 from fuzz.diagram import draw
-from fuzz.minimise import FIRST_GROUP
+from fuzz.explanation import explain
+from fuzz.minimise.size import FIRST_GROUP, preemptions
 from models.btrfs.device import RESERVED_BLOCKS
 from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
 from models.geometry import Geometry
@@ -21,8 +23,6 @@ FIRST_BLOCK = RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
 """Where the first DATA block group starts: SYSTEM and METADATA come before it."""
 WIDTH = 100
 """Columns of the text around the diagram."""
-REPEATS = 3
-"""How often a reproducer is run again before it is shown."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,10 +47,11 @@ def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
         _what_broke(verdict),
         program,
         draw(story, _columns(verdict.world, story)),
-        "\n".join(_certificate(case, verdict, reverts)),
+        "\n".join(explain(case, reverts)),
+        "\n".join(certificate(case, verdict, reverts)),
     ]
     text = "\n\n".join(sections)
-    return Reproducer(len(case.steps), text, verdict.symptom.property, _preemptions(case), program)
+    return Reproducer(len(case.steps), text, verdict.symptom.property, preemptions(case.steps), program)
 
 
 def as_found(case: Case, violation: Violation) -> Reproducer:
@@ -59,11 +60,7 @@ def as_found(case: Case, violation: Violation) -> Reproducer:
     text = (
         f"{violation}\n\nprogram as found ({len(case.steps)} steps) on {_describe(case.geometry)}\n{program}"
     )
-    return Reproducer(len(case.steps), text, violation.property, _preemptions(case), program)
-
-
-def _preemptions(case: Case) -> int:
-    return sum(step.until is not None for step in case.steps)
+    return Reproducer(len(case.steps), text, violation.property, preemptions(case.steps), program)
 
 
 def _what_broke(verdict: Verdict) -> str:
@@ -117,26 +114,3 @@ def _columns(world: World, notes: Sequence[Note]) -> dict[str, str]:
             columns[step.task] = step.operation.submitter
     used = {note.task for note in notes}
     return {task: column for task, column in columns.items() if task in used}
-
-
-def _certificate(case: Case, verdict: Verdict, reverts: Sequence[Revert]) -> list[str]:
-    """What was checked, each line only if it was seen to hold."""
-    again = [run(case, reverts) for _ in range(REPEATS)]
-    same = sum(v is not None and str(v.symptom) == str(verdict.symptom) for v in again)
-    lines = [f"reproduced {same} of {REPEATS}"]
-    shorter = [
-        replace(case, steps=case.steps[:index] + case.steps[index + 1 :]) for index in range(len(case.steps))
-    ]
-    shorter += [
-        replace(case, steps=(*case.steps[:i], replace(step, until=None), *case.steps[i + 1 :]))
-        for i, step in enumerate(case.steps)
-        if step.until is not None
-    ]
-    if all(run(candidate, reverts) is None for candidate in shorter):
-        lines.append("with any one step or preemption left out it passes")
-    lines += [
-        f"with {revert.id} ({revert.name}) in, it passes"
-        for revert in reverts
-        if run(case, [other for other in reverts if other is not revert]) is None
-    ]
-    return lines

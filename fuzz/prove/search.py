@@ -24,13 +24,16 @@ from models.world import Violation, World
 
 @dataclass(slots=True)
 class Covered:
-    """How much was searched: ``executions`` of a program's beginning, ``states`` that differ, and those that
-    were reached at each ``cost``; ``whole`` says up to which cost nothing was left out."""
+    """How much was searched: ``executions`` of programs, ``states`` that differ and were continued; ``whole``
+    says up to which cost nothing was left out.
+
+    ``level`` is where the search is: the cost, how many programs of it were run, and how many are known.
+    """
 
     executions: int = 0
     states: int = 0
-    by_cost: list[int] = field(default_factory=list)
     whole: int = -1
+    level: tuple[int, int, int] = (0, 0, 1)
 
 
 class LimitReached(Exception):  # noqa: N818 - no mistake: the search was told how much it may do
@@ -54,31 +57,46 @@ class _Queued(NamedTuple):
     moved: bool = False
 
 
+def _ignore(covered: Covered) -> None:
+    """Nobody watches."""
+    del covered
+
+
 @dataclass(slots=True)
-class _Search:
+class Search:
+    """Every program on ``geometry`` of cost up to ``most``, of operations of these ``kinds``.
+
+    ``limit`` is how many executions there may be; ``covered`` is kept up to date, and shown to ``tick``
+    before each.  Whoever iterates may lower ``most`` meanwhile.
+    """
+
     geometry: Geometry
     reverts: Sequence[Revert]
-    kinds: Sequence[type[Operation]]
+    most: int
     limit: int
-    covered: Covered
-    tick: Callable[[Covered], None]
-    seen: set[bytes] = field(default_factory=set)
-    queues: list[list[_Queued]] = field(default_factory=list)
+    kinds: Sequence[type[Operation]] = OPERATIONS
+    covered: Covered = field(default_factory=Covered)
+    tick: Callable[[Covered], None] = _ignore
+    _seen: set[bytes] = field(default_factory=set)
+    _queues: list[list[_Queued]] = field(default_factory=list)
 
-    def run(self, most: int) -> Iterator[Found]:
-        """The programs that fail, the cheapest first."""
-        self.queues = [[] for _ in range(most + 3)]
-        self.queues[0].append(_Queued(()))
-        for cost in range(most + 1):
-            self.covered.by_cost.append(0)
-            for queued in self.queues[cost]:
-                broken = self.reach(queued, cost, most)
+    def failures(self) -> Iterator[Found]:
+        """The programs that fail, the cheapest first; of those that lead to the same state only one is
+        continued.  Raises LimitReached."""
+        self._queues = [[] for _ in range(self.most + 3)]
+        self._queues[0].append(_Queued(()))
+        cost = 0
+        while cost <= self.most:
+            for number, queued in enumerate(self._queues[cost]):
+                self.covered.level = (cost, number, len(self._queues[cost]))
+                broken = self._reach(queued, cost)
                 if broken:
                     yield Found(Case(self.geometry, queued.program), cost, broken)
-            self.queues[cost] = []
+            self._queues[cost] = []
             self.covered.whole = cost
+            cost += 1
 
-    def reach(self, queued: _Queued, cost: int, most: int) -> tuple[str, ...]:
+    def _reach(self, queued: _Queued, cost: int) -> tuple[str, ...]:
         """Run a program; what it breaks.  Queues what follows from it."""
         if self.covered.executions >= self.limit:
             raise LimitReached
@@ -87,15 +105,15 @@ class _Search:
         world, ended = self._replayed(queued.program)
         if queued.program and not queued.moved:
             self._queue_others(world, queued, cost)
-        if cost < most:  # what is not continued need not be told from others
+        if cost < self.most:  # what is not continued need not be told from others
             digest = fingerprint(world)
-            if digest in self.seen:
+            if digest in self._seen:
                 return ()
-            self.seen.add(digest)
+            self._seen.add(digest)
             self.covered.states += 1
         if not ended:
-            if cost < most:
-                self.queues[cost + 1] += (
+            if cost < self.most:
+                self._queues[cost + 1] += (
                     _Queued((*queued.program, step), fresh) for step, fresh in moves(world, self.kinds)
                 )
             try:
@@ -118,30 +136,11 @@ class _Search:
         """The program with its last step by another task, and stopped where it could have been."""
         program, step = queued.program, queued.program[-1]
         if queued.fresh:
-            self.queues[cost] += (_Queued(other, moved=True) for other in other_places(world, program))
+            self._queues[cost] += (_Queued(other, moved=True) for other in other_places(world, program))
         if step.until is None:
             operation = next(s.operation for s in reversed(program) if s.task == step.task and s.operation)
-            self.queues[cost + 1] += (
+            self._queues[cost + 1] += (
                 queued._replace(program=(*program[:-1], replace(step, until=point)))
                 for point in dict.fromkeys(world.sim.tasks[step.task].passed)
                 if point in operation.points
             )
-
-
-def failures(
-    geometry: Geometry,
-    reverts: Sequence[Revert],
-    most: int,
-    *,
-    kinds: Sequence[type[Operation]] = OPERATIONS,
-    limit: int,
-    covered: Covered | None = None,
-    tick: Callable[[Covered], None] = lambda covered: None,
-) -> Iterator[Found]:
-    """Every program of cost up to ``most`` that fails and reaches a state that no cheaper one does.
-
-    ``limit`` is how many executions there may be, ``covered`` is kept up to date, and shown to ``tick``
-    before each.  Raises LimitReached.
-    """
-    search = _Search(geometry, reverts, kinds, limit, covered or Covered(), tick)
-    yield from search.run(most)

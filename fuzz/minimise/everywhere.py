@@ -1,0 +1,71 @@
+"""Every program that costs no more: where one change at a time does not get to.
+
+Deleting single steps gets stuck where a task must be stopped somewhere else for fewer to do, and two cases
+of one bug end in two programs.  Which programs of some operations fail on a plain file system does not
+depend on the case that was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fuzz.case import Case
+from fuzz.minimise.size import LEAST_GROUP_BLOCKS, cost
+from fuzz.prove.search import Covered, LimitReached, Search
+from models.geometry import File, FileKind, Geometry
+from models.operations import OPERATIONS, CompleteBio, EndTransaction, Operation
+from models.reverts import Revert
+
+CHEAP = 2
+"""Steps and preemptions up to which programs of any operations are tried: some hundred."""
+EXECUTIONS = 1_500
+"""Of programs on one file system, after which the rest is left out."""
+
+
+def _plain(groups: int, *blocks: int) -> Geometry:
+    files = tuple(File(FileKind.NODATACOW, number) for number in blocks)
+    return Geometry(groups, LEAST_GROUP_BLOCKS, 1, files)
+
+
+PLAIN = (_plain(1, 1), _plain(1, 2), _plain(2, 2, 1))
+"""The simplest file systems: a block group with room in it, one that is full, and both."""
+
+Kinds = frozenset[type[Operation]]
+
+
+@dataclass(slots=True)
+class Everywhere:
+    """Searches for a minimiser; none is done twice."""
+
+    reverts: Sequence[Revert]
+    symptom: str
+    covered: Covered = field(default_factory=Covered)
+    _done: list[tuple[Geometry, Kinds]] = field(default_factory=list)
+
+    def failing(self, case: Case) -> Iterator[Case]:
+        """Programs that break the symptom and cost no more: of the case's operations on the simplest file
+        systems and on its own; there, if they cost little, of any operations."""
+        most = cost(case)
+        own = frozenset(type(step.operation) for step in case.steps if step.operation is not None)
+        own |= {CompleteBio, EndTransaction}
+        for geometry in (*PLAIN, case.geometry):
+            for found in self._search(geometry, own, most):
+                most = cost(found)
+                yield found
+        yield from self._search(case.geometry, frozenset(OPERATIONS), min(most, CHEAP))
+
+    def _search(self, geometry: Geometry, kinds: Kinds, most: int) -> Iterator[Case]:
+        if any(geometry == other and kinds <= among for other, among in self._done):
+            return
+        self._done.append((geometry, kinds))
+        limit = self.covered.executions + EXECUTIONS
+        ordered = [kind for kind in OPERATIONS if kind in kinds]
+        search = Search(geometry, self.reverts, most, limit, ordered, self.covered)
+        try:
+            for failure in search.failures():
+                if self.symptom in failure.broken:
+                    search.most = failure.cost  # what costs more is not looked for any more
+                    yield failure.case
+        except LimitReached:
+            pass  # a long program has too many to try

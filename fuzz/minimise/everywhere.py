@@ -32,6 +32,8 @@ PLAIN = (_plain(1, 1), _plain(1, 2), _plain(2, 2, 1))
 """The simplest file systems: a block group with room in it, one that is full, and both."""
 
 Kinds = frozenset[type[Operation]]
+Points = frozenset[str]
+ALL_POINTS: Points = frozenset(point for kind in OPERATIONS for point in kind.points)
 
 
 @dataclass(slots=True)
@@ -41,27 +43,30 @@ class Everywhere:
     reverts: Sequence[Revert]
     symptom: str
     covered: Covered = field(default_factory=Covered)
-    _done: list[tuple[Geometry, Kinds]] = field(default_factory=list)
+    _done: list[tuple[Geometry, Kinds, Points]] = field(default_factory=list)
 
     def failing(self, case: Case) -> Iterator[Case]:
-        """Programs that break the symptom and cost no more: of the case's operations on the simplest file
-        systems and on its own; there, if they cost little, of any operations."""
+        """Programs that break the symptom and cost no more: of the case's operations, on the simplest file
+        systems and on its own, stopped where the case stops and then anywhere; on its own, if they cost
+        little, of any operations."""
         most = cost(case)
         own = frozenset(type(step.operation) for step in case.steps if step.operation is not None)
         own |= {CompleteBio, EndTransaction}
-        for geometry in (*PLAIN, case.geometry):
-            for found in self._search(geometry, own, most):
-                most = cost(found)
-                yield found
-        yield from self._search(case.geometry, frozenset(OPERATIONS), min(most, CHEAP))
+        stops = frozenset(step.until for step in case.steps if step.until is not None)
+        for points in (stops, ALL_POINTS):
+            for geometry in (*PLAIN, case.geometry):
+                for found in self._search(geometry, own, points, most):
+                    most = cost(found)
+                    yield found
+        yield from self._search(case.geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP))
 
-    def _search(self, geometry: Geometry, kinds: Kinds, most: int) -> Iterator[Case]:
-        if any(geometry == other and kinds <= among for other, among in self._done):
+    def _search(self, geometry: Geometry, kinds: Kinds, points: Points, most: int) -> Iterator[Case]:
+        if any(geometry == g and kinds <= k and points <= p for g, k, p in self._done):
             return
-        self._done.append((geometry, kinds))
+        self._done.append((geometry, kinds, points))
         limit = self.covered.executions + EXECUTIONS
         ordered = [kind for kind in OPERATIONS if kind in kinds]
-        search = Search(geometry, self.reverts, most, limit, ordered, self.covered)
+        search = Search(geometry, self.reverts, most, limit, ordered, points, self.covered)
         try:
             for failure in search.failures():
                 if self.symptom in failure.broken:

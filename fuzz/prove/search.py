@@ -64,7 +64,8 @@ def _ignore(covered: Covered) -> None:
 
 @dataclass(slots=True)
 class Search:
-    """Every program on ``geometry`` of cost up to ``most``, of operations of these ``kinds``.
+    """Every program on ``geometry`` of cost up to ``most``, of operations of these ``kinds``, stopped at these
+    ``points`` (None: at all).
 
     ``limit`` is how many executions there may be; ``covered`` is kept up to date, and shown to ``tick``
     before each.  Whoever iterates may lower ``most`` meanwhile.
@@ -75,6 +76,7 @@ class Search:
     most: int
     limit: int
     kinds: Sequence[type[Operation]] = OPERATIONS
+    points: frozenset[str] | None = None
     covered: Covered = field(default_factory=Covered)
     tick: Callable[[Covered], None] = _ignore
     _seen: set[bytes] = field(default_factory=set)
@@ -142,5 +144,5 @@ class Search:
             self._queues[cost + 1] += (
                 queued._replace(program=(*program[:-1], replace(step, until=point)))
                 for point in dict.fromkeys(world.sim.tasks[step.task].passed)
-                if point in operation.points
+                if point in operation.points and (self.points is None or point in self.points)
             )

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fuzz.case import Case
+from models.draining import next_to_drain
 from models.geometry import Geometry
 from models.operations import CompleteBio, Operation, Step
 from models.reverts import Revert
@@ -97,7 +98,7 @@ class BlockGroupMachine(RuleBasedStateMachine):
         step = self.resume(choice) if isinstance(choice, Resumed) else self.start(choice)
         if step is None or not self.world.makes_sense(step):
             # What cannot be done now becomes what would be done if nobody chose: no draw is wasted.
-            step = self.world.next_to_drain()
+            step = next_to_drain(self.world)
         self.apply(step)
 
     def resume(self, choice: Resumed) -> Step | None:

@@ -185,6 +185,18 @@ class Simulation:
         """Tell what the running task just did."""
         self.notes.append(Note(self.current.name, text, function=function))
 
+    def tell(self, task: Task, text: str, mark: Mark) -> None:
+        """Tell what becomes of a task."""
+        self.notes.append(Note(task.name, text, mark))
+
+    def tell_pause(self, task: Task) -> None:
+        """Tell where the task stands, if it was stopped or has to wait."""
+        if task.state is State.PREEMPTED:
+            self.tell(task, task.stopped_at, Mark.STOPS)
+        elif task.blocked_on is not None:
+            holders = ", ".join(task.blocked_on.held_by()) or "nobody"
+            self.tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
+
     def runnable(self) -> list[Task]:
         """The tasks that could go on now, by name: who asked for a task first makes no difference."""
         tasks = (task for task in self.tasks.values() if task.runnable)

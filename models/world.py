@@ -12,19 +12,17 @@ from collections.abc import Sequence
 from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
+from models.draining import drain
 from models.geometry import Geometry
-from models.operations import Commit, CompleteBio, Crash, EndTransaction, Operation, Step, Writeback
+from models.operations import Commit, Crash, Operation, Step
 from models.properties import Mismatch, Observation, When, properties
 from models.reference import Reference
 from models.reverts import Revert
 from models.simulation import Livelock, Mark, Note, Simulation, State, Task
 from models.sometimes import Moment, came_true
 from models.syscalls import SYSCALLS, Failed, enter_kernel
-from models.syscalls.buffered import dirty_files, tell_writeback
+from models.syscalls.buffered import tell_writeback
 from models.syscalls.power import MOUNTS
-
-DRAIN_LIMIT = 10_000
-"""Steps after which a case that does not come to an end is taken to be a livelock."""
 
 ABORT, ASSERTION, LIVENESS, REFUSAL = (
     "no_legal_schedule_aborts",
@@ -135,10 +133,10 @@ class World:
             self._operations[task.name] = step.operation
             memo = SYSCALLS[type(step.operation)].begin(self, task, step.operation)
             self._memos[task.name] = memo
-            self._tell(task, str(step.operation), Mark.STARTS)
+            self.sim.tell(task, str(step.operation), Mark.STARTS)
             self.sim.start(task, enter_kernel(self.fs, step.operation, memo))
         else:
-            self._tell(task, "resumes", Mark.STARTS)
+            self.sim.tell(task, "resumes", Mark.STARTS)
         try:
             self.sim.run(task, step.until)
             self._judge(task)
@@ -153,7 +151,9 @@ class World:
     def _judge(self, task: Task) -> None:
         """Look at what the running task left behind."""
         operation, ended = self._operations[task.name], task.state is State.IDLE
-        self._tell_pause(task)
+        self.sim.tell_pause(task)
+        if task.state is State.PREEMPTED:
+            self.stops[task.stopped_at] += 1
         tell_writeback(self)
         if ended:
             self._end(task)
@@ -173,17 +173,6 @@ class World:
         return not self.fs.device.in_flight and all(
             task.state is State.IDLE and task.journal_info is None for task in self.sim.tasks.values()
         )
-
-    def _tell(self, task: Task, text: str, mark: Mark) -> None:
-        self.sim.notes.append(Note(task.name, text, mark))
-
-    def _tell_pause(self, task: Task) -> None:
-        if task.state is State.PREEMPTED:
-            self.stops[task.stopped_at] += 1
-            self._tell(task, task.stopped_at, Mark.STOPS)
-        elif task.blocked_on is not None:
-            holders = ", ".join(task.blocked_on.held_by()) or "nobody"
-            self._tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
 
     def is_used(self, file: int) -> bool:
         """Whether an operation on that file is running."""
@@ -207,7 +196,7 @@ class World:
         if isinstance(result, Failed) and result.code not in legal and not self.fs.error:
             self.complain(REFUSAL, Mismatch("the kernel refuses for lack of space only", str(result)))
         syscall.end(self, task, operation, self._memos.pop(task.name))
-        self._tell(task, str(result) if isinstance(result, Failed) else "", Mark.ENDS)
+        self.sim.tell(task, str(result) if isinstance(result, Failed) else "", Mark.ENDS)
 
     def check(self, when: When, *, of_history: bool = False) -> None:
         """Check what must hold then, or only what can be judged by what happened."""
@@ -236,12 +225,7 @@ class World:
         Raises Violation, also when a task can never go on.
         """
         self.draining = True
-        for _ in range(DRAIN_LIMIT):
-            step = self.next_to_drain()
-            if step is None:
-                break
-            self.apply(step)
-        else:
+        if not drain(self):
             self.complain(LIVENESS, Mismatch("the case ends", "it goes on and on"))
         if not self.sim.waiting():
             self.apply(Step("transaction kthread", Commit()))
@@ -251,32 +235,10 @@ class World:
         else:
             if not self.fs.error:  # nothing is committed any more, and what was lost stays counted
                 self.check(When.END)
-            self._crash_last()
-
-    def _crash_last(self) -> None:
-        """Every case ends with a power cut and a mount: a few hundred microseconds, and whatever was said
-        to be durable, by whichever operations, has to be there."""
-        if self.final_crash:
-            self.apply(Step(Crash.task, Crash()))
-
-    def next_to_drain(self) -> Step | None:
-        """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the
-        transaction kthread commits for those who wait for it, then dirty pages are written back."""
-        for task in self.sim.runnable():
-            return Step(task.name)
-        if self.fs.device.in_flight:
-            bio = self.fs.device.in_flight[0]
-            return Step(self.idle_worker(), CompleteBio(bio.submitter, bio.index))
-        for task in sorted(self.sim.tasks.values(), key=lambda task: task.name):
-            if task.state is State.IDLE and task.journal_info is not None:
-                return Step(task.name, EndTransaction())
-        kthread = self.sim.task("transaction kthread")
-        if self.sim.waiting() and kthread.state is State.IDLE and self.fs.transactions.running:
-            return Step(kthread.name, Commit())
-        if not self.sim.waiting():
-            for file in dirty_files(self.fs):
-                return Step(self.idle_worker(), Writeback(file))
-        return None
+            if self.final_crash:
+                # Every case ends with a power cut and a mount, a few hundred microseconds: whatever was said
+                # to be durable, by whichever operations, has to be there.
+                self.apply(Step(Crash.task, Crash()))
 
     def idle_worker(self) -> str:
         """The first worker with nothing to do."""

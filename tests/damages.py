@@ -101,7 +101,7 @@ def unpin_too_early(world: World) -> None:
             block = trans.pinned_extents.pop()
             group = world.fs.block_groups.lookup(block)
             assert group is not None
-            world.fs.extents.unpin_extent_range(group, block, block + 1)
+            world.fs.pinned_extents.unpin_extent_range(group, block, block + 1)
             group.put("lookup")
 
 

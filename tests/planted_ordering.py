@@ -17,7 +17,8 @@ from models.btrfs.device import Bio
 from models.btrfs.direct_io import DirectIo
 from models.btrfs.mount import Mount
 from models.btrfs.ordered_data import OrderedData, OrderedExtent
-from models.btrfs.transaction import Handle, Transaction, Transactions, TransState
+from models.btrfs.trans_waits import TransWaits
+from models.btrfs.transaction import Handle, Transaction, TransState
 from models.btrfs.trees import Image
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
@@ -60,12 +61,12 @@ class NoFlushBeforeTheSuperblock(Commit):
         self.fs.device.write_super_fua(image)
 
 
-class WokenBeforeTheSuperblock(Transactions):
+class WokenBeforeTheSuperblock(TransWaits):
     """Who comes too late to commit, and waits for the commit, goes on when the next transaction may start."""
 
     def wait_for_commit(self, trans: Transaction, state: TransState = TransState.COMPLETED) -> Steps[None]:
         """The committer of the next transaction waits as ever: it holds a handle."""
-        if self.current_handle() is None:
+        if self.fs.transactions.current_handle() is None:
             yield from self._wait_for_state(trans, TransState.UNBLOCKED)
         else:
             yield from super().wait_for_commit(trans, state)
@@ -76,7 +77,7 @@ class UnpinBeforeTheSuperblock(Commit):
 
     def _write_out(self, trans: Transaction, image: Image) -> Steps[None]:
         self.btrfs_write_and_wait_transaction(image)
-        yield from self.fs.extents.btrfs_finish_extent_commit(trans)
+        yield from self.fs.pinned_extents.btrfs_finish_extent_commit(trans)
         yield "btrfs_write_and_wait_transaction"
         self.write_ctree_super(image)
         self.fs.tree_log_mutex.unlock()
@@ -112,7 +113,7 @@ class FreedBeforeTheCommit(DelayedRefs):
     def btrfs_run_delayed_refs(self, handle: Handle) -> Steps[None]:
         """Unpin at once."""
         yield from super().btrfs_run_delayed_refs(handle)
-        yield from self.fs.extents.btrfs_finish_extent_commit(handle.transaction)
+        yield from self.fs.pinned_extents.btrfs_finish_extent_commit(handle.transaction)
 
 
 class RelocationIsNotRecovered(Mount):

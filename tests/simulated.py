@@ -104,7 +104,7 @@ class Mounted:
     def abort(self, name: str, code: int) -> None:
         """Abort the transaction of a task's handle, as if something in it had failed."""
         handle = self.handle(name)
-        self.step(name, lambda: self.fs.transactions.btrfs_abort_transaction(handle, code, "planted"))
+        self.step(name, lambda: self.fs.abort.btrfs_abort_transaction(handle, code, "planted"))
 
     def commit(self) -> Steps[Transaction]:
         """Operation: commit the running transaction, or a new one; the transaction."""

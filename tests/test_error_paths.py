@@ -134,7 +134,7 @@ def test_after_an_abort_nothing_is_pinned_and_nothing_of_it_is_free() -> None:
         handle = yield from fs.fs.transactions.start_transaction(HandleType.JOIN)
         yield from fs.fs.delayed_refs.btrfs_run_delayed_refs(handle)
         assert (group.pinned, fs.data.pinned) == (4, 4)
-        fs.fs.transactions.btrfs_abort_transaction(handle, EIO, "planted")
+        fs.fs.abort.btrfs_abort_transaction(handle, EIO, "planted")
         yield from fs.fs.commit.btrfs_commit_transaction(handle)
 
     fs.begin("a", fail_after_dropping_the_old_extent())

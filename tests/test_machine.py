@@ -20,6 +20,7 @@ from programs import (
 from fuzz.case import Case, run
 from fuzz.machine import TASKS, BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import Everything, machine_factory
+from models.draining import next_to_drain
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
@@ -145,7 +146,7 @@ def test_no_choice_is_wasted(seed: int) -> None:
     source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
     machine = new_machine(source)
     for _ in range(40):
-        possible, before = machine.world.next_to_drain(), len(machine.world.program)
+        possible, before = next_to_drain(machine.world), len(machine.world.program)
         choice = random_choice(source)
         machine.advance(choice)
         assert possible is None or len(machine.world.program) == before + 1, choice
@@ -195,7 +196,7 @@ def test_a_case_ends_the_same_way_when_its_program_is_run() -> None:
     again = World(SMALL)
     for step in machine.world.program:
         assert again.apply(step)
-    assert again.next_to_drain() == machine.world.next_to_drain()
+    assert next_to_drain(again) == next_to_drain(machine.world)
     machine.teardown()
     again.finish()
     assert again.drained == machine.world.drained

@@ -188,7 +188,7 @@ class AbortsForNothing(Fallocate):
         """Abort in the handle that the task has."""
         handle = self.fs.transactions.current_handle()
         assert handle is not None
-        self.fs.transactions.btrfs_abort_transaction(handle, errno.EIO, "planted")
+        self.fs.abort.btrfs_abort_transaction(handle, errno.EIO, "planted")
         return (yield from super().btrfs_fallocate(blocks))
 
 

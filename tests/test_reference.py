@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from models.contents import Piece, Write
 from models.geometry import File, FileKind, Geometry, initial_value
 from models.reference import Reference
+from models.reference.contents import Piece, Write
 
 NODATACOW, PREALLOC = 0, 1
 FIRST = initial_value(NODATACOW, 0)

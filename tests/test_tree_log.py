@@ -159,7 +159,7 @@ def test_a_commit_by_fsync_goes_on_when_its_predecessor_is_on_disk() -> None:
     handle = fs.handle("syncer")
     assert isinstance(handle, Handle)
     assert handle.in_fsync
-    fs.begin("waiter", fs.fs.transactions.wait_for_commit(handle.transaction))
+    fs.begin("waiter", fs.fs.trans_waits.wait_for_commit(handle.transaction))
     fs.resume("syncer")
     assert handle.transaction.state is TransState.COMPLETED
     fs.resume("waiter")

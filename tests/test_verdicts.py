@@ -6,7 +6,7 @@ import pytest
 from planted import DAMAGE
 from watched import GEOMETRY, apply, group_of, override
 
-from models.btrfs.fs_info import History
+from models.btrfs.history import History
 from models.btrfs.transaction import Handle
 from models.btrfs.trees import BlockGroupType
 from models.btrfs.volumes import Volumes
@@ -84,7 +84,7 @@ def test_a_deadlock_says_who_waits_for_what_held_by_whom() -> None:
 
 def test_a_case_that_goes_on_and_on_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """If it were not, the fuzzer would hang."""
-    monkeypatch.setattr("models.world.DRAIN_LIMIT", 50)
+    monkeypatch.setattr("models.draining.DRAIN_LIMIT", 50)
     world = World(Geometry(), [override(NeverHasEnough)])
     apply(world, "CPU 1", CreateBg())
     with pytest.raises(Violation, match="it goes on and on") as caught:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from models.btrfs.block_group import BlockGroup
 from models.btrfs.device import Bio
-from models.btrfs.fs_info import History
+from models.btrfs.history import History
 from models.btrfs.transaction import Transaction
 from models.btrfs.trees import Image
 from models.geometry import File, FileKind, Geometry

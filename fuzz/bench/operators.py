@@ -12,29 +12,30 @@ and counters in local variables, which would make loops endless.
 from __future__ import annotations
 
 import ast
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-GHOSTS = {"history", "in_hand", "nocow_tasks", "reserving_tasks", "writeout_began"}
-"""Attributes that the kernel does not have: changing them changes no protocol."""
-TELLING = {"note", "warn_on"}
-"""Functions that only tell, or only check."""
+from fuzz.bench.locks import TAKES, locks_of
+from fuzz.bench.statements import (
+    Blocks,
+    Edit,
+    blocks_of,
+    called,
+    is_point,
+    may_block,
+    replaced,
+    simple,
+    stored,
+    untouchable,
+    used,
+)
+
 WAITS = {"btrfs_start_ordered_extent"}
 """Functions that wait and have no ``wait`` in their name."""
-TAKES = {"lock": "unlock", "down_read": "up_read", "down_write": "up_write"}
-"""How a lock is taken, and given up."""
 NOTHING, NO_STEPS = "pass", "yield from ()"
-
-
-class Edit(NamedTuple):
-    """Replace the text between two places, (line, column in bytes) each, the first line being 1."""
-
-    start: tuple[int, int]
-    end: tuple[int, int]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,63 +80,13 @@ class Site(NamedTuple):
     node: ast.stmt
 
 
-Blocks = Sequence[Sequence[ast.stmt]]
 Operator = Callable[[Blocks], Iterator[Site]]
-
-
-def blocks_of(function: ast.AST) -> list[list[ast.stmt]]:
-    """Every list of statements in a function, outermost first; its docstring is in none."""
-    found = []
-    for node in ast.walk(function):
-        for name in ("body", "orelse", "finalbody"):
-            statements = getattr(node, name, None)
-            if isinstance(statements, list) and statements:
-                first = statements[0]
-                docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-                found.append(statements[1:] if docstring else statements)
-    return found
-
-
-def names_in(node: ast.AST) -> set[str]:
-    """Every name and attribute in it."""
-    named = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-    return named | {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-
-
-def untouchable(statement: ast.AST) -> bool:
-    """Whether it only tells or judges."""
-    return bool(names_in(statement) & (GHOSTS | TELLING))
-
-
-def called(statement: ast.stmt) -> tuple[str, ast.Call, bool] | None:
-    """The name of the function that an expression statement calls, the call, and whether it may block."""
-    if not isinstance(statement, ast.Expr):
-        return None
-    value, blocks = statement.value, isinstance(statement.value, ast.YieldFrom)
-    if isinstance(value, ast.YieldFrom):
-        value = value.value
-    if not isinstance(value, ast.Call):
-        return None
-    function = value.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name, value, blocks
-
-
-def replaced(node: ast.stmt | ast.expr, text: str) -> Edit:
-    """The edit that puts ``text`` in the place of a node."""
-    assert node.end_lineno is not None
-    assert node.end_col_offset is not None
-    return Edit((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset), text)
 
 
 def _dropped(statement: ast.stmt) -> Site:
     found = called(statement)
     text = NO_STEPS if found is not None and found[2] else NOTHING
     return Site(ast.unparse(statement), text, (replaced(statement, text),), statement)
-
-
-def _simple(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr | ast.Assign | ast.AugAssign) and not untouchable(statement)
 
 
 def _is_wait(name: str) -> bool:
@@ -203,34 +154,15 @@ def swap_statements(blocks: Blocks) -> Iterator[Site]:
     the other uses.  What else stands in one atomic section may stand there in any order.
     """
     for block in blocks:
-        movable = [(index, s) for index, s in enumerate(block) if not _is_point(s)]
+        movable = [(index, s) for index, s in enumerate(block) if not is_point(s)]
         for (index, one), (next_index, other) in pairwise(movable):
-            if not (_simple(one) and _simple(other)) or _stored(one, ast.Name) & _used(other):
+            if not (simple(one) and simple(other)) or stored(one, ast.Name) & used(other):
                 continue
-            apart = next_index > index + 1 or _may_block(one) or _may_block(other)
-            if apart or _stored(one) & _used(other) or _stored(other) & _used(one):
+            apart = next_index > index + 1 or may_block(one) or may_block(other)
+            if apart or stored(one) & used(other) or stored(other) & used(one):
                 first, second = ast.unparse(one), ast.unparse(other)
                 edits = (replaced(one, second), replaced(other, first))
                 yield Site(f"{first}; {second}", f"{second}; {first}", edits, one)
-
-
-def _is_point(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Yield)
-
-
-def _may_block(statement: ast.stmt) -> bool:
-    return any(isinstance(node, ast.YieldFrom) for node in ast.walk(statement))
-
-
-def _stored(statement: ast.stmt, *kinds: type[ast.Name | ast.Attribute]) -> set[str]:
-    """What it gives a value to (``trans.state``), of these kinds, or of both."""
-    found = [n for n in ast.walk(statement) if isinstance(n, kinds or (ast.Name, ast.Attribute))]
-    return {ast.unparse(n) for n in found if isinstance(n.ctx, ast.Store)}
-
-
-def _used(statement: ast.stmt) -> set[str]:
-    """What it reads or writes."""
-    return {ast.unparse(n) for n in ast.walk(statement) if isinstance(n, ast.Name | ast.Attribute)}
 
 
 def negate_condition(blocks: Blocks) -> Iterator[Site]:
@@ -284,17 +216,9 @@ def _mutant(operator: str, file: str, function: str, site: Site) -> Mutant:
     return Mutant(operator, file, function, site.node.lineno, site.before, site.after, site.edits, lines)
 
 
-class _Lock(NamedTuple):
-    """One taking or giving up of a lock."""
-
-    function: str
-    statement: ast.stmt
-    taken: bool
-
-
 def _lock_mutants(file: str, owner: str, functions: dict[str, ast.FunctionDef]) -> Iterator[Mutant]:
     """A lock that is neither taken nor given up: in one method if that has both, else in the class."""
-    for (receiver, take), uses in _locks(functions).items():
+    for (receiver, take), uses in locks_of(functions).items():
         takers = {use.function for use in uses if use.taken}
         givers = {use.function for use in uses if not use.taken}
         groups = [sorted(takers)] if takers != givers else [[name] for name in sorted(takers)]
@@ -309,22 +233,3 @@ def _lock_mutants(file: str, owner: str, functions: dict[str, ast.FunctionDef]) 
             where = f"{owner}.{group[0]}"
             before, after = f"{receiver}.{take}()", f"no {receiver}.{take}() nor its release"
             yield Mutant(DROP_LOCK, file, where, lines[0], before, after, edits, lines)
-
-
-def _locks(functions: dict[str, ast.FunctionDef]) -> dict[tuple[str, str], list[_Lock]]:
-    """Every use of each lock in a class; none of one that somewhere is only tried."""
-    uses: dict[tuple[str, str], list[_Lock]] = defaultdict(list)
-    tried = set()
-    for name, function in functions.items():
-        for node in ast.walk(function):
-            if isinstance(node, ast.Attribute) and node.attr == "try_lock":
-                tried.add(ast.unparse(node.value))
-        for statement in (s for block in blocks_of(function) for s in block):
-            found = called(statement)
-            if found is None or not isinstance(found[1].func, ast.Attribute):
-                continue
-            receiver = ast.unparse(found[1].func.value)
-            for take, give in TAKES.items():
-                if found[0] in (take, give):
-                    uses[receiver, take].append(_Lock(name, statement, found[0] == take))
-    return {key: found for key, found in uses.items() if key[0] not in tried}

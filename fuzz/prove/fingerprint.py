@@ -43,8 +43,8 @@ from types import (
 )
 from typing import cast
 
-from models.contents import Time
 from models.reference import Reference
+from models.reference.contents import Time
 from models.simulation import Simulation, State, Task, Wait
 from models.world import World
 

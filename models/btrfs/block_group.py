@@ -137,7 +137,7 @@ class BlockGroups:
             trans = handle.transaction
             fs.ro_block_group_mutex.unlock()
             yield from fs.transactions.btrfs_end_transaction(handle)
-            yield from fs.transactions.wait_for_commit(trans)
+            yield from fs.trans_waits.wait_for_commit(trans)
             handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
             yield "btrfs_inc_block_group_ro"
             yield from fs.ro_block_group_mutex.lock()

@@ -119,7 +119,7 @@ class Cleaner:
     def forget_pinned(self, handle: Handle, group: BlockGroup) -> bool:
         """Clear the bits, then the counters; False if there was no memory for it."""
         fs = self.fs
-        cleared = fs.extents.clear_pinned_bits(handle, group)
+        cleared = fs.pinned_extents.clear_pinned_bits(handle, group)
         if cleared:
             info = fs.block_groups.space_of(group)
             info.pinned -= group.pinned

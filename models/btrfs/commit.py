@@ -10,7 +10,6 @@ Left out, because nothing here uses them: delayed items, qgroups, flushoncommit,
 
 from __future__ import annotations
 
-import errno
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Commit:
-    """Committing a transaction, its unpinning, and cleaning up after an abort."""
+    """Committing a transaction, and its unpinning."""
 
     def __init__(self, fs: FsInfo) -> None:
         self.fs = fs
@@ -37,15 +36,15 @@ class Commit:
         """
         fs, trans = self.fs, handle.transaction
         if trans.aborted:
-            yield from self._lose(handle, trans)
+            yield from fs.abort.lose(handle, trans)
         try:
             yield from self._before_the_critical_section(handle)
         except Errno:
             # Delayed refs or phase 2 failed: the handle ends, the transaction is aborted.
-            yield from self._lose(handle, trans)
+            yield from fs.abort.lose(handle, trans)
         if trans.state >= TransState.COMMIT_START:
             yield from fs.transactions.btrfs_end_transaction(handle)
-            yield from fs.transactions.wait_for_commit(trans, self.awaited_state(handle))
+            yield from fs.trans_waits.wait_for_commit(trans, self.awaited_state(handle))
             if trans.aborted:
                 raise Errno(trans.aborted)
             return
@@ -55,34 +54,20 @@ class Commit:
             yield from self._enter_critical_section(handle)
             image = yield from self._paused_scrub(handle)
         except Errno as error:
-            yield from self._cleanup_transaction(handle, error.code)
+            yield from fs.abort.cleanup_transaction(handle, error.code)
             raise
         try:
             yield from self._write_out(trans, image)
         except Errno as error:
             fs.tree_log_mutex.unlock()
             fs.scrub.btrfs_scrub_continue()
-            yield from self._cleanup_transaction(handle, error.code)
+            yield from fs.abort.cleanup_transaction(handle, error.code)
             raise
         yield from self._finish(handle)
 
     def awaited_state(self, handle: Handle) -> TransState:
         """How far another transaction has to be for who commits: fsync needs no more than durability."""
         return TransState.SUPER_COMMITTED if handle.in_fsync else TransState.COMPLETED
-
-    def _lose(self, handle: Handle, trans: Transaction) -> Steps[None]:
-        """End the handle of an aborted transaction, clean up if it is the last, and fail."""
-        code = trans.aborted or errno.EROFS
-        last = trans is self.fs.transactions.running and trans.state < TransState.COMMIT_START
-        if last:
-            # In the kernel the transaction kthread finds the error state and cleans up.
-            trans.state = TransState.COMMIT_START
-            yield from self._cleanup_transaction(handle, code)
-        else:
-            self.fs.transactions.release_metadata(handle)
-            self.fs.volumes.btrfs_cleanup_pending_block_groups(handle)
-            self.fs.transactions.drop_writer(handle)
-        raise Errno(code)
 
     def _before_the_critical_section(self, handle: Handle) -> Steps[None]:
         """Rows 2-5: delayed refs, phase 2, and the early writeout of dirty block groups."""
@@ -106,7 +91,7 @@ class Commit:
         fs, trans = self.fs, handle.transaction
         before = fs.transactions.trans_list[: fs.transactions.trans_list.index(trans)]
         for previous in before[-1:]:
-            yield from fs.transactions.wait_for_commit(previous, self.awaited_state(handle))
+            yield from fs.trans_waits.wait_for_commit(previous, self.awaited_state(handle))
             if previous.aborted:
                 raise Errno(previous.aborted)
         trans.num_extwriters -= handle.extwriter
@@ -248,7 +233,7 @@ class Commit:
     def _finish(self, handle: Handle) -> Steps[None]:
         """Rows 19 and 20: unpin, and let the waiters go."""
         fs, trans = self.fs, handle.transaction
-        yield from fs.extents.btrfs_finish_extent_commit(trans)
+        yield from fs.pinned_extents.btrfs_finish_extent_commit(trans)
         if trans.have_free_bgs:
             fs.space.clear_full()
         fs.transactions.last_committed = trans.transid
@@ -257,58 +242,3 @@ class Commit:
         fs.scrub.btrfs_scrub_continue()
         fs.transactions.drop_writer(handle)
         fs.sim.note("btrfs_commit_transaction", f"transaction {trans.transid} committed")
-
-    def btrfs_cleanup_transaction(self) -> Steps[None]:
-        """After an abort: what the transaction kthread does, so that nobody waits for a commit that never
-        comes.
-
-        Source: fs/btrfs/disk-io.c btrfs_cleanup_transaction (v4.9).
-        """
-        fs = self.fs
-        for trans in list(fs.transactions.trans_list):
-            if trans.state >= TransState.COMMIT_START:
-                yield from fs.transactions.wait_for_commit(trans)
-                continue
-            trans.aborted = trans.aborted or fs.error
-            trans.state = TransState.COMMIT_DOING
-            yield from fs.sim.wait_event(
-                "num_writers == 0",
-                lambda trans=trans: trans.num_writers == 0,  # type: ignore[misc]
-                fs.transactions.writers(trans),
-            )
-            self._cleanup_one_transaction(trans)
-
-    def _cleanup_one_transaction(self, trans: Transaction) -> None:
-        """Nothing of it will be written (btrfs_cleanup_one_transaction)."""
-        fs = self.fs
-        fs.writeout.btrfs_cleanup_dirty_bgs(trans)
-        for head in trans.delayed_refs.values():
-            if head.must_insert_reserved:
-                fs.extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
-        trans.delayed_refs.clear()
-        fs.extents.btrfs_destroy_pinned_extent(trans.pinned_extents)
-        if trans is fs.transactions.running:
-            fs.transactions.running = None
-        trans.state = TransState.COMPLETED
-        fs.transactions.trans_list.remove(trans)
-
-    def _cleanup_transaction(self, handle: Handle, code: int) -> Steps[None]:
-        """Take an aborted transaction apart without writing anything.
-
-        Freed ranges are neither discarded nor given back: the last superblock still references them.
-        Source: fs/btrfs/transaction.c cleanup_transaction, disk-io.c btrfs_cleanup_one_transaction (v4.9).
-        """
-        fs, trans = self.fs, handle.transaction
-        handle.dirty = True
-        fs.transactions.btrfs_abort_transaction(handle, code, "cleanup_transaction")
-        fs.transactions.release_metadata(handle)
-        if trans is fs.transactions.running:
-            trans.state = TransState.COMMIT_DOING
-            yield from fs.sim.wait_event(
-                "num_writers == 1",
-                lambda: trans.num_writers == 1,
-                lambda: [h.task for h in trans.handles if h is not handle],
-            )
-        fs.volumes.btrfs_cleanup_pending_block_groups(handle)
-        self._cleanup_one_transaction(trans)
-        fs.transactions.drop_writer(handle)

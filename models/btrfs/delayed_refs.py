@@ -89,7 +89,7 @@ class DelayedRefs:
             if trans.delayed_refs.get(head.bytenr) is head:
                 del trans.delayed_refs[head.bytenr]
                 if head.must_insert_reserved:
-                    self.fs.extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
+                    self.fs.pinned_extents.btrfs_pin_reserved(trans, head.bytenr, head.num)
             head.mutex.unlock()
 
     def _run_one(self, handle: Handle, head: DelayedRefHead) -> Steps[None]:

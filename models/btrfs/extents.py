@@ -1,8 +1,7 @@
 """Allocating extents, giving them back, and the block group counters that follow.
 
-Source: fs/btrfs/extent-tree.c find_free_extent, btrfs_reserve_extent, update_block_group,
-unpin_extent_range (v4.9); update_block_group queues a block group as dirty before it queues it as
-unused, as since v4.4.
+Source: fs/btrfs/extent-tree.c find_free_extent, btrfs_reserve_extent, update_block_group (v4.9);
+update_block_group queues a block group as dirty before it queues it as unused, as since v4.4.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupType
-from models.faults import CLEAR_PINNED
 from models.simulation import Steps, span
 
 if TYPE_CHECKING:
@@ -117,7 +115,7 @@ class Extents:
 
     def btrfs_free_reserved_extent(self, start: int, blocks: int) -> None:
         """Drop an allocation that was never used."""
-        group = self._group(start)
+        group = self.group_of(start)
         info = self.fs.block_groups.space_of(group)
         group.reserved -= blocks
         group.delalloc_bytes -= blocks
@@ -129,11 +127,12 @@ class Extents:
 
     def btrfs_release_delalloc_bytes(self, start: int, blocks: int) -> None:
         """The file extent item of a data allocation exists: the space cache may be written again."""
-        group = self._group(start)
+        group = self.group_of(start)
         group.delalloc_bytes -= blocks
         group.put("lookup")
 
-    def _group(self, block: int) -> BlockGroup:
+    def group_of(self, block: int) -> BlockGroup:
+        """The block group that must be there, with a lookup reference."""
         group = self.fs.block_groups.lookup(block)
         warn_on(group is None, f"block {block} is in no block group")
         assert group is not None
@@ -151,7 +150,7 @@ class Extents:
         """
         group = self.fs.block_groups.lookup(start)
         if group is None:
-            self.fs.transactions.btrfs_abort_transaction(handle, errno.ENOENT, "update_block_group")
+            self.fs.abort.btrfs_abort_transaction(handle, errno.ENOENT, "update_block_group")
             raise Errno(errno.ENOENT)
         handle.dirty = True
         if alloc:
@@ -191,72 +190,3 @@ class Extents:
             self.fs.writeout.add_dirty_bg(trans, group)
             if group.start not in self.fs.trees.block_group.root:
                 self.fs.sim.note("update_block_group", f"{group} is dirty, its item does not exist yet")
-
-    def clear_pinned_bits(self, handle: Handle, group: BlockGroup) -> bool:
-        """Forget what is pinned in a block group that is being removed; False if there is no memory for it.
-
-        What this transaction freed, and what those before are still to unpin.
-        """
-        if self.fs.faults.strikes(CLEAR_PINNED):
-            return False
-        for trans in self.fs.transactions.trans_list:
-            if trans.transid <= handle.transid:
-                trans.pinned_extents.difference_update(range(group.start, group.end))
-        return True
-
-    def btrfs_pin_reserved(self, trans: Transaction, start: int, blocks: int) -> None:
-        """An allocation whose extent item was never inserted lost its last reference: pin it."""
-        group = self._group(start)
-        info = self.fs.block_groups.space_of(group)
-        group.reserved -= blocks
-        info.reserved -= blocks
-        group.pinned += blocks
-        info.pinned += blocks
-        trans.pinned_extents.update(range(start, start + blocks))
-        group.put("lookup")
-
-    def btrfs_destroy_pinned_extent(self, pinned: set[int]) -> None:
-        """After an abort: nothing is pinned any more, and nothing of it becomes free (disk-io.c)."""
-        for block in sorted(pinned):
-            group = self._group(block)
-            info = self.fs.block_groups.space_of(group)
-            group.pinned -= 1
-            info.pinned -= 1
-            info.readonly += group.ro > 0
-            group.put("lookup")
-        pinned.clear()
-
-    def btrfs_finish_extent_commit(self, trans: Transaction) -> Steps[None]:
-        """Make the space that a committed transaction freed usable again, one range after the other.
-
-        The mutex (Cleaner.lock_unpin) keeps out who clears the pinned bits of a block group to remove it.
-        """
-        while trans.pinned_extents:
-            yield from self.fs.cleaner.lock_unpin()
-            start, end = self.find_first_extent_bit(trans.pinned_extents)
-            yield "btrfs_finish_extent_commit"
-            trans.pinned_extents.difference_update(range(start, end))
-            while start < end:
-                group = self._group(start)
-                self.unpin_extent_range(group, start, min(end, group.end))
-                start = group.end
-                group.put("lookup")
-            self.fs.cleaner.unlock_unpin()
-            yield "unpin_extent_range"
-
-    @staticmethod
-    def find_first_extent_bit(pinned: set[int]) -> tuple[int, int]:
-        """The first range ``[start, end)`` of pinned blocks; an empty one where there is none."""
-        start = end = min(pinned, default=0)
-        while end in pinned:
-            end += 1
-        return start, end
-
-    def unpin_extent_range(self, group: BlockGroup, start: int, end: int) -> None:
-        """The commit that freed ``[start, end)`` is durable: give it back, or to readonly."""
-        info = self.fs.block_groups.space_of(group)
-        group.pinned -= end - start
-        info.pinned -= end - start
-        if group.ro:
-            info.readonly += end - start
-        group.free.add(start, end - start)

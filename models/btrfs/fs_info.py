@@ -12,34 +12,41 @@ handle.
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TypeVar
 
+from models.btrfs.abort import Abort
 from models.btrfs.block_group import BlockGroup, BlockGroups
 from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
 from models.btrfs.delalloc import Delalloc
 from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.dev_extents import DevExtents
-from models.btrfs.device import SUPER_MIRROR, Device, Discard
+from models.btrfs.device import SUPER_MIRROR, Device
 from models.btrfs.direct_io import DirectIo
 from models.btrfs.errors import Errno
 from models.btrfs.extents import Extents
 from models.btrfs.fallocate import Fallocate
+from models.btrfs.file_items import FileItems
 from models.btrfs.free_space import FreeSpace
+from models.btrfs.history import History
+from models.btrfs.log_replay import LogReplay
 from models.btrfs.mount import Mount
-from models.btrfs.ordered_data import OrderedData, OrderedExtent
+from models.btrfs.ordered_data import OrderedData
+from models.btrfs.pinned_extents import PinnedExtents
+from models.btrfs.reloc_inode import RelocInodes
+from models.btrfs.reloc_merge import RelocMerge
 from models.btrfs.reloc_tree import RelocTrees
 from models.btrfs.relocation import Relocation
 from models.btrfs.run_delalloc import RunDelalloc
 from models.btrfs.scrub import Scrub
 from models.btrfs.snapshot import Snapshots, snapshot_names
 from models.btrfs.space_info import Space
-from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, FileItems, Inode, Root
+from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtentType, Inode, Root
+from models.btrfs.trans_waits import TransWaits
 from models.btrfs.transaction import Transactions
 from models.btrfs.tree_log import TreeLog
-from models.btrfs.trees import BlockGroupType, DevExtent, Image, Trees
+from models.btrfs.trees import BlockGroupType, Trees
 from models.btrfs.trim import Trim
 from models.btrfs.volumes import METADATA_CHUNK, ChunkMap, Volumes
 from models.btrfs.writeout import Writeout
@@ -48,44 +55,6 @@ from models.locks import Mutex, RangeLock, RwSem
 from models.simulation import Simulation
 
 Room = TypeVar("Room")
-
-
-@dataclass(slots=True)
-class History:
-    """What happened at lock points since the last check: for properties that the state cannot show.
-
-    Only appended to by the kernel model, and never read by it.  ``became_ro``: block group, and whether
-    its transaction had begun its writeout; ``entered``: what entered a block group, and its ``ro`` then;
-    ``new_chunks``: chunk, and the device tree's commit root then; ``allocated``: first block, blocks, and
-    what the superblock reached then; ``discarded``: a discard, and what the superblock reached when it was
-    done; ``past_barrier``: block group, and its reserved blocks and ordered extents then; ``relocated``:
-    block group, and its ``ro`` then; ``placed``: what writeback has written; ``lost``: a page that it could
-    not write; ``waited``: a transaction that somebody waited for, and earlier ones not COMPLETED then.
-    """
-
-    became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
-    entered: list[tuple[str, BlockGroup, int]] = field(default_factory=list)
-    new_chunks: list[tuple[ChunkMap, Mapping[int, DevExtent]]] = field(default_factory=list)
-    allocated: list[tuple[int, int, Image]] = field(default_factory=list)
-    discarded: list[tuple[Discard, Image]] = field(default_factory=list)
-    past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
-    relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
-    waited: list[tuple[int, list[int]]] = field(default_factory=list)
-    placed: list[OrderedExtent] = field(default_factory=list)
-    lost: list[tuple[Inode, int]] = field(default_factory=list)
-
-    def clear(self) -> None:
-        """Forget everything: it was checked."""
-        self.became_ro.clear()
-        self.entered.clear()
-        self.new_chunks.clear()
-        self.allocated.clear()
-        self.discarded.clear()
-        self.past_barrier.clear()
-        self.relocated.clear()
-        self.waited.clear()
-        self.placed.clear()
-        self.lost.clear()
 
 
 class FsInfo:
@@ -119,9 +88,12 @@ class FsInfo:
         self.block_groups = self._room(BlockGroups)(self)
         self.cleaner = self._room(Cleaner)(self)
         self.transactions = self._room(Transactions)(self)
+        self.trans_waits = self._room(TransWaits)(self)
+        self.abort = self._room(Abort)(self)
         self.commit = self._room(Commit)(self)
         self.delayed_refs = self._room(DelayedRefs)(self)
         self.extents = self._room(Extents)(self)
+        self.pinned_extents = self._room(PinnedExtents)(self)
         self.writeout = self._room(Writeout)(self)
         self.file_items = self._room(FileItems)(self)
         self.ordered = self._room(OrderedData)(self)
@@ -131,8 +103,11 @@ class FsInfo:
         self.snapshots = self._room(Snapshots)(self)
         self.fallocate = self._room(Fallocate)(self)
         self.reloc_trees = self._room(RelocTrees)(self)
+        self.reloc_inodes = self._room(RelocInodes)(self)
+        self.reloc_merge = self._room(RelocMerge)(self)
         self.relocation = self._room(Relocation)(self)
         self.tree_log = self._room(TreeLog)(self)
+        self.log_replay = self._room(LogReplay)(self)
         self.mount = self._room(Mount)(self)
         self.trim = self._room(Trim)(self)
         self.scrub = self._room(Scrub)(self)

@@ -31,7 +31,7 @@ class Mount:
 
     def open_ctree(self) -> Steps[None]:
         """Bring a file system in order whose trees were read already."""
-        yield from self.fs.tree_log.btrfs_recover_log_trees()
+        yield from self.fs.log_replay.btrfs_recover_log_trees()
         yield from self.btrfs_recover_relocation()
         yield from self.btrfs_orphan_cleanup()
         self.fs.sim.note("open_ctree", f"mounted at transaction {self.fs.device.superblock.generation}")
@@ -51,7 +51,7 @@ class Mount:
                 reloc_root.root.reloc_root = reloc_root
         fs.sim.note("btrfs_recover_relocation", f"{len(found)} reloc trees are left")
         yield from fs.commit.btrfs_commit_transaction(handle)
-        yield from fs.reloc_trees.merge_reloc_roots()
+        yield from fs.reloc_merge.merge_reloc_roots()
         fs.reloc_trees.control = None
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
         yield from fs.commit.btrfs_commit_transaction(handle)
@@ -59,7 +59,7 @@ class Mount:
     def btrfs_orphan_cleanup(self) -> Steps[None]:
         """Delete the inodes that a relocation left in the data relocation tree."""
         for inode in list(self.fs.roots[DATA_RELOC_TREE].inodes.values()):
-            yield from self.fs.relocation.iput(inode)
+            yield from self.fs.reloc_inodes.iput(inode)
 
     def read_reloc_roots(self, root: Root) -> None:
         """The reloc trees of ``root`` that the superblock reaches (btrfs_find_orphan_roots)."""

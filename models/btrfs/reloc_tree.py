@@ -2,11 +2,10 @@
 
 Data pointers are switched where a leaf is first COWed while a relocation is in UPDATE_DATA_PTRS: in the
 reloc tree by the relocator, in the live tree by whoever touches it.  Merging then swaps relocated leaves
-into the live tree, unless the live one was COWed meanwhile.
+into the live tree (:mod:`models.btrfs.reloc_merge`).
 
 Source: fs/btrfs/relocation.c create_reloc_root, btrfs_init_reloc_root, btrfs_reloc_cow_block,
-replace_file_extents, get_new_location, replace_path, merge_reloc_roots; transaction.c
-record_root_in_trans (v4.9).
+replace_file_extents, get_new_location; transaction.c record_root_in_trans (v4.9).
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from models.btrfs.subvolume import (
     Leaf,
     Root,
 )
-from models.btrfs.transaction import HandleType
 from models.btrfs.trees import RefKey
 from models.simulation import Steps
 
@@ -196,74 +194,7 @@ class RelocTrees:
             code = errno.EINVAL
         if code:
             handle.dirty = True
-            self.fs.transactions.btrfs_abort_transaction(handle, code, "replace_file_extents")
+            self.fs.abort.btrfs_abort_transaction(handle, code, "replace_file_extents")
             raise Errno(code)
         assert found is not None
         return found[1].disk_bytenr
-
-    def merge_reloc_roots(self) -> Steps[None]:
-        """Swap relocated leaves into the live trees, then drop the reloc trees."""
-        rc = self.control
-        assert rc is not None
-        while rc.reloc_roots:
-            yield from self.fs.reloc_mutex.lock()
-            reloc_roots, rc.reloc_roots = rc.reloc_roots, []
-            self.fs.reloc_mutex.unlock()
-            for reloc_root in reloc_roots:
-                if reloc_root.refs:
-                    yield from self._merge_reloc_root(rc, reloc_root)
-                yield from self._btrfs_drop_snapshot(reloc_root)
-
-    def _merge_reloc_root(self, rc: RelocControl, reloc_root: RelocRoot) -> Steps[None]:
-        fs, root = self.fs, reloc_root.root
-        for ino in sorted(reloc_root.leaves):
-            if reloc_root.leaves[ino].generation <= reloc_root.last_snapshot:
-                continue
-            handle = yield from fs.transactions.start_transaction(HandleType.START, root)
-            replaced = self._replace_path(handle, reloc_root, ino)
-            yield "replace_path"
-            yield from fs.transactions.btrfs_end_transaction(handle)
-            yield "merge_reloc_root"
-            if replaced and rc.stage is Stage.UPDATE_DATA_PTRS and ino in root.inodes:
-                yield from self._invalidate_extent_cache(root.inodes[ino])
-        handle = yield from fs.transactions.start_transaction(HandleType.START, root)
-        reloc_root.refs = 0
-        self.btrfs_update_reloc_root(root)
-        yield from fs.transactions.btrfs_end_transaction(handle)
-
-    def _replace_path(self, handle: Handle, reloc_root: RelocRoot, ino: int) -> bool:
-        """Swap one leaf, unless the live one was COWed since the reloc tree was made."""
-        root = reloc_root.root
-        live = root.leaves.get(ino)
-        if live is None or live.generation > reloc_root.last_snapshot:
-            return False
-        handle.dirty = True
-        root.generation = handle.transid
-        root.leaves[ino], reloc_root.leaves[ino] = reloc_root.leaves[ino], live
-        reloc_root.owned[ino] = FULL_BACKREF if ino in root.full_backref else root.name
-        root.full_backref.add(ino)
-        self.fs.sim.note("replace_path", f"file {ino} now points to the copy")
-        return True
-
-    def _invalidate_extent_cache(self, inode: Inode) -> Steps[None]:
-        """Drop the file's cached maps, under its extent lock."""
-        yield from inode.io_tree.lock(0, inode.size)
-        inode.drop_extent_cache(0, inode.size, skip_pinned=True)
-        inode.io_tree.unlock(0, inode.size)
-        yield "invalidate_extent_cache"
-
-    def _btrfs_drop_snapshot(self, reloc_root: RelocRoot) -> Steps[None]:
-        """Walk the reloc tree: what it shares with the live tree is let go, the rest is dropped.
-
-        A leaf that somebody COWs in the live tree before the walk comes to it is the reloc tree's alone.
-        """
-        fs, root = self.fs, reloc_root.root
-        handle = yield from fs.transactions.start_transaction(HandleType.START)
-        for ino in sorted(reloc_root.leaves):
-            leaf, holder = reloc_root.leaves.pop(ino), reloc_root.owned.pop(ino, None)
-            if holder is not None:
-                handle.dirty = True
-                fs.file_items.drop_refs(handle, holder, ino, leaf.items)
-            yield "btrfs_drop_snapshot"
-        root.reloc_roots.remove(reloc_root)
-        yield from fs.transactions.btrfs_end_transaction(handle)

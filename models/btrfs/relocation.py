@@ -4,12 +4,11 @@ Data is copied once and never looked at again, so nobody may write the old place
 the switch of the pointers.  Read-only mode and the three waits behind it see to that.
 
 Source: fs/btrfs/volumes.c btrfs_relocate_chunk; relocation.c btrfs_relocate_block_group,
-relocate_block_group, relocate_file_extent_cluster, prepare_to_merge (v4.9); after a failed pass the
-dirty pages of the relocation inode are written as well (ff612ba78499, v5.2).
+relocate_block_group, prepare_to_merge (v4.9); after a failed pass the dirty pages of the relocation inode
+are written as well (ff612ba78499, v5.2).  The copying is in :mod:`models.btrfs.reloc_inode`.
 
-Deviation: the relocator's own reads and writes complete inside its steps, between two preemption points,
-so a copy that is overtaken by its own writeback cannot be seen.   METADATA block groups are not
-relocated.  The kernel's warning about reserved space counts what is only being trimmed, and then is wrong.
+Deviation: METADATA block groups are not relocated.  The kernel's warning about reserved space counts what is
+only being trimmed, and then is wrong.
 """
 
 from __future__ import annotations
@@ -18,21 +17,18 @@ import errno
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, warn_on
-from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.reloc_tree import RelocControl, Stage
-from models.btrfs.subvolume import DATA_RELOC_TREE, ExtentMap, FileExtent, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType
 from models.locks import Mutex
-from models.simulation import Steps, span
+from models.simulation import Steps
 
 if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.fs_info import FsInfo
 
 
-ITEMS = 2
-"""METADATA blocks reserved for a handle that changes a few items."""
+RESERVED_NODES = 2
+"""METADATA blocks that have to be had before a pass begins (RELOCATION_RESERVED_NODES)."""
 
 
 class Relocation:
@@ -103,18 +99,18 @@ class Relocation:
         yield "btrfs_relocate_block_group"
         inode = None
         try:
-            inode = yield from self._create_reloc_inode()
+            inode = yield from fs.reloc_inodes.create_reloc_inode()
             yield from self._wait_for_writers(group)
             yield from self._relocate_until_empty(RelocControl(group, inode))
         except Errno:
             fs.block_groups.btrfs_dec_block_group_ro(group)
             if inode is not None:
-                yield from self.iput(inode)
+                yield from fs.reloc_inodes.iput(inode)
             raise
         warn_on(group.pinned > 0, f"{group}: pinned space after relocation")
         warn_on(group.reserved > fs.trim.charged(group), f"{group}: reserved space after relocation")
         warn_on(group.used > 0, f"{group}: used space after relocation")
-        yield from self.iput(inode)
+        yield from fs.reloc_inodes.iput(inode)
 
     def _wait_for_writers(self, group: BlockGroup) -> Steps[None]:
         """First everybody on the way to an ordered extent in the group, then the ordered extents.
@@ -128,29 +124,6 @@ class Relocation:
         yield from fs.ordered.btrfs_wait_ordered_roots(group)
         yield "btrfs_wait_ordered_roots"
 
-    def _create_reloc_inode(self) -> Steps[Inode]:
-        """An orphan inode of the data relocation tree that will hold the copies (create_reloc_inode)."""
-        fs = self.fs
-        handle = yield from fs.transactions.start_transaction(HandleType.START, items=ITEMS)
-        inode = fs.new_inode(DATA_RELOC_TREE, nodatacow=True)
-        handle.dirty = True
-        yield "create_reloc_inode"
-        yield from fs.transactions.btrfs_end_transaction(handle)
-        return inode
-
-    def iput(self, inode: Inode) -> Steps[None]:
-        """Drop the relocation inode with whatever it still references (btrfs_evict_inode)."""
-        fs = self.fs
-        handle = yield from fs.transactions.start_transaction(HandleType.START, inode.root)
-        if inode.ino in inode.root.leaves:
-            leaf = fs.file_items.btrfs_cow_block(handle, inode.root, inode.ino)
-            fs.file_items.drop_refs(handle, DATA_RELOC_TREE, inode.ino, leaf.items)
-            del inode.root.leaves[inode.ino]
-            handle.dirty = True
-        del inode.root.inodes[inode.ino]
-        yield "btrfs_evict_inode"
-        yield from fs.transactions.btrfs_end_transaction(handle)
-
     def _relocate_until_empty(self, rc: RelocControl) -> Steps[None]:
         """Passes: one that copies, one that switches the pointers, until one finds nothing."""
         while True:
@@ -163,7 +136,7 @@ class Relocation:
                 raise
             self.cleaner_mutex.unlock()
             if rc.stage is Stage.MOVE_DATA_EXTENTS and rc.found_file_extent:
-                yield from self._write_pages(rc.data_inode)
+                yield from self.fs.reloc_inodes.write_pages(rc.data_inode)
                 rc.stage = Stage.UPDATE_DATA_PTRS
             if error is not None:
                 raise error
@@ -184,7 +157,7 @@ class Relocation:
             error = caught
         rc.create_reloc_tree = False
         yield from self._prepare_to_merge(rc, error)
-        yield from fs.reloc_trees.merge_reloc_roots()
+        yield from fs.reloc_merge.merge_reloc_roots()
         rc.merge_reloc_tree = False
         yield from self._set_reloc_control(None)
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN)
@@ -199,8 +172,8 @@ class Relocation:
     def _prepare_to_relocate(self, rc: RelocControl) -> Steps[None]:
         """From the commit in here on, the first touch of a root in a transaction makes its reloc tree."""
         fs = self.fs
-        yield from fs.space.reserve_metadata(ITEMS)
-        fs.space.release_metadata(ITEMS)
+        yield from fs.space.reserve_metadata(RESERVED_NODES)
+        fs.space.release_metadata(RESERVED_NODES)
         rc.extents_found, rc.create_reloc_tree = 0, True
         yield from self._set_reloc_control(rc)
         yield "prepare_to_relocate"
@@ -235,39 +208,16 @@ class Relocation:
             if rc.stage is Stage.MOVE_DATA_EXTENTS:
                 rc.found_file_extent = True
                 if cluster and sum(cluster[-1]) != found[0]:
-                    yield from self._relocate_file_extent_cluster(rc, cluster)
+                    yield from fs.reloc_inodes.relocate_file_extent_cluster(rc, cluster)
                     cluster = []
                 cluster.append(found)
-        yield from self._relocate_file_extent_cluster(rc, cluster)
+        yield from fs.reloc_inodes.relocate_file_extent_cluster(rc, cluster)
 
     def _find_next_extent(self, rc: RelocControl, search_start: int) -> tuple[int, int] | None:
         """The first extent (start, blocks) from ``search_start`` on, by the extent tree's commit root."""
         items = self.fs.trees.extent.commit_root
         starts = [start for start in items if search_start <= start < rc.group.end]
         return (min(starts), items[min(starts)].length) if starts else None
-
-    def _relocate_file_extent_cluster(self, rc: RelocControl, cluster: list[tuple[int, int]]) -> Steps[None]:
-        """Preallocate a copy of each extent in the relocation inode, then read the old blocks into it.
-
-        Raises Errno(ENOSPC) where an extent cannot be had whole.
-        """
-        fs, inode, group = self.fs, rc.data_inode, rc.group
-        if not cluster:
-            return
-        for start, blocks in cluster:
-            yield from fs.space.btrfs_alloc_data_chunk_ondemand(inode.root, blocks)
-            try:
-                yield from fs.fallocate.btrfs_prealloc_file_range(inode, start - group.start, blocks, blocks)
-            except Errno:
-                if inode.root.lookup(inode.ino, start - group.start) is None:
-                    fs.space.infos[group.type].release(blocks)
-                raise
-            yield "prealloc_file_extent_cluster"
-        for start, blocks in cluster:
-            for block in range(start, start + blocks):
-                inode.pages[block - group.start] = fs.device.blocks[fs.volumes.map_block(block)]
-                yield "relocate_file_extent_cluster"
-            fs.sim.note("relocate_file_extent_cluster", f"reads {span(start, blocks)} of {group}")
 
     def _prepare_to_merge(self, rc: RelocControl, error: Errno | None) -> Steps[None]:
         """Mark the reloc trees as complete, durably; after an error they will only be dropped."""
@@ -283,78 +233,3 @@ class Relocation:
             yield from fs.commit.btrfs_commit_transaction(handle)
         else:
             yield from fs.transactions.btrfs_end_transaction(handle)
-
-    def _write_pages(self, inode: Inode) -> Steps[None]:
-        """Write the copied pages, in place into the preallocated extents, and wait for that.
-
-        Scrub may have turned the target read-only: then they go to new blocks.  Each extent by itself; the
-        kernel takes adjacent ones together.
-
-        Source: inode.c run_delalloc_nocow, ordered-data.c btrfs_wait_ordered_range.
-        """
-        fs = self.fs
-        leaf = inode.root.leaves.get(inode.ino)
-        ordered: list[OrderedExtent] = []
-        error = None
-        handle = yield from fs.transactions.start_transaction(HandleType.JOIN, inode.root)
-        for offset, item in leaf.items.items() if leaf else ():
-            if offset not in inode.pages:
-                continue
-            if fs.block_groups.btrfs_inc_nocow_writers(item.disk_bytenr):
-                yield "run_delalloc_nocow"
-                ordered.append(self._order(inode, offset, item))
-                fs.block_groups.btrfs_dec_nocow_writers(item.disk_bytenr)
-                continue
-            try:
-                yield from self._fallback_to_cow(inode, offset, item.num, ordered)
-            except Errno as caught:
-                error = caught
-                break
-        yield from fs.transactions.btrfs_end_transaction(handle)
-        for extent in ordered:
-            yield "btrfs_wait_ordered_range"
-            pages = [inode.pages.pop(extent.start + i) for i in range(extent.num)]
-            fs.device.write(fs.volumes.map_block(extent.disk_bytenr), pages)
-            extent.blocks_left = 0
-            yield from fs.ordered.btrfs_finish_ordered_io(extent)
-        if error is not None:
-            raise error
-
-    def _fallback_to_cow(
-        self, inode: Inode, start: int, num: int, ordered: list[OrderedExtent]
-    ) -> Steps[None]:
-        """Write to new blocks, as the preallocated ones turned read-only; ``ordered`` gets the extents.
-
-        Raises Errno(ENOSPC).  Source: inode.c fallback_to_cow, cow_file_range (v5.8).
-        """
-        fs, end = self.fs, start + num
-        self.charge_fallback(num)
-        while start < end:
-            try:
-                bytenr, got = yield from fs.extents.btrfs_reserve_extent(
-                    end - start, self.min_alloc_size(end - start)
-                )
-            except Errno:
-                fs.space.infos[BlockGroupType.DATA].release(end - start)
-                raise
-            kind = OrderedType.REGULAR
-            ordered.append(fs.ordered.btrfs_add_ordered_extent(inode, start, got, bytenr, kind))
-            yield "cow_file_range"
-            inode.add_extent_mapping(ExtentMap(start, got, bytenr, FileExtentType.REG, pinned=True))
-            fs.block_groups.btrfs_dec_block_group_reservations(bytenr)
-            start += got
-
-    def charge_fallback(self, blocks: int) -> None:
-        """The promise was used up when the extent was preallocated: make it again, whether there is room or
-        not (as since v5.8)."""
-        info = self.fs.space.infos[BlockGroupType.DATA]
-        info.may_use += blocks
-        info.unasked += blocks
-
-    def min_alloc_size(self, blocks: int) -> int:
-        """A copy has to be one extent, as the original is (as since v5.8)."""
-        return blocks
-
-    def _order(self, inode: Inode, offset: int, item: FileExtent) -> OrderedExtent:
-        kind = OrderedType.PREALLOC if item.type is FileExtentType.PREALLOC else OrderedType.NOCOW
-        return self.fs.ordered.btrfs_add_ordered_extent(inode, offset, item.num, item.disk_bytenr, kind)

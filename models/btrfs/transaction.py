@@ -1,21 +1,18 @@
-"""Transactions and handles: who may join when, starting, ending, aborting.
+"""Transactions and handles: who may join when, starting, ending.
 
-Source: fs/btrfs/transaction.c start_transaction, join_transaction, wait_current_trans,
-__btrfs_end_transaction (v4.9); wait_current_trans looks at the handle's type as it does since
-5037b342825d (v6.19), because 4.9 could deadlock there; state SUPER_COMMITTED as since d0c2f4fa555e (v5.12)
-and 5fd76bf31ccf (v5.18), pinned extents by transaction as since fe119a6eeb67 (v5.7).
+Source: fs/btrfs/transaction.c start_transaction, join_transaction, __btrfs_end_transaction (v4.9); state
+SUPER_COMMITTED as since d0c2f4fa555e (v5.12), pinned extents by transaction as since fe119a6eeb67 (v5.7).
 """
 
 from __future__ import annotations
 
 import enum
 import errno
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -154,11 +151,11 @@ class Transactions:
             yield from self.fs.space.reserve_metadata(items)
             yield "btrfs_block_rsv_add"
         if kind in _START:
-            yield from self.wait_current_trans(kind)
+            yield from self.fs.trans_waits.wait_current_trans(kind)
         try:
             while (joined := self._join(kind)) is None:
                 yield "wait_current_trans"
-                yield from self.wait_current_trans(kind)
+                yield from self.fs.trans_waits.wait_current_trans(kind)
                 if kind is HandleType.ATTACH:
                     raise Errno(errno.ENOENT)
         except Errno:
@@ -191,29 +188,6 @@ class Transactions:
         trans.num_extwriters += handle.extwriter
         trans.handles.append(handle)
         return handle
-
-    def wait_current_trans(self, kind: HandleType) -> Steps[None]:
-        """Sleep while the running transaction keeps ``kind`` out."""
-        trans = self.running
-        if trans is not None and kind in BLOCKED_TYPES[trans.state]:
-            yield from self.sleep_until_unblocked(trans)
-
-    def sleep_until_unblocked(self, trans: Transaction) -> Steps[None]:
-        """Sleep until ``trans`` is past its critical section, or aborted."""
-        yield from self.fs.sim.wait_event(
-            f"transaction {trans.transid} unblocked",
-            lambda: trans.state >= TransState.UNBLOCKED or trans.aborted != 0,
-            self.writers(trans),
-        )
-
-    def writers(self, trans: Transaction) -> Callable[[], list[str]]:
-        """Who holds handles of ``trans``, for the report of a wait."""
-
-        def holders() -> list[str]:
-            tasks = [handle.task for handle in trans.handles]
-            return tasks or (["the transaction kthread, to commit"] if trans.state else [])
-
-        return holders
 
     def btrfs_end_transaction(self, handle: Handle) -> Steps[None]:
         """Give a handle up; only the outermost end has an effect.
@@ -249,44 +223,3 @@ class Transactions:
         trans.num_extwriters -= handle.extwriter
         trans.handles.remove(handle)
         self.fs.sim.current.journal_info = None
-
-    def btrfs_abort_transaction(self, handle: Handle, code: int, function: str) -> None:
-        """Give the transaction up and force the file system read-only.
-
-        A handle that changed nothing and owns no new block group is only dead itself.
-        Source: fs/btrfs/super.c __btrfs_abort_transaction (v4.9).
-        """
-        handle.aborted = code
-        if self.is_unused(handle):
-            return
-        warn_on(code == 0, "abort without an error")
-        if not handle.transaction.aborted:
-            handle.transaction.aborted = code
-        if not self.fs.error:
-            what = f"transaction {handle.transid} aborted (-{errno.errorcode[code]}), forced readonly"
-            self.fs.sim.note(function, what)
-        self.fs.error = code
-
-    def is_unused(self, handle: Handle) -> bool:
-        """Whether only the handle needs to die: nothing that belongs to the transaction hangs on it."""
-        return not handle.dirty and not handle.new_bgs
-
-    def wait_for_commit(self, trans: Transaction, state: TransState = TransState.COMPLETED) -> Steps[None]:
-        """Sleep until ``trans`` is in ``state``; it is not COMPLETED before all earlier ones are."""
-        yield from self._wait_for_state(trans, state)
-        if state is TransState.COMPLETED:
-            yield from self.wait_for_earlier_transactions(trans)
-            earlier = [t.transid for t in self.trans_list if t.transid < trans.transid]
-            self.fs.history.waited.append((trans.transid, earlier))
-
-    def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:
-        """An fsync's commit can be COMPLETED while its predecessor still unpins."""
-        while self.trans_list and self.trans_list[0].transid <= trans.transid:
-            yield from self._wait_for_state(self.trans_list[0], TransState.COMPLETED)
-
-    def _wait_for_state(self, trans: Transaction, state: TransState) -> Steps[None]:
-        yield from self.fs.sim.wait_event(
-            f"transaction {trans.transid} {state.name.lower()}",
-            lambda: trans.state >= state,
-            self.writers(trans),
-        )

@@ -212,7 +212,7 @@ class Volumes:
         if group.start in trees.block_group.root or chunk.physical in trees.dev.root:
             code = errno.EEXIST
         if code:
-            self.fs.transactions.btrfs_abort_transaction(handle, code, "btrfs_create_pending_block_groups")
+            self.fs.abort.btrfs_abort_transaction(handle, code, "btrfs_create_pending_block_groups")
             raise Errno(code)
         handle.dirty = True
         trees.block_group.root[group.start] = item

@@ -97,7 +97,7 @@ class Writeout:
             yield from self.write_one_cache_group(group)
         except Errno as error:
             if error.code != errno.ENOENT:
-                self.fs.transactions.btrfs_abort_transaction(handle, error.code, "write_one_cache_group")
+                self.fs.abort.btrfs_abort_transaction(handle, error.code, "write_one_cache_group")
                 raise
             if group.dirty_list is None:
                 self.add_dirty_bg(handle.transaction, group)
@@ -125,9 +125,7 @@ class Writeout:
                 yield from self.write_one_cache_group(group)
             except Errno as error:
                 group.put("lookup")
-                self.fs.transactions.btrfs_abort_transaction(
-                    handle, error.code, "btrfs_write_dirty_block_groups"
-                )
+                self.fs.abort.btrfs_abort_transaction(handle, error.code, "btrfs_write_dirty_block_groups")
                 raise
             group.put("lookup")
             yield "btrfs_write_dirty_block_groups"

@@ -11,11 +11,12 @@ Since the fix a handle with new block groups counts as used.
 
 from __future__ import annotations
 
-from models.btrfs.transaction import Handle, Transactions
+from models.btrfs.abort import Abort
+from models.btrfs.transaction import Handle
 from models.reverts import Revert
 
 
-class NewGroupsDoNotCount(Transactions):
+class NewGroupsDoNotCount(Abort):
     """Aborting as before v3.19."""
 
     def is_unused(self, handle: Handle) -> bool:

@@ -44,7 +44,7 @@ class GapsBeforeDirty(Extents):
         """Counters, then the pinned range, then the lists, each under a lock of its own."""
         group = self.fs.block_groups.lookup(start)
         if group is None:
-            self.fs.transactions.btrfs_abort_transaction(handle, errno.ENOENT, "update_block_group")
+            self.fs.abort.btrfs_abort_transaction(handle, errno.ENOENT, "update_block_group")
             raise Errno(errno.ENOENT)
         handle.dirty = True
         if alloc:

@@ -31,7 +31,7 @@ class AbortOnMissingItem(Writeout):
         try:
             yield from self.write_one_cache_group(group)
         except Errno as error:
-            self.fs.transactions.btrfs_abort_transaction(handle, error.code, "write_one_cache_group")
+            self.fs.abort.btrfs_abort_transaction(handle, error.code, "write_one_cache_group")
             raise
 
 

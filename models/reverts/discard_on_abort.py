@@ -10,8 +10,8 @@ Since the fix the clean-up only forgets that they were pinned.
 
 from __future__ import annotations
 
-from models.btrfs.extents import Extents
 from models.btrfs.fs_info import FsInfo
+from models.btrfs.pinned_extents import PinnedExtents
 from models.reverts import Revert
 
 
@@ -20,7 +20,7 @@ def discard(fs: FsInfo, block: int) -> None:
     fs.device.complete_discard(fs.device.submit_discard(fs.volumes.map_block(block), 1))
 
 
-class DiscardOnAbort(Extents):
+class DiscardOnAbort(PinnedExtents):
     """The clean-up as before v3.19."""
 
     def btrfs_destroy_pinned_extent(self, pinned: set[int]) -> None:
@@ -29,12 +29,12 @@ class DiscardOnAbort(Extents):
         super().btrfs_destroy_pinned_extent(pinned)
         for block in blocks:
             discard(self.fs, block)
-            group = self._group(block)
+            group = self.fs.extents.group_of(block)
             group.free.add(block, 1)
             group.put("lookup")
 
 
-class OnlyDiscardOnAbort(Extents):
+class OnlyDiscardOnAbort(PinnedExtents):
     """Keeping it out of the free space, and discarding it all the same."""
 
     def btrfs_destroy_pinned_extent(self, pinned: set[int]) -> None:

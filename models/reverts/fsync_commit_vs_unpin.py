@@ -11,12 +11,13 @@ The fix lets everybody but fsync wait for all earlier transactions too.
 
 from __future__ import annotations
 
-from models.btrfs.transaction import Transaction, Transactions
+from models.btrfs.trans_waits import TransWaits
+from models.btrfs.transaction import Transaction
 from models.reverts import Revert
 from models.simulation import Steps
 
 
-class EarlierTransactionsForgotten(Transactions):
+class EarlierTransactionsForgotten(TransWaits):
     """Waiting as it was in v5.12-v5.17."""
 
     def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:  # noqa: ARG002

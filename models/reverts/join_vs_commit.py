@@ -11,17 +11,18 @@ The fix lets only those sleep that the state keeps out.
 
 from __future__ import annotations
 
-from models.btrfs.transaction import HandleType, Transactions, TransState
+from models.btrfs.trans_waits import TransWaits
+from models.btrfs.transaction import HandleType, TransState
 from models.reverts import Revert
 from models.simulation import Steps
 
 
-class EverybodySleeps(Transactions):
+class EverybodySleeps(TransWaits):
     """Waiting as it was before v6.19."""
 
     def wait_current_trans(self, kind: HandleType) -> Steps[None]:  # noqa: ARG002
         """Any blocked state will do."""
-        trans = self.running
+        trans = self.fs.transactions.running
         if trans is not None and TransState.RUNNING < trans.state < TransState.UNBLOCKED:
             yield from self.sleep_until_unblocked(trans)
 

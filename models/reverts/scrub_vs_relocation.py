@@ -13,11 +13,11 @@ any write would be.
 
 from __future__ import annotations
 
-from models.btrfs.relocation import Relocation
+from models.btrfs.reloc_inode import RelocInodes
 from models.reverts import Revert
 
 
-class AnySize(Relocation):
+class AnySize(RelocInodes):
     """A copy is written like any other data, as before v5.8."""
 
     def min_alloc_size(self, blocks: int) -> int:  # noqa: ARG002
@@ -25,7 +25,7 @@ class AnySize(Relocation):
         return 1
 
 
-class NoPromise(Relocation):
+class NoPromise(RelocInodes):
     """The promise is not made again, as before v5.8."""
 
     def charge_fallback(self, blocks: int) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.ordered_data import OrderedType
 from models.btrfs.subvolume import FS_TREE
-from models.contents import Piece, Write
 from models.operations.writes import BufferedWrite, Writeback
 from models.properties import Mismatch
+from models.reference.contents import Piece, Write
 from models.simulation import Steps, Task
 from models.syscalls.base import Failed, Syscall
 from models.syscalls.writes import IN_PLACE, RIGHT

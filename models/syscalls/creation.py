@@ -112,7 +112,7 @@ class EnterCommit(Syscall[Commit]):
         del operation, memo
         handle = fs.transactions.current_handle()
         if handle is None and fs.error:
-            yield from fs.commit.btrfs_cleanup_transaction()
+            yield from fs.abort.btrfs_cleanup_transaction()
         if handle is None:
             try:
                 handle = yield from fs.transactions.start_transaction(HandleType.ATTACH)
@@ -131,7 +131,7 @@ class EnterCommit(Syscall[Commit]):
 
     def btrfs_wait_for_commit(self, fs: FsInfo, trans: Transaction) -> Steps[None]:
         """Wait for the one that is being committed; an aborted one is no success (bf7ecbe98775, v6.5)."""
-        yield from fs.transactions.wait_for_commit(trans)
+        yield from fs.trans_waits.wait_for_commit(trans)
         if trans.aborted:
             raise Errno(trans.aborted)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from models.btrfs.subvolume import FS_TREE
 from models.operations.removal import Relocate
 from models.operations.snapshots import Snapshot
+from models.reference.snapshots import Snapshot as Taken
 from models.simulation import Steps, Task
-from models.snapshots import Snapshot as Taken
 from models.syscalls.base import Failed, Syscall
 
 if TYPE_CHECKING:

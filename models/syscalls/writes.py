@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from models.btrfs.device import Bio
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import FS_TREE
-from models.contents import Piece, Write
 from models.operations.writes import CompleteBio, StartNocowDio
 from models.properties import Mismatch
+from models.reference.contents import Piece, Write
 from models.simulation import Steps, Task
 from models.syscalls.base import Failed, Syscall
 

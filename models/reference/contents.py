@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
-
-from models.snapshots import Cell
 
 
 class Time(int):
@@ -83,6 +80,11 @@ class Block:
         """Every value that a read may return after a crash now."""
         return sorted({write.value for write in self.past})
 
+    def acknowledge(self, write: Write) -> None:
+        """The block holds what ``write`` wrote, or what one wrote that did not end before that."""
+        self.candidates = [c for c in self.candidates if c.ended > write.started]
+        self.candidates.append(write)
+
     def forget(self, since: int, *, synced: bool) -> None:
         """What had settled then is durable: nothing that ended before one of those writes can come back.
 
@@ -112,28 +114,6 @@ class File:
     durable: bool = False
     deleted: int = 0
 
-
-def cells_of(file: File) -> list[Cell]:
-    """The blocks of a file as a snapshot that is taken now may have them."""
-    return [Cell(set(block.allowed()), block.extents[:]) for block in file.blocks]
-
-
-def extents_of_dirty_pages(file: File) -> list[list[Extent]]:
-    """For each block the extent that writeback may have given it before a crash, and nobody was told.
-
-    Pages side by side may have gone to one extent.
-    """
-    found: list[list[Extent]] = []
-    for block in file.blocks:
-        extents: list[Extent] = []
-        if block.dirty or any(write.buffered for write in block.running):
-            extents = found[-1] if found and found[-1] else [Extent(0)]
-            extents[0].blocks += 1
-        found.append(extents)
-    return found
-
-
-def extents_of_running_writes(file: File) -> dict[int, Extent]:
-    """One for each write that a crash cut off, by its value: nobody was told what it had allocated."""
-    blocks = Counter(write.value for block in file.blocks for write in block.running)
-    return {value: Extent(count) for value, count in blocks.items()}
+    def part(self, start: int, num: int) -> list[tuple[int, Block]]:
+        """``num`` blocks from ``start`` on, each with its number."""
+        return list(enumerate(self.blocks))[start : start + num]

@@ -5,12 +5,12 @@ nothing of the kernel model's code.  It answers:
 
 * **contents**: which values a block may hold: the last completed write's, or that of any write
   concurrent with it;
-* **space**: how many DATA blocks the files keep from being free;
+* **space**: how many DATA blocks the files keep from being free (:mod:`models.reference.space`);
 * **in place**: whether a write had the right to overwrite;
 * **durability**: what a crash may bring back: the last write that is certainly durable, or any newer one,
-  also one that was running.  It is told what a commit (or an fsync) promised, see :meth:`Reference.durable`.
-
-* **snapshots**: which values a block of one may hold (:mod:`models.snapshots`).
+  also one that was running.  It is told what a commit (or an fsync) promised, see :meth:`Reference.durable`,
+  and of a crash what the files hold afterwards (:mod:`models.reference.recovery`);
+* **snapshots**: which values a block of one may hold (:mod:`models.reference.snapshots`).
 
 A buffered write is acknowledged when it returns.  Where its blocks went is known when they are written back;
 until then it can be lost, to a crash or where writeback reports an error.
@@ -25,22 +25,13 @@ What is unchecked by that: that a write which could have gone in place did.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from models.contents import (
-    Block,
-    Extent,
-    File,
-    Piece,
-    Time,
-    Write,
-    cells_of,
-    extents_of_dirty_pages,
-    extents_of_running_writes,
-)
 from models.geometry import FileKind, Geometry, initial_value
-from models.snapshots import Cell, Snapshot, survivors
+from models.reference.contents import Block, Extent, File, Piece, Time, Write
+from models.reference.recovery import recover
+from models.reference.snapshots import Snapshot, Snapshots, survivors
+from models.reference.space import data_used, first_extents
 
 
 class Reference:
@@ -48,18 +39,13 @@ class Reference:
 
     def __init__(self, geometry: Geometry) -> None:
         self._now = Time()
-        self.snapshots: list[Snapshot] = []
+        self.snapshots = Snapshots()
         self.files: dict[int, File] = {}
         self.deleted: dict[int, File] = {}
         self.unfinished: list[int] = []
         self._writes: dict[int, Write] = {}
-        position = 0
-        for number, spec in enumerate(geometry.files):
+        for number, (spec, sizes) in enumerate(zip(geometry.files, first_extents(geometry), strict=True)):
             nodatacow = spec.kind is FileKind.NODATACOW
-            sizes, left = [], spec.blocks
-            while left:
-                sizes.append(min(left, geometry.group_blocks - position % geometry.group_blocks))
-                left, position = left - sizes[-1], position + sizes[-1]
             self.add_file(number, sizes, nodatacow=nodatacow)
             for block, state in enumerate(self.files[number].blocks if nodatacow else ()):
                 state.candidates = [Write(initial_value(number, block), 0)]
@@ -72,9 +58,7 @@ class Reference:
         extents = [Extent(size) for size in sizes]
         blocks = [Block([extent], [Write(0, 0)]) for extent in extents for _ in range(extent.blocks)]
         self.files[number] = File(nodatacow, blocks, self._now, durable=self._now == 0)
-        for snapshot in self.snapshots:
-            if snapshot.may_see(started):
-                snapshot.add_file(number, [Cell({0}, block.extents[:]) for block in blocks], certain=False)
+        self.snapshots.add_file(number, self.files[number], started)
 
     def now(self) -> Time:
         """The time of a new event."""
@@ -94,9 +78,7 @@ class Reference:
     def remove_file(self, file: int) -> None:
         """A file is being deleted: nobody can write to it any more, and its space will be free."""
         self.deleted[file] = self.files.pop(file)
-        for snapshot in self.snapshots:
-            if not snapshot.ended:
-                snapshot.uncertain.add(file)
+        self.snapshots.remove_file(file)
 
     def end_removal(self, file: int) -> None:
         """It is deleted; a crash may still bring it back."""
@@ -106,15 +88,11 @@ class Reference:
         """A write began; from now on a read may return its value."""
         self.now()
         write = self._writes[value] = Write(value, self._now, buffered=buffered)
-        for number, block in self._blocks(file, start, num):
+        for number, block in self.files[file].part(start, num):
             block.running.append(write)
             block.past.append(write)
-            for snapshot in self.snapshots:
-                snapshot.write(file, number, self._now, value)
+            self.snapshots.write(file, number, self._now, value)
         return write
-
-    def _blocks(self, file: int, start: int, num: int) -> list[tuple[int, Block]]:
-        return list(enumerate(self.files[file].blocks))[start : start + num]
 
     def end_write(self, file: int, write: Write, pieces: Sequence[Piece]) -> str:
         """A write was acknowledged for ``pieces``, and failed for what else it was to write.
@@ -126,24 +104,19 @@ class Reference:
         complaint = ""
         for piece in pieces:
             extent = Extent(piece.num, self._now, write=write)
-            for number, block in self._blocks(file, piece.start, piece.num):
+            for number, block in self.files[file].part(piece.start, piece.num):
                 if not piece.in_place:
                     block.extents = [e for e in block.extents if e.ended > write.started]
                     block.extents.append(extent)
                     block.past_extents.append(extent)
-                    self._share(file, number, write.started, extent)
+                    self.snapshots.place(file, number, write.started, extent)
                 elif not self.files[file].nodatacow and 0 < block.last_write_ended < write.started:
                     complaint = f"block {piece.start} of file {file} was written before, and is not NODATACOW"
-                self._acknowledge(block, write)
+                block.acknowledge(write)
                 block.stored = [*(c for c in block.stored if c.ended > write.started), write]
                 block.last_write_ended = self._now
         self._end(file, write)
         return complaint
-
-    @staticmethod
-    def _acknowledge(block: Block, write: Write) -> None:
-        block.candidates = [c for c in block.candidates if c.ended > write.started]
-        block.candidates.append(write)
 
     def _end(self, file: int, write: Write) -> None:
         for block in self.files[file].blocks:
@@ -161,7 +134,7 @@ class Reference:
                 block.stored = block.stored or block.candidates
                 block.dirty = True
                 write.dirty.add(number)
-                self._acknowledge(block, write)
+                block.acknowledge(write)
         self._end(file, write)
 
     def placed(self, file: int, piece: Piece) -> str:
@@ -171,11 +144,11 @@ class Reference:
         """
         now, complaint = self.now(), ""
         extent = Extent(piece.num, now, write=Write(0, now, now, settled=now))
-        for number, block in self._blocks(file, piece.start, piece.num):
+        for number, block in self.files[file].part(piece.start, piece.num):
             if not piece.in_place:
                 block.extents = [extent]
                 block.past_extents.append(extent)
-                self._share(file, number, now, extent)
+                self.snapshots.place(file, number, now, extent)
             elif not self.files[file].nodatacow and block.last_write_ended:
                 complaint = f"block {number} of file {file} was written before, and is not NODATACOW"
             block.stored, block.dirty = [*block.candidates, *block.running], False
@@ -193,38 +166,16 @@ class Reference:
             write.lost |= write.buffered
         block.dirty = False
         block.candidates = [*block.candidates, *block.stored]
-        for snapshot in self.snapshots:
-            for value in block.allowed():
-                snapshot.write(file, number, now, value)
-
-    def _share(self, file: int, number: int, started: int, extent: Extent) -> None:
-        """A block has a new extent; snapshots that were not done when the write began may have it too."""
-        for snapshot in self.snapshots:
-            snapshot.place(file, number, started, extent)
-
-    def _share_cut_off(self, file: int, unknown: Mapping[int, Extent]) -> None:
-        """Snapshots may have what a write allocated that a crash cut off."""
-        for number, block in enumerate(self.files[file].blocks):
-            for write in block.running:
-                if not write.buffered:
-                    self._share(file, number, write.started, unknown[write.value])
+        for value in block.allowed():
+            self.snapshots.write(file, number, now, value)
 
     def start_snapshot(self) -> Snapshot:
         """A snapshot is being taken: it will have every block as it is at some time until it is done."""
-        snapshot = Snapshot(self.now())
-        for number, file in self.files.items():
-            snapshot.add_file(number, cells_of(file), certain=True)
-        for number, file in self.deleted.items():
-            if not file.deleted:
-                snapshot.add_file(number, cells_of(file), certain=False)
-        self.snapshots.append(snapshot)
-        return snapshot
+        return self.snapshots.start(self.now(), self.files, self.deleted)
 
     def end_snapshot(self, snapshot: Snapshot, name: str) -> None:
         """It was taken, under that name, or failed (an empty one)."""
-        snapshot.ended, snapshot.name = self.now(), name
-        if not name:
-            self.snapshots.remove(snapshot)
+        self.snapshots.end(snapshot, self.now(), name)
 
     def start_completion(self, value: int) -> None:
         """A worker began to finish a part of the write of ``value``."""
@@ -248,20 +199,8 @@ class Reference:
                 extent.copies += 1
 
     def data_used(self) -> tuple[int, int]:
-        """DATA blocks in extents that some file block needs: at least, at most.
-
-        The two differ where concurrent writes leave open which of them came last, and after a failed
-        relocation; no extent can be in more copies than it has blocks that need it.
-        """
-        needs = [block.extents for file in self.files.values() for block in file.blocks]
-        certain = {id(extents[0]): extents[0] for extents in needs if len(extents) == 1}
-        for snapshot in self.snapshots:
-            needs += [cell.extents for cell in snapshot.cells.values()]
-            certain |= {id(extent): extent for extent in snapshot.needs_for_certain()}
-        possible = {id(extent): extent for extents in needs for extent in extents}
-        needed_by = Counter(id(extent) for extents in needs for extent in extents)
-        most = sum(e.blocks * min(e.copies, needed_by[key]) for key, e in possible.items())
-        return sum(e.blocks for e in certain.values()), most
+        """DATA blocks in extents that some file block needs: at least, at most."""
+        return data_used(self.files.values(), self.snapshots)
 
     def durable(self, since: int, file: int | None = None) -> None:
         """A commit that started at ``since`` has returned: everything that had ended by then is durable.
@@ -300,27 +239,8 @@ class Reference:
                 self.files[number] = self.deleted[number]
             if number not in self.files:
                 self.add_file(number, sizes[number])
-            file = self.files[number]
-            file.durable, file.deleted = True, 0
-            del file.blocks[len(contents[number]) :]
-            unknown, written_back = extents_of_running_writes(file), extents_of_dirty_pages(file)
-            self._share_cut_off(number, unknown)
-            for block, value, page in zip(file.blocks, contents[number], written_back, strict=True):
-                block.extents = [
-                    *block.past_extents,
-                    *page,
-                    *(unknown[write.value] for write in block.running if not write.buffered),
-                ]
-                block.past_extents = list(block.extents)
-                for extent in block.extents:
-                    extent.write = None
-                block.candidates = [Write(value, now, now, lost=not flushed, settled=now if flushed else 0)]
-                for write in block.past:  # what was not flushed by now, no later commit makes durable
-                    write.settled, write.lost = 0, True
-                block.past = [*([] if flushed else block.past), *block.candidates]
-                block.last_write_ended = now if value else 0
-                block.running.clear()
-                block.stored, block.dirty = [], False
+            for cut_off in recover(self.files[number], contents[number], now, flushed=flushed):
+                self.snapshots.place(number, *cut_off)
         self.unfinished.clear()
         self.deleted.clear()
         self._writes.clear()

@@ -7,12 +7,12 @@ for each block on its own; what is observed first must stay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.contents import Extent
+    from models.reference.contents import Extent, File
 
 
 @dataclass(slots=True, eq=False)
@@ -68,12 +68,60 @@ class Snapshot:
         ]
 
 
-def survivors(snapshots: Sequence[Snapshot], names: Sequence[str], now: int) -> list[Snapshot]:
+class Snapshots(list[Snapshot]):
+    """All snapshots, the oldest first: those that are being taken, too."""
+
+    def start(self, now: int, files: Mapping[int, File], deleted: Mapping[int, File]) -> Snapshot:
+        """One is being taken."""
+        snapshot = Snapshot(now)
+        for number, file in files.items():
+            snapshot.add_file(number, cells_of(file), certain=True)
+        for number, file in deleted.items():
+            if not file.deleted:
+                snapshot.add_file(number, cells_of(file), certain=False)
+        self.append(snapshot)
+        return snapshot
+
+    def end(self, snapshot: Snapshot, now: int, name: str) -> None:
+        """It was taken, under that name, or failed (an empty one)."""
+        snapshot.ended, snapshot.name = now, name
+        if not name:
+            self.remove(snapshot)
+
+    def add_file(self, number: int, file: File, started: int) -> None:
+        """A file appeared, that somebody began to create then."""
+        for snapshot in self:
+            if snapshot.may_see(started):
+                snapshot.add_file(number, cells_of(file), certain=False)
+
+    def remove_file(self, number: int) -> None:
+        """A file is being deleted."""
+        for snapshot in self:
+            if not snapshot.ended:
+                snapshot.uncertain.add(number)
+
+    def write(self, file: int, block: int, started: int, value: int) -> None:
+        """A write began."""
+        for snapshot in self:
+            snapshot.write(file, block, started, value)
+
+    def place(self, file: int, block: int, started: int, extent: Extent) -> None:
+        """A block has a new extent; what was not done when the write began may have it too."""
+        for snapshot in self:
+            snapshot.place(file, block, started, extent)
+
+
+def cells_of(file: File) -> list[Cell]:
+    """The blocks of a file as a snapshot that is taken now may have them."""
+    return [Cell(set(block.allowed()), block.extents[:]) for block in file.blocks]
+
+
+def survivors(snapshots: Sequence[Snapshot], names: Sequence[str], now: int) -> Snapshots:
     """What of ``snapshots`` a crash left, given the ``names`` that are there.
 
     One whose task was killed may have been committed all the same.  Of several nobody knows which is which.
     """
-    left = [snapshot for snapshot in snapshots if snapshot.ended]
+    left = Snapshots(snapshot for snapshot in snapshots if snapshot.ended)
     begun = [snapshot for snapshot in snapshots if not snapshot.ended]
     for name in names:
         if all(snapshot.name != name for snapshot in left) and begun:

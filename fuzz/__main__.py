@@ -1,15 +1,26 @@
-"""The command line: the catalogue of races, what can be done with a trace, and benches."""
+"""The command line: the catalogue of races, traces, and benches that run ``pytest fuzz/`` many times."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, minimise, prove, races
+from fuzz.commands import (
+    Parser,
+    UsageError,
+    bench_mutants,
+    bench_races,
+    export,
+    minimise,
+    prove,
+    races,
+    replay,
+)
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""Exit codes after Ctrl-C, and where whoever reads has gone, as shells have them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     races.add_to(commands)
+    replay.add_to(commands)
+    export.add_to(commands)
     minimise.add_to(commands)
     prove.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
@@ -25,12 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench_mutants.add_to(measured)
     options = parser.parse_args(arguments)
     try:
-        return cast("Callable[[object], int]", options.run)(options)
+        code = cast("Callable[[object], int]", options.run)(options)
+        sys.stdout.flush()
     except UsageError as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; --resume goes on from here\n")
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return BROKEN_PIPE
+    return code
 
 
 if __name__ == "__main__":

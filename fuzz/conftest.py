@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +12,7 @@ import pytest
 
 from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, register_profiles
 from fuzz.shards import Outcome
-from fuzz.summary import never_reached, summary_lines
+from fuzz.summary import never_reached, save_traces, summary_lines
 
 
 class WorkerNode(Protocol):
@@ -24,6 +25,7 @@ class WorkerNode(Protocol):
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 OUTCOMES: pytest.StashKey[list[tuple[str, Outcome]]] = pytest.StashKey()
 STARTED: pytest.StashKey[float] = pytest.StashKey()
+LAST_LINES: pytest.StashKey[list[str]] = pytest.StashKey()
 
 register_profiles()
 
@@ -159,3 +161,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     outcomes: list[tuple[str, Outcome]] = config.stash[OUTCOMES]
     for line in summary_lines(config.stash[RUN], outcomes, elapsed):
         terminalreporter.line(line)
+    config.stash[LAST_LINES] = list(save_traces(config.stash[RUN], outcomes))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Where the traces are, below everything else: who is in a hurry reads the last lines only."""
+    for line in config.stash.get(LAST_LINES, []):
+        sys.stdout.write(f"{line}\n")

@@ -26,6 +26,8 @@ from fuzz.machines import MACHINES
 KEY = "block-groups"
 """What every key begins with."""
 DEFAULT = ".hypothesis/examples"
+TRACES = "traces"
+"""The folder inside of it for the traces of what was found."""
 ARTIFACTS = ".hypothesis/github-artifacts"
 """Where downloaded artifacts are kept."""
 _SECOND_BEST = b".secondary"
@@ -89,6 +91,13 @@ class NamedDatabase(ExampleDatabase):
         is killed in between leaves only that."""
         second = sorted(self._database.fetch(key + _SECOND_BEST), key=lambda value: (len(value), value))
         return list(self._database.fetch(key)) or second[:1]
+
+
+def traces_folder(places: Sequence[str]) -> Path:
+    """Where traces are saved: in the directory that failures are saved in, or else in the default one."""
+    first = places[0] if places else DEFAULT
+    is_directory = not first.startswith(("readonly:", "redis://", "github:"))
+    return Path(first if is_directory else DEFAULT) / TRACES
 
 
 def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:

@@ -11,6 +11,7 @@ from fuzz.certificate import certificate
 from fuzz.diagram import draw
 from fuzz.explanation import explain
 from fuzz.minimise.size import FIRST_GROUP, preemptions
+from fuzz.traces import dumps, record
 from models.btrfs.device import RESERVED_BLOCKS
 from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
 from models.geometry import Geometry
@@ -27,13 +28,17 @@ WIDTH = 100
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reproducer:
-    """A failing program, ready to print.  Orders by length, so that the shortest comes first."""
+    """A failing program, ready to print, and its trace, ready to save.
+
+    Orders by length, so that the shortest comes first.
+    """
 
     steps: int
     text: str
     property: str
     preemptions: int = 0
     program: str = ""
+    trace: str = ""
 
 
 def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
@@ -42,25 +47,28 @@ def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
     if verdict is None:
         raise ValueError("the case does not fail")
     story = _story(verdict)
-    program = _program(case, verdict)
+    program, trace = _program(case, verdict), record(case, reverts)
     sections = [
         _what_broke(verdict),
         program,
         draw(story, _columns(verdict.world, story)),
         "\n".join(explain(case, reverts)),
-        "\n".join(certificate(case, verdict, reverts)),
+        "\n".join(certificate(case, verdict, trace, reverts)),
     ]
     text = "\n\n".join(sections)
-    return Reproducer(len(case.steps), text, verdict.symptom.property, preemptions(case.steps), program)
+    stops = preemptions(case.steps)
+    return Reproducer(len(case.steps), text, verdict.symptom.property, stops, program, dumps(trace))
 
 
-def as_found(case: Case, violation: Violation) -> Reproducer:
+def as_found(case: Case, violation: Violation, reverts: Sequence[Revert]) -> Reproducer:
     """A failing case that nobody made shorter, under the property that broke first."""
     program = "\n".join(f"    {step}" for step in case.steps)
     text = (
         f"{violation}\n\nprogram as found ({len(case.steps)} steps) on {_describe(case.geometry)}\n{program}"
     )
-    return Reproducer(len(case.steps), text, violation.property, preemptions(case.steps), program)
+    trace = dumps(record(case, reverts))
+    stops = preemptions(case.steps)
+    return Reproducer(len(case.steps), text, violation.property, stops, program, trace)
 
 
 def _what_broke(verdict: Verdict) -> str:

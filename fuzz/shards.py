@@ -85,5 +85,5 @@ def _execute(
             verdict = minimise(failure.case, run.reverts)
             reproducer = render(case_of(verdict), run.reverts)
         else:
-            reproducer = as_found(failure.case, failure.violation)
+            reproducer = as_found(failure.case, failure.violation, run.reverts)
     return Outcome(tally, time.perf_counter() - started, reproducer)

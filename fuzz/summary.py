@@ -7,18 +7,19 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from fuzz.database import traces_folder
 from fuzz.machine import Tally
 from fuzz.options import Run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
+from fuzz.traces import TraceError, file_name, loads, save
 from models.operations import OPERATIONS
 from models.sometimes import sentences
 
 
 def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: float) -> Iterator[str]:
     """Reproducers first, then counts; the seed last."""
-    found = [outcome.reproducer for _, outcome in outcomes if outcome.reproducer is not None]
-    yield from _reproducers(run, found, len(outcomes))
+    yield from _reproducers(run, found_in(outcomes), len(outcomes))
     replayed = [outcome for nodeid, outcome in outcomes if "test_saved_failures" in nodeid]
     saved = len(run.database.saved())
     if replayed:
@@ -35,13 +36,40 @@ def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: fl
     yield f"fuzz seed: {run.seed}  (repeat with --fuzz-seed {run.seed})"
 
 
-def _reproducers(run: Run, found: Sequence[Reproducer], searches: int) -> Iterator[str]:
+def found_in(outcomes: Sequence[tuple[str, Outcome]]) -> list[Reproducer]:
+    """All reproducers of a run."""
+    return [outcome.reproducer for _, outcome in outcomes if outcome.reproducer is not None]
+
+
+def shortest(found: Sequence[Reproducer]) -> list[Reproducer]:
     """The shortest program for every property that broke; the same whatever worker found it first."""
-    shortest: dict[str, Reproducer] = {}
+    best: dict[str, Reproducer] = {}
     for reproducer in sorted(found):
-        shortest.setdefault(reproducer.property, reproducer)
-    for name, best in shortest.items():
-        same = [reproducer for reproducer in found if reproducer.property == name]
+        best.setdefault(reproducer.property, reproducer)
+    return list(best.values())
+
+
+def save_traces(run: Run, outcomes: Sequence[tuple[str, Outcome]]) -> Iterator[str]:
+    """Save the trace of every reproducer; where those that were shown are, and how to replay them."""
+    found, folder = found_in(outcomes), traces_folder(run.places)
+    shown = [reproducer.trace for reproducer in shortest(found)]
+    for text in dict.fromkeys([*shown, *(reproducer.trace for reproducer in sorted(found))]):
+        try:
+            trace = loads(text)
+            path = folder / file_name(trace)
+            save(trace, path)
+        except (OSError, TraceError) as error:
+            yield f"a trace cannot be saved in {folder}: {error}"
+            continue
+        if text in shown:
+            yield f"saved: {path}"
+            yield f"replay it with: python -m fuzz replay {shlex.quote(str(path))}"
+
+
+def _reproducers(run: Run, found: Sequence[Reproducer], searches: int) -> Iterator[str]:
+    """What is shown of each property that broke, and how to replay all that is saved."""
+    for best in shortest(found):
+        same = [reproducer for reproducer in found if reproducer.property == best.property]
         yield ""
         yield from best.text.splitlines()
         yield f"found by {len(same)} of {searches} searches; this is the shortest program"

@@ -72,3 +72,15 @@ def fuzz(*options: str, **changes: str) -> Finished:
     assert "INTERNALERROR" not in finished.out + finished.error, finished
     assert "Traceback" not in finished.out + finished.error, finished
     return finished
+
+
+def cli(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m fuzz``."""
+    return subprocess.run(  # noqa: S603 - ourselves
+        [sys.executable, "-m", "fuzz", *arguments],
+        cwd=ROOT,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

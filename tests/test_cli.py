@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from runs import ROOT, environment
+from runs import cli
 
 from fuzz.__main__ import main
 from fuzz.commands import races
@@ -21,18 +19,6 @@ from models.reverts import Revert, catalogue
 HISTORICAL = [revert for revert in catalogue() if not revert.wrong_fix_of]
 UNSURE = replace(HISTORICAL[0], id="0123456789ab", name="unsure", confirmed=False, chain="opened by another")
 WRONG = replace(HISTORICAL[0], id="wrong/hasty", name="hasty", wrong_fix_of=HISTORICAL[0].id)
-
-
-def cli(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    """Run it as a command."""
-    return subprocess.run(  # noqa: S603 - ourselves
-        [sys.executable, "-m", "fuzz", *arguments],
-        cwd=ROOT,
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def printed(*reverts: Revert, width: int = 200) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from programs import ABORTS, CREATION, SHORTEST
-from runs import Finished, fuzz
+from runs import Finished, cli, fuzz
 
 from fuzz.database import open_database
+from fuzz.traces import load
 
 SMALL = ("--fuzz-shards", "1", "--fuzz-examples", "300", "--fuzz-steps", "12")
 """Short cases find the creation race soon, and shrink fast."""
@@ -114,6 +116,50 @@ def test_the_command_that_a_red_run_prints_replays_it(red: Finished) -> None:
     again = fuzz(*printed[2:])
     assert again.code == 1, again.out
     assert again.reproducers == red.reproducers
+
+
+def saved_trace(finished: Finished) -> tuple[Path, list[str]]:
+    """What the last two lines of a red run name: the file of the trace, and the command that replays it."""
+    saved, replay = finished.out.splitlines()[-2:]
+    assert saved.startswith("saved: ")
+    assert replay.startswith("replay it with: python -m fuzz replay ")
+    path = Path(saved.removeprefix("saved: "))
+    command = shlex.split(replay.removeprefix("replay it with: python -m fuzz "))
+    assert command == ["replay", str(path)]
+    return path, command
+
+
+def test_a_red_run_saves_a_trace_and_says_so_last(red: Finished, place: Path) -> None:
+    """If the reproducer were on the screen only, it would be gone with the terminal."""
+    path, command = saved_trace(red)
+    assert list((place / "traces").iterdir()) == [path]
+    assert re.fullmatch(rf"{CREATION}-{ABORTS}-[0-9a-f]{{12}}\.json", path.name)
+    assert load(path).case.steps == SHORTEST[CREATION]
+    replayed = cli(*command)
+    assert replayed.returncode == 1, replayed.stderr
+    report = red.section[red.section.index(ABORTS) :]
+    assert replayed.stdout.splitlines()[:20] == report[:20]
+    assert replayed.stdout.endswith("the outcome is the recorded one\n")
+    assert cli(*command, "--revert", "none").returncode == 0
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_equal_failures_have_one_trace(red: Finished, place: Path, workers: str) -> None:
+    """If its name or content depended on the run or the worker, there would be a new file every night."""
+    again = fuzz(*REPLAY, "-n", workers, "--revert", CREATION, "--database", str(place))
+    assert saved_trace(again) == saved_trace(red)
+
+
+def test_a_trace_that_cannot_be_saved_hides_nothing(red: Finished, place: Path, tmp_path: Path) -> None:
+    """If a full or read-only disk cost the report, the failure would have to be found again."""
+    assert red.code == 1
+    shutil.copytree(place, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "traces")
+    (tmp_path / "copy" / "traces").touch()
+    run = fuzz(*REPLAY, "--revert", CREATION, "--database", str(tmp_path / "copy"))
+    assert run.code == 1
+    assert run.reproducers == red.reproducers
+    assert run.out.splitlines()[-1].startswith(f"a trace cannot be saved in {tmp_path}/copy/traces: ")
 
 
 def test_replay_of_nothing_says_so(tmp_path: Path) -> None:

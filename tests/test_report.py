@@ -10,6 +10,7 @@ from programs import ABORTS, CONTENTS, CREATION, RELOCATION, SHORTEST, failing_c
 from fuzz.case import Case
 from fuzz.diagram import WIDTH
 from fuzz.report import Reproducer, render
+from fuzz.traces import dumps, record
 from models.geometry import Geometry
 from models.operations import Allocate, Commit, CompleteBio, CreateBg, StartNocowDio, Step
 
@@ -49,6 +50,7 @@ allocate blocks 1
   *** no_legal_schedule_aborts ***
 
 reproduced 3 of 3
+a second replayer agrees
 with any one step or preemption left out it passes
 with ff1f8250a9e4 (creation-vs-writeout) in, it passes"""
 
@@ -94,6 +96,7 @@ resumes
 -- done
   *** every_block_reads_as_its_last_write_or_a_concurrent_one ***
 reproduced 3 of 3
+a second replayer agrees
 with any one step or preemption left out it passes
 with f78c436c3931 (relocation-vs-nocow) in, it passes""".splitlines()
 """What the report must tell, in this order: who stops where, who waits for whom, what is lost."""
@@ -106,7 +109,8 @@ def report(revert: str) -> Reproducer:
 
 def test_the_creation_race_word_for_word() -> None:
     """If the report changed by itself, what people compare with the upstream commit would change."""
-    assert report(CREATION) == Reproducer(3, CREATION_REPORT, ABORTS, program=CREATION_PROGRAM)
+    trace = dumps(record(shortest(CREATION), reverts(CREATION)))
+    assert report(CREATION) == Reproducer(3, CREATION_REPORT, ABORTS, 0, CREATION_PROGRAM, trace)
 
 
 def test_the_relocation_race_tells_how_the_write_is_lost() -> None:

@@ -172,6 +172,9 @@ DAMAGES: list[tuple[str, Any, str]] = [
         "step 1: group of relocate is missing",
     ),
     ("outcome", {"symptom": {}, "first": {}}, "outcome, "),
+    ("outcome", {"symptom": {"property": "a\n", "expected": "b", "observed": "c"}, "first": {}}, "outcome, "),
+    ("steps", [{**COMMIT, "then": "done\n"}], "step 1, then: 'done\\n' does not match"),
+    ("steps", [{**COMMIT, "task": "CPU 1\n"}], "step 1, task: 'CPU 1\\n' does not match"),
     ("unknown", 1, "trace: Additional properties"),
 ]
 

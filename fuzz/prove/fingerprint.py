@@ -197,6 +197,10 @@ def _iterator(iterator: object) -> Iterable[object]:
     return reduced[1:] if isinstance(reduced, tuple) else ()
 
 
+def _sequence(members: Sequence[object]) -> Iterable[object]:
+    return (*members, *getattr(members, "__dict__", {}).values())
+
+
 def _counter(counter: Counter[str]) -> Iterable[object]:
     return (part for item in sorted(counter.items()) if item[1] for part in item)
 
@@ -236,7 +240,7 @@ READERS: tuple[tuple[type | tuple[type, ...], Reader], ...] = (
     (Task, _task),
     (Wait, _wait),
     (Reference, _reference),
-    ((list, tuple), iter),
+    ((list, tuple), _sequence),
     (Counter, _counter),
     ((dict, MappingProxyType), _dict),
     (VIEWS, list),

@@ -9,6 +9,6 @@ from __future__ import annotations
 from fuzz.traces.reading import load, loads
 from fuzz.traces.recording import record
 from fuzz.traces.trace import Outcome, Sign, Trace, TraceError
-from fuzz.traces.writing import dumps, save
+from fuzz.traces.writing import dumps, file_name, save
 
-__all__ = ["Outcome", "Sign", "Trace", "TraceError", "dumps", "load", "loads", "record", "save"]
+__all__ = ["Outcome", "Sign", "Trace", "TraceError", "dumps", "file_name", "load", "loads", "record", "save"]

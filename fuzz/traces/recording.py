@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from fuzz.case import CONTENTS, Case
 from fuzz.traces.trace import Outcome, Sign, Trace, plain
+from models.geometry import Geometry
 from models.operations import Step
 from models.reverts import Revert
 from models.simulation import State
 from models.syscalls import Failed
 from models.world import Violation, World
+
+Watch = Callable[[World, Step], None]
+"""What looks at a world after a step."""
+
+
+class Watched(World):
+    """A world that somebody looks at after each step, also when nobody chooses any more."""
+
+    watch: Watch | None = None
+
+    def apply(self, step: Step) -> bool:
+        """As in every world; and then they look, also at what a violation left."""
+        if not self.makes_sense(step):
+            return False
+        try:
+            return super().apply(step)
+        finally:
+            if self.watch is not None:
+                self.watch(self, step)
 
 
 class Recorder:
@@ -20,9 +40,14 @@ class Recorder:
     ``then`` has an entry for each step that was taken; ``over`` is true when a violation ended the case.
     """
 
-    def __init__(self, case: Case, reverts: Sequence[Revert]) -> None:
-        self.case = case
-        self.world = World(case.geometry, reverts, run_on=True)
+    def __init__(
+        self,
+        geometry: Geometry,
+        reverts: Sequence[Revert],
+        watch: Watch | None = None,
+    ) -> None:
+        self.world = Watched(geometry, reverts, run_on=True)
+        self.world.watch = watch
         self.then: list[str] = []
         self.over = False
 
@@ -66,7 +91,7 @@ def record(case: Case, reverts: Sequence[Revert]) -> Trace:
 
     Raises ValueError if it passes.
     """
-    recorder = Recorder(case, reverts)
+    recorder = Recorder(case.geometry, reverts)
     steps = tuple(step for step in case.steps if recorder.take(step))
     outcome = recorder.finish()
     if outcome is None:

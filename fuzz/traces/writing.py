@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
@@ -15,6 +16,8 @@ from models.operations import Operation, Step
 
 RESUME = "resume"
 """What stands in the place of an operation where a task goes on."""
+DIGEST, LONGEST_NAME = 12, 100
+"""Characters of a file name: of the digest, and of each of the other two parts at most."""
 
 
 def dumps(trace: Trace) -> str:
@@ -38,6 +41,13 @@ def dumps(trace: Trace) -> str:
 def save(trace: Trace, path: Path) -> None:
     """Write a trace, by rename.  Raises OSError where that cannot be."""
     write_whole(path, dumps(trace))
+
+
+def file_name(trace: Trace) -> str:
+    """A name for the file of a trace: what was out, what broke, and a digest of all that it says."""
+    digest = hashlib.sha256(dumps(trace).encode()).hexdigest()[:DIGEST]
+    out = "+".join(trace.reverts).replace("/", "-") or "all-fixes-in"
+    return f"{out[:LONGEST_NAME]}-{trace.outcome.property[:LONGEST_NAME]}-{digest}.json"
 
 
 def _line(value: object) -> str:

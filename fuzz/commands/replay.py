@@ -1,0 +1,113 @@
+"""``python -m fuzz replay``: run the program of a trace again, and say whether it is still the same."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fuzz.commands import Commands, UsageError
+from fuzz.report import render
+from fuzz.traces import Outcome, Sign, Trace, TraceError
+from fuzz.traces.reading import load_known
+from fuzz.traces.recording import how_it_stands
+from fuzz.traces.replaying import Replay, replay
+from fuzz.traces.state import state_lines
+from models.operations import Step
+from models.reverts import Revert, find_reverts
+from models.world import World
+
+NONE = "none"
+"""In the place of an id: with all fixes in."""
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "replay",
+        help="run the program of a trace again",
+        description="Runs the program and says whether the outcome is the recorded one.  The exit code is 0 "
+        "if it passes with other fixes out than recorded, 1 if it fails, or does not although it should.",
+    )
+    parser.add_argument("trace", type=Path, metavar="TRACE", help="a file that a failing run saved")
+    add_revert_option(parser)
+    parser.add_argument("--step", action="store_true", help="print the state after each step")
+    parser.set_defaults(run=run)
+
+
+def add_revert_option(parser: argparse.ArgumentParser) -> None:
+    """Which fixes are to be out, where those of the trace are not meant."""
+    parser.add_argument(
+        "--revert",
+        action="append",
+        metavar="ID",
+        help=f"take this fix out, in the place of those of the trace; repeatable; {NONE}: take none out",
+    )
+
+
+def reverts_for(trace: Trace, asked: Sequence[str] | None) -> tuple[Revert, ...]:
+    """The fixes to take out.  Raises UsageError for an unknown one."""
+    wanted = trace.reverts if asked is None else [word for word in asked if word != NONE]
+    try:
+        return find_reverts(wanted)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def run(options: argparse.Namespace) -> int:
+    """Replay, and print the report and how it compares."""
+    try:
+        trace, unknown = load_known(options.trace)
+    except TraceError as error:
+        raise UsageError(str(error)) from error
+    reverts = reverts_for(trace, options.revert)
+    replayed = replay(trace, reverts, unknown, print_state if options.step else None)
+    if replayed.outcome is not None:
+        _say(f"{render(replayed.case, reverts).text}\n")
+    same = {revert.id for revert in reverts} == set(trace.reverts)
+    for line in comparison(trace, replayed, same_fixes=same):
+        _say(line)
+    passes = replayed.outcome is None and replayed.whole and not same
+    return 0 if passes else 1
+
+
+def comparison(trace: Trace, replayed: Replay, *, same_fixes: bool) -> list[str]:
+    """Where it went another way, and the verdict."""
+    lines = list(replayed.differences)
+    if not replayed.whole:
+        lines.append("the trace could be replayed up to there only")
+    if replayed.as_recorded(trace):
+        return [*lines, "the outcome is the recorded one"]
+    if replayed.outcome == trace.outcome:
+        return [*lines, "the outcome is the recorded one, on another way"]
+    if replayed.outcome is None:
+        lines.append(
+            "it passes" + ("" if not same_fixes else ": the recorded failure does not show any more")
+        )
+    else:
+        lines.append("it fails, but the outcome is not the recorded one")
+    return [*lines, *_recorded(trace.outcome)]
+
+
+def _recorded(outcome: Outcome) -> list[str]:
+    def tell(sign: Sign) -> str:
+        return f"{sign.property}: expected: {sign.expected}; observed: {sign.observed}"
+
+    lines = [f"recorded: {tell(outcome.symptom)}"]
+    if outcome.first != outcome.symptom:
+        lines.append(f"recorded first sign: {tell(outcome.first)}")
+    return lines
+
+
+def print_state(world: World, step: Step) -> None:
+    """A step, how it left its task, and the state of the file system."""
+    number = f"step {len(world.program)}" if not world.draining else "then"
+    _say(f"{number}: {step}  -- {how_it_stands(world, step.task)}")
+    for line in state_lines(world):
+        _say(f"    {line}")
+    _say("")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

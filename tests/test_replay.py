@@ -1,0 +1,250 @@
+"""Replaying traces: the same failure again, by two replayers; and what no longer fits is said."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from known_traces import path_of
+from programs import CREATION, RELOCATION, reverts, run_machine, shortest
+from test_controls import machines_for
+
+import models
+from fuzz.__main__ import main
+from fuzz.case import Case
+from fuzz.machine import BlockGroupMachine
+from fuzz.machines import MACHINES
+from fuzz.report import render
+from fuzz.traces import Trace, dumps, load, loads, record, save
+from fuzz.traces import interpreter as second
+from fuzz.traces.agreement import disagreement
+from fuzz.traces.interpreter import interpret
+from fuzz.traces.recording import Recorder
+from fuzz.traces.replaying import replay
+from models.operations import Step
+from models.reverts import Revert, catalogue
+
+ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
+
+
+def example() -> Trace:
+    """The trace of a race that everybody knows."""
+    return record(shortest(RELOCATION), reverts(RELOCATION))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A file with it."""
+    save(example(), tmp_path / "trace.json")
+    return tmp_path / "trace.json"
+
+
+def run(*arguments: str | Path) -> int:
+    """``python -m fuzz replay`` with arguments."""
+    return main(["replay", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("revert", ENTRIES)
+def test_a_race_is_still_there_and_still_closed_by_its_fix(revert: Revert) -> None:
+    """If the model lost a race, or a fix let it through, only this would tell: searches may be unlucky."""
+    trace = loads(dumps(load(path_of(revert))))
+    assert trace.reverts == (revert.id,)
+    replayed = replay(trace, (revert,))
+    assert replayed.differences == ()
+    assert replayed.outcome == trace.outcome
+    assert replayed.as_recorded(trace)
+    assert revert.expected in (trace.outcome.property, trace.outcome.first.property)
+    assert replay(trace, ()).outcome is None
+
+
+@pytest.mark.parametrize("revert", ENTRIES)
+def test_the_second_replayer_agrees(revert: Revert) -> None:
+    """If it did not, the failure would be in how the program is run, not in the model."""
+    trace = load(path_of(revert))
+    assert disagreement(trace) == ""
+    assert interpret(json.loads(path_of(revert).read_text(encoding="utf-8")), ()).broken == ()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_second_replayer_agrees_on_random_cases(machine: type[BlockGroupMachine]) -> None:
+    """If it agreed on short programs only, a long one might be run in two ways and nobody would know."""
+    able = [revert for revert in catalogue() if machine in machines_for(revert)] or catalogue()
+    for number in range(20):
+        out = able[number % len(able) : number % len(able) + 1]
+        ids = tuple(revert.id for revert in out)
+        world = run_machine(f"second {number}", 50, *ids, kind=machine)[0].world
+        case, recorder = Case(world.geometry, tuple(world.program)), Recorder(world.geometry, out)
+        taken = [recorder.take(step) for step in case.steps]
+        assert taken == [True] * len(taken)
+        outcome = recorder.finish()
+        trace = Trace(case, ids, tuple(recorder.then), outcome or example().outcome)
+        assert disagreement(trace) == ("" if outcome else "nothing breaks")
+
+
+def test_the_second_replayer_shares_no_code_with_the_first() -> None:
+    """If it ran the same code, that it agrees would say nothing."""
+    tree = ast.parse(Path(second.__file__).read_text(encoding="utf-8"))
+    typing_only = [node for node in tree.body if isinstance(node, ast.If)]
+    tree.body = [node for node in tree.body if node not in typing_only]
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert [name for name in names if name.startswith(("fuzz", "strategies", "hypothesis"))] == []
+    assert "models.world" not in names
+
+
+def test_a_replayer_that_does_not_agree_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a disagreement were left out, a mistake of the world would look like a race."""
+    trace = example()
+    assert disagreement(replace(trace, then=("done", trace.then[1]))) == (
+        "step 1 (CPU 1: start-nocow-dio file 0 block 0 blocks 1 until can_nocow_extent): "
+        "preempted at can_nocow_extent, and not done"
+    )
+    assert disagreement(replace(trace, reverts=())) == "nothing breaks"
+    other = replace(trace.outcome, first=trace.outcome.symptom)
+    assert disagreement(replace(trace, outcome=other)).startswith(trace.outcome.property)
+    monkeypatch.setattr("fuzz.report.disagreement", lambda _: "nothing breaks")
+    text = render(trace.case, reverts(RELOCATION)).text
+    assert "a second replayer DOES NOT AGREE: nothing breaks" in text
+    assert "a second replayer agrees" not in text
+
+
+def test_replay_prints_the_report_and_fails(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If replay showed another report than the run that found it, nobody could compare the two."""
+    assert run(saved) == 1
+    told = capsys.readouterr().out
+    assert told.startswith(render(shortest(RELOCATION), reverts(RELOCATION)).text)
+    assert told.endswith("the outcome is the recorded one\n")
+
+
+def test_with_the_fix_in_it_passes(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If a fix could not be tried on a trace, the trace would be of no use to who writes the fix."""
+    assert run(saved, "--revert", "none") == 0
+    assert capsys.readouterr().out.splitlines()[0] == "it passes"
+    assert run(saved, "--revert", CREATION) == 0
+    assert run(saved, "--revert", CREATION, "--revert", RELOCATION) == 1
+    assert "the outcome is the recorded one" in capsys.readouterr().out
+
+
+def edited(path: Path, **changes: Any) -> None:  # noqa: ANN401 - JSON
+    """Edit a trace by hand: of the first step, but for ``steps`` and what else a trace has at its top."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    top = {key: value for key, value in changes.items() if key in told}
+    told["steps"][0] |= {key: value for key, value in changes.items() if key not in told}
+    path.write_text(json.dumps(told | top), encoding="utf-8")
+
+
+RESUME = {"task": "CPU 3", "operation": "resume", "then": "done"}
+COMMIT = {"task": "CPU 1", "operation": "commit", "then": "done"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"then": "done"},
+            ["step 1 (CPU 1: start", "expected: done; now: preempted at can_nocow_extent; runnable: CPU 1"],
+        ),
+        (
+            {"until": "btrfs_inc_nocow_writers"},
+            ["expected: preempted at can_nocow_extent; now: preempted at btrfs_inc_nocow_writers; "],
+        ),
+        ({"operation": "defragment"}, ["unknown operation 'defragment'; there are: ", "; runnable: nobody"]),
+        ({"until": "btrfs_defrag"}, ["step 1: unknown point 'btrfs_defrag'; there are: "]),
+        ({"steps": [RESUME]}, ["step 1 (CPU 3: resume): expected: done; CPU 3 has nothing to resume (done)"]),
+        (
+            {"steps": [{**COMMIT, "operation": "relocate", "arguments": {"group": 9}}]},
+            ["step 1 (CPU 1: relocate group 9): expected: done; relocate group 9 makes no sense here"],
+        ),
+    ],
+)
+def test_what_no_longer_fits_is_said_and_does_not_pass(
+    changes: dict[str, Any], said: list[str], saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If a step that means nothing any more were passed over in silence, a trace that tests nothing would
+    look like a race that is closed."""
+    edited(saved, model=models.VERSION, **changes)
+    assert run(saved) == 1
+    told = capsys.readouterr().out
+    for words in said:
+        assert words in told
+    assert "the outcome is the recorded one\n" not in told
+
+
+def test_a_busy_task_is_told(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If it were not said where the busy task is, the missing step could not be put in."""
+    told = json.loads(saved.read_text(encoding="utf-8"))
+    edited(saved, steps=[told["steps"][0], COMMIT, told["steps"][1]])
+    assert run(saved) == 1
+    assert (
+        "step 2 (CPU 1: commit): expected: done; CPU 1 is busy (preempted at can_nocow_extent); "
+        "runnable: CPU 1 (preempted at can_nocow_extent)\n"
+        "the outcome is the recorded one, on another way\n"
+    ) in capsys.readouterr().out
+
+
+def test_steps_after_the_end_of_the_case_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If steps behind an abort were dropped in silence, the trace would be longer than what it shows."""
+    trace = record(shortest(CREATION), reverts(CREATION))
+    longer = replace(trace.case, steps=(*trace.case.steps, Step("CPU 3")))
+    save(replace(trace, case=longer, then=(*trace.then, "done")), tmp_path / "trace.json")
+    assert run(tmp_path / "trace.json") == 1
+    assert "step 4 (CPU 3: resume): expected: done; the case is over" in capsys.readouterr().out
+
+
+def test_a_trace_that_is_cut_short_by_a_name_never_passes(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If the part that is still known passed, and that counted, a renamed operation would close all races."""
+    edited(saved, operation="defragment", arguments={})
+    assert run(saved, "--revert", "none") == 1
+    assert "the trace could be replayed up to there only" in capsys.readouterr().out
+
+
+def test_a_race_that_is_gone_does_not_pass(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If a trace that shows nothing exited with 0, nobody would notice that the model lost a race."""
+    edited(saved, reverts=[])
+    assert run(saved) == 1
+    assert "it passes: the recorded failure does not show any more" in capsys.readouterr().out
+
+
+def test_another_failure_is_told(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If any failure counted as the recorded one, a new bug could hide behind an old trace."""
+    outcome = json.loads(saved.read_text(encoding="utf-8"))["outcome"]
+    outcome["symptom"]["observed"] = "it reads write 7"
+    edited(saved, outcome=outcome)
+    assert run(saved) == 1
+    told = capsys.readouterr().out
+    assert "it fails, but the outcome is not the recorded one" in told
+    assert "observed: it reads write 7" in told
+
+
+def test_step_by_step(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If the state were not told after each step, a race could be seen to end, but not to begin."""
+    assert run(saved, "--step") == 1
+    told = capsys.readouterr().out
+    parts = told[: told.index("every_block_reads")].strip().split("\n\n")
+    assert [part.split(":")[0] for part in parts[:3]] == ["step 1", "step 2", "then"]
+    assert "    block group 2 (blocks 9-12): used 4, free nothing" in parts[0]
+    assert "    CPU 1: start-nocow-dio file 0 block 0 blocks 1, preempted at can_nocow_extent" in parts[0]
+    assert "    transaction 2: RUNNING, handles: nobody" in parts[0]
+    assert "    block group 2 (blocks 9-12): used 4, ro 1, free nothing" in parts[1]
+    assert "    block group 3 (blocks 13-16): used 4, free nothing" in parts[1]
+    assert "    ordered extent of file 0 block 0: block 9, NOCOW, 1 to write" in parts[2]
+    assert "block group 2 (blocks 9-12)" not in parts[-1].replace("removed", "")
+
+
+@pytest.mark.parametrize("arguments", [["{}"], ["{}", "--revert", "0123456789ab"], ["{}/none"]])
+def test_a_mistake_is_one_line(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If a mistake exited with 1, a script would take it for a failure that was reproduced."""
+    path = tmp_path / "trace.json"
+    if "--revert" in arguments:
+        save(example(), path)
+    with pytest.raises(SystemExit) as caught:
+        run(*(argument.format(path) for argument in arguments))
+    assert caught.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -10,7 +10,9 @@ from typing import cast
 from fuzz.commands import (
     Parser,
     UsageError,
+    bench_minimal,
     bench_mutants,
+    bench_proofs,
     bench_races,
     export,
     minimise,
@@ -36,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)
     bench_mutants.add_to(measured)
+    bench_minimal.add_to(measured)
+    bench_proofs.add_to(measured)
     options = parser.parse_args(arguments)
     try:
         code = cast("Callable[[object], int]", options.run)(options)

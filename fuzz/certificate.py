@@ -81,7 +81,9 @@ def one_after_the_other(case: Case) -> Iterator[Case]:
     tasks = list(dict.fromkeys(step.task for step in begun))
     orders = list(islice(permutations(tasks), ORDERS + 1)) if len(tasks) > 1 else []
     for order in orders if len(orders) <= ORDERS else ():
-        yield replace(case, steps=tuple(_whole(step for task in order for step in begun if step.task == task)))
+        yield replace(
+            case, steps=tuple(_whole(step for task in order for step in begun if step.task == task))
+        )
 
 
 def _whole(steps: Iterable[Step]) -> Iterator[Step]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from fuzz.commands import Commands
-from fuzz.commands.traces import add_trace, load_failing, save_trace
+from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import case_of, minimise
 from fuzz.report import render
 
@@ -26,7 +26,8 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Minimise, print, save."""
-    failing = load_failing(options.trace)
+    failing = read_failing(options.trace)
+    check_output(options.output)
     small = case_of(minimise(failing.case, failing.reverts, failing.symptom))
     sys.stdout.write(render(small, failing.reverts).text + "\n")
     if options.output is not None:

@@ -1,4 +1,4 @@
-"""``python -m fuzz prove``: is there no shorter trace of a bug?"""
+"""``python -m fuzz prove``: a search for a shorter trace of the same bug."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.traces import Failing, add_trace, load_failing, save_trace
+from fuzz.commands import Commands, number
+from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import cost
 from fuzz.prove import COVERAGE, Covered, Proof, prove
+from fuzz.traces.failing import Failing
 
 LIMIT = 250_000
 """Executions without --limit: some minutes."""
@@ -25,8 +26,8 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "prove",
         help="search all shorter traces: is there none that fails?",
-        description="Runs every program on the trace's file system that has fewer steps and preemptions.  The "
-        "exit code is 0 if none of them breaks the same property, 1 if one does (it is shown and saved), and "
+        description="Runs every program on the trace's file system that has fewer steps and preemptions.  "
+        "The exit code is 0 if none of them breaks the same property, 1 if one does (it is shown and saved), and "
         "2 if the limit was reached before.",
     )
     add_trace(parser)
@@ -49,10 +50,9 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Search, tell, save what is shorter."""
-    failing = load_failing(options.trace)
+    failing = read_failing(options.trace)
     output: Path = options.output or options.trace.with_suffix(".shorter.json")
-    if output.is_dir():
-        raise UsageError(f"{output}: is a directory")
+    check_output(output)
     proof = _with_progress(failing, options.limit)
     sys.stdout.write("".join(f"{line}\n" for line in proof.sentences()))
     if proof.shorter is not None:

@@ -1,44 +1,36 @@
-"""What commands about traces have in common: reading one that fails, saving one, showing a program."""
+"""What commands that make other traces of a trace have in common: reading one that fails, saving one."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz.case import Case, run
+from fuzz.case import Case
 from fuzz.commands import UsageError
-from fuzz.traces import TraceError, load, record, save
-from models.reverts import Revert, find_reverts
-
-
-@dataclass(frozen=True, slots=True)
-class Failing:
-    """A trace that was seen to fail as it says."""
-
-    case: Case
-    reverts: tuple[Revert, ...]
-    symptom: str
+from fuzz.traces import TraceError, record, save
+from fuzz.traces.failing import Failing, load_failing
+from models.reverts import Revert
 
 
 def add_trace(parser: argparse.ArgumentParser) -> None:
     """Declare the argument."""
-    parser.add_argument("trace", type=Path, metavar="TRACE", help="a trace, as a failing run saves it")
+    parser.add_argument("trace", type=Path, metavar="TRACE", help="a file that a failing run saved")
 
 
-def load_failing(path: Path) -> Failing:
+def read_failing(path: Path) -> Failing:
     """The trace in a file.  Raises UsageError where there is none, or it does not fail as it says."""
     try:
-        trace = load(path)
-        reverts = find_reverts(trace.reverts)
-    except (TraceError, ValueError) as error:
+        return load_failing(path)
+    except TraceError as error:
         raise UsageError(str(error)) from error
-    verdict, symptom = run(trace.case, reverts), trace.outcome.property
-    if verdict is None or symptom not in verdict.world.violations:
-        raise UsageError(f"{path}: the program does not break {symptom}: there is nothing to compare with")
-    return Failing(Case(trace.case.geometry, tuple(verdict.world.program)), reverts, symptom)
+
+
+def check_output(path: Path | None) -> None:
+    """Raises UsageError where no file can be written, before any work is done."""
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise UsageError(f"{path}: must be a file to write a trace to, in a directory that there is")
 
 
 def save_trace(case: Case, reverts: Sequence[Revert], path: Path) -> None:

@@ -48,8 +48,9 @@ def _with_plain_arguments(case: Case) -> Case:
     """The same operations, stopped at the same points, on the simplest file system's first things."""
 
     def plain(step: Step) -> Step:
-        named = step.operation is None or isinstance(step.operation, CompleteBio)
-        return step if named else replace(step, operation=type(step.operation)())
+        if step.operation is None or isinstance(step.operation, CompleteBio):
+            return step
+        return replace(step, operation=type(step.operation)())
 
     return Case(Geometry(), tuple(plain(step) for step in case.steps))
 
@@ -103,5 +104,3 @@ def renamed(steps: Steps) -> Steps:
         return replace(step, task=names[step.task], operation=operation)
 
     return tuple(rename(step) for step in steps)
-
-

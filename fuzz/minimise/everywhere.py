@@ -19,7 +19,9 @@ from models.reverts import Revert
 
 CHEAP = 2
 """Steps and preemptions up to which programs of any operations are tried: some hundred."""
-EXECUTIONS = 1_500
+SHORT = 4
+"""Steps and preemptions up to which every preemption point is tried: with more there are too many."""
+EXECUTIONS = 1_000
 """Of programs on one file system, after which the rest is left out."""
 
 
@@ -30,6 +32,11 @@ def _plain(groups: int, *blocks: int) -> Geometry:
 
 PLAIN = (_plain(1, 1), _plain(1, 2), _plain(2, 2, 1))
 """The simplest file systems: a block group with room in it, one that is full, and both."""
+
+
+def _shape(geometry: Geometry) -> tuple[int, int]:
+    return geometry.groups, len(geometry.files)
+
 
 Kinds = frozenset[type[Operation]]
 Points = frozenset[str]
@@ -45,20 +52,21 @@ class Everywhere:
     covered: Covered = field(default_factory=Covered)
     _done: list[tuple[Geometry, Kinds, Points]] = field(default_factory=list)
 
-    def failing(self, case: Case) -> Iterator[Case]:
-        """Programs that break the symptom and cost no more: of the case's operations, on the simplest file
-        systems and on its own, stopped where the case stops and then anywhere; on its own, if they cost
-        little, of any operations."""
-        most = cost(case)
+    def failing(self, case: Case) -> Iterator[Iterator[Case]]:
+        """Programs that break the symptom and cost no more, from one search after the other: of the case's
+        operations on the simplest file systems and on its own, stopped where the case stops; on its own, if
+        they cost little, of any operations; and of its operations stopped anywhere."""
+        most, shape = cost(case), _shape(case.geometry)
         own = frozenset(type(step.operation) for step in case.steps if step.operation is not None)
         own |= {CompleteBio, EndTransaction}
         stops = frozenset(step.until for step in case.steps if step.until is not None)
-        for points in (stops, ALL_POINTS):
-            for geometry in (*PLAIN, case.geometry):
-                for found in self._search(geometry, own, points, most):
-                    most = cost(found)
-                    yield found
-        yield from self._search(case.geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP))
+        bounds = {geometry: most - (_shape(geometry) > shape) for geometry in (*PLAIN, case.geometry)}
+        for geometry, bound in bounds.items():
+            yield self._search(geometry, own, stops, bound)
+        yield self._search(case.geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP))
+        if most <= SHORT:
+            for geometry, bound in bounds.items():
+                yield self._search(geometry, own, ALL_POINTS, bound)
 
     def _search(self, geometry: Geometry, kinds: Kinds, points: Points, most: int) -> Iterator[Case]:
         if any(geometry == g and kinds <= k and points <= p for g, k, p in self._done):

@@ -51,14 +51,14 @@ class Minimiser:
             raise ValueError("the case does not fail")
         self.symptom = self.symptom or best.symptom.property
         everywhere = Everywhere(self.reverts, self.symptom)
-        while True:
-            best = self._downhill(best)
-            found = (replace(other, steps=renamed(other.steps)) for other in everywhere.failing(case_of(best)))
-            least = self._least(found, best)
+        least: Verdict | None = best
+        while least is not None and self.runs < MAX_RUNS:
+            best = self._downhill(least)
+            searches = everywhere.failing(case_of(best))
+            found = (self._least(map(_with_plain_names, search), best) for search in searches)
+            least = next((verdict for verdict in found if verdict is not None), None)
             self.searched = everywhere.covered.executions
-            if least is None or self.runs >= MAX_RUNS:
-                return best
-            best = least
+        return least or best
 
     def _downhill(self, best: Verdict) -> Verdict:
         """One change after the other, each the first that makes the case less, until there is none."""
@@ -83,3 +83,7 @@ class Minimiser:
             same = verdict is not None and self.symptom in verdict.world.violations
             if verdict is not None and same and size(case_of(verdict)) < least:
                 yield verdict
+
+
+def _with_plain_names(case: Case) -> Case:
+    return replace(case, steps=renamed(case.steps))

@@ -51,8 +51,9 @@ from models.world import World
 CPU = "CPU "
 """Beginning of the names of the tasks that are interchangeable."""
 VIEWS = tuple(map(type, ({}.keys(), {}.values(), {}.items())))
-ITERATORS = tuple(type(iter(empty)) for empty in ([], (), {}, {}.values(), {}.items(), range(0), set(), ""))
-COMPOSED = (enumerate, zip, map, filter, reversed, type(reversed([])), type(reversed({})))
+EMPTY: tuple[Iterable[object], ...] = ([], (), {}, {}.values(), {}.items(), range(0), set(), "")
+ITERATORS: tuple[type, ...] = tuple(type(iter(empty)) for empty in EMPTY)
+COMPOSED: tuple[type, ...] = (enumerate, zip, map, filter, reversed, type(reversed([])), type(reversed({})))
 """Iterators say what is left of them when they are asked how to pickle them."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fuzz.case import Case
-from fuzz.prove.search import Covered, Found, LimitReached, Search
+from fuzz.prove.search import Covered, Found, LimitReached, Search, ignore
 from models.reverts import Revert
 
 COVERAGE = """\
@@ -60,7 +60,7 @@ def prove(
     symptom: str,
     *,
     limit: int,
-    tick: Callable[[Covered], None] = lambda covered: None,
+    tick: Callable[[Covered], None] = ignore,
 ) -> Proof:
     """Run every program that costs less than ``cost``, until one breaks ``symptom``.
 

@@ -10,6 +10,7 @@ changes nothing.  Every new state is also brought to its end as a case is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from fuzz.case import Case
 from fuzz.prove.fingerprint import fingerprint
 from fuzz.prove.moves import Program, moves, other_places
 from models.geometry import Geometry
-from models.operations import OPERATIONS, Operation, Step
+from models.operations import OPERATIONS, Operation
 from models.reverts import Revert
 from models.world import Violation, World
 
@@ -57,15 +58,15 @@ class _Queued(NamedTuple):
     moved: bool = False
 
 
-def _ignore(covered: Covered) -> None:
+def ignore(covered: Covered) -> None:
     """Nobody watches."""
     del covered
 
 
 @dataclass(slots=True)
 class Search:
-    """Every program on ``geometry`` of cost up to ``most``, of operations of these ``kinds``, stopped at these
-    ``points`` (None: at all).
+    """Every program on ``geometry`` of cost up to ``most``, of operations of these ``kinds``, stopped at
+    these ``points`` (None: at all).
 
     ``limit`` is how many executions there may be; ``covered`` is kept up to date, and shown to ``tick``
     before each.  Whoever iterates may lower ``most`` meanwhile.
@@ -78,7 +79,7 @@ class Search:
     kinds: Sequence[type[Operation]] = OPERATIONS
     points: frozenset[str] | None = None
     covered: Covered = field(default_factory=Covered)
-    tick: Callable[[Covered], None] = _ignore
+    tick: Callable[[Covered], None] = ignore
     _seen: set[bytes] = field(default_factory=set)
     _queues: list[list[_Queued]] = field(default_factory=list)
 
@@ -118,10 +119,8 @@ class Search:
                 self._queues[cost + 1] += (
                     _Queued((*queued.program, step), fresh) for step, fresh in moves(world, self.kinds)
                 )
-            try:
+            with suppress(Violation):  # the world has it
                 world.finish()
-            except Violation:
-                pass  # the world has it
         return tuple(world.violations)
 
     def _replayed(self, program: Program) -> tuple[World, bool]:

@@ -21,7 +21,8 @@ def add_to(commands: Commands) -> None:
         "minimal",
         help="minimise many failing cases of every race",
         description="Minimises a random failing case for every fix and seed, and writes a table.  Races "
-        "marked rare are left out unless they are named.  The exit code is 1 if some reproducer is not minimal.",
+        "marked rare are left out unless they are named.  The exit code is 1 if some reproducer is not "
+        "minimal.",
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: the whole catalogue)")
     parser.add_argument(

@@ -26,9 +26,9 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "prove",
         help="search all shorter traces: is there none that fails?",
-        description="Runs every program on the trace's file system that has fewer steps and preemptions.  "
-        "The exit code is 0 if none of them breaks the same property, 1 if one does (it is shown and saved), and "
-        "2 if the limit was reached before.",
+        description="Runs every program on the trace's file system with fewer steps and preemptions.  "
+        "The exit code is 0 if none of them breaks the same property, 1 if one does (it is shown and "
+        "saved), and 2 if the limit was reached before.",
     )
     add_trace(parser)
     parser.add_argument(

@@ -27,7 +27,8 @@ def lower_geometries(geometry: Geometry) -> Iterator[Geometry]:
     """With one number lower, a file less, or a plainer one; and fewer block groups with what fits in them."""
     for files in (geometry.files, *_lower_files(geometry.files)):
         for groups in range(1, geometry.groups + 1):
-            if sum(file.blocks for file in files) <= groups * geometry.group_blocks:
+            fits = sum(file.blocks for file in files) <= groups * geometry.group_blocks
+            if fits and (groups, files) != (geometry.groups, geometry.files):
                 yield replace(geometry, groups=groups, files=files)
     need = sum(file.blocks for file in geometry.files)
     for blocks in range(LEAST_GROUP_BLOCKS, geometry.group_blocks):

@@ -16,7 +16,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 
 def test_the_reproducer_is_a_real_one() -> None:
     """If the README showed an old report, readers would look for what is not printed any more."""
-    geometry = Geometry(1, 4, 1, (File(FileKind.NODATACOW, 1),))
+    geometry = Geometry(1, 2, 1, (File(FileKind.NODATACOW, 1),))
     steps = (Step("CPU 1", StartNocowDio(), "can_nocow_extent"), Step("CPU 2", Relocate()))
     assert render(Case(geometry, steps), reverts(RELOCATION)).text in README
 

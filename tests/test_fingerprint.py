@@ -20,7 +20,7 @@ from models.operations import (
     StartNocowDio,
     Step,
 )
-from models.simulation import Pause
+from models.simulation import Pause, Steps
 from models.world import Violation, World
 
 ROOM = Geometry(1, 4, 1, (File(FileKind.NODATACOW, 1),))
@@ -161,11 +161,11 @@ def loop_over_a_list() -> Iterator[Pause]:
 def with_an_operand_on_the_stack(number: int) -> Iterator[Pause]:
     """What was computed before a pause and is used behind it."""
 
-    def paused() -> Iterator[Pause]:
+    def paused() -> Steps[int]:
         yield "here"
-        return 1  # type: ignore[return-value]
+        return 1
 
-    _ = number + (yield from paused())  # type: ignore[func-returns-value]
+    _ = number + (yield from paused())
 
 
 def digest_of(steps: Iterator[Pause], pauses: int) -> bytes:

@@ -19,7 +19,7 @@ from models.reverts import Revert
 
 CHEAP = 2
 """Steps and preemptions up to which programs of any operations are tried: some hundred."""
-SHORT = 4
+SHORT = 3
 """Steps and preemptions up to which every preemption point is tried: with more there are too many."""
 EXECUTIONS = 1_000
 """Of programs on one file system, after which the rest is left out."""
@@ -65,8 +65,7 @@ class Everywhere:
             yield self._search(geometry, own, stops, bound)
         yield self._search(case.geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP))
         if most <= SHORT:
-            for geometry, bound in bounds.items():
-                yield self._search(geometry, own, ALL_POINTS, bound)
+            yield self._search(case.geometry, own, ALL_POINTS, most)
 
     def _search(self, geometry: Geometry, kinds: Kinds, points: Points, most: int) -> Iterator[Case]:
         if any(geometry == g and kinds <= k and points <= p for g, k, p in self._done):

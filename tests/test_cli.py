@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from runs import cli
+from runs import ROOT, cli, environment
 
 from fuzz.__main__ import main
 from fuzz.commands import races
@@ -178,3 +181,19 @@ def test_an_interruption_is_no_traceback(
     monkeypatch.setattr(races, "run", interrupted)
     assert main(["races"]) == 130
     assert "--resume" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_traceback() -> None:
+    """If ``| head`` ended in a traceback, it would hide what was asked for."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-m", "fuzz", "races", "--json"],
+            cwd=ROOT,
+            env=environment(),
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, b"")

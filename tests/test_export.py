@@ -13,17 +13,13 @@ import pytest
 from known_traces import DIRECTORY, path_of
 from programs import CREATION, RELOCATION, reverts, shortest
 from runs import ROOT, environment
+from traced import example
 
 from fuzz.__main__ import main
-from fuzz.traces import Trace, dumps, load, record, save
+from fuzz.traces import dumps, load, record, save
 from fuzz.traces.export import exported
 from models.operations import Step
 from models.reverts import catalogue
-
-
-def example() -> Trace:
-    """The trace of a race that everybody knows."""
-    return record(shortest(RELOCATION), reverts(RELOCATION))
 
 
 def in_process(place: Path, *command: str) -> subprocess.CompletedProcess[str]:

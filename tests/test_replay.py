@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,30 +9,18 @@ from typing import Any
 
 import pytest
 from known_traces import path_of
-from programs import CREATION, RELOCATION, reverts, run_machine, shortest
-from test_controls import machines_for
+from programs import CREATION, RELOCATION, reverts, shortest
+from traced import example
 
 import models
 from fuzz.__main__ import main
-from fuzz.case import Case
-from fuzz.machine import BlockGroupMachine
-from fuzz.machines import MACHINES
 from fuzz.report import render
-from fuzz.traces import Trace, dumps, load, loads, record, save
-from fuzz.traces import interpreter as second
-from fuzz.traces.agreement import disagreement
-from fuzz.traces.interpreter import interpret
-from fuzz.traces.recording import Recorder
+from fuzz.traces import dumps, load, loads, record, save
 from fuzz.traces.replaying import replay
 from models.operations import Step
 from models.reverts import Revert, catalogue
 
 ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
-
-
-def example() -> Trace:
-    """The trace of a race that everybody knows."""
-    return record(shortest(RELOCATION), reverts(RELOCATION))
 
 
 @pytest.fixture
@@ -59,56 +46,6 @@ def test_a_race_is_still_there_and_still_closed_by_its_fix(revert: Revert) -> No
     assert replayed.as_recorded(trace)
     assert revert.expected in (trace.outcome.property, trace.outcome.first.property)
     assert replay(trace, ()).outcome is None
-
-
-@pytest.mark.parametrize("revert", ENTRIES)
-def test_the_second_replayer_agrees(revert: Revert) -> None:
-    """If it did not, the failure would be in how the program is run, not in the model."""
-    trace = load(path_of(revert))
-    assert disagreement(trace) == ""
-    assert interpret(json.loads(path_of(revert).read_text(encoding="utf-8")), ()).broken == ()
-
-
-@pytest.mark.parametrize("machine", MACHINES)
-def test_the_second_replayer_agrees_on_random_cases(machine: type[BlockGroupMachine]) -> None:
-    """If it agreed on short programs only, a long one might be run in two ways and nobody would know."""
-    able = [revert for revert in catalogue() if machine in machines_for(revert)] or catalogue()
-    for number in range(20):
-        out = able[number % len(able) : number % len(able) + 1]
-        ids = tuple(revert.id for revert in out)
-        world = run_machine(f"second {number}", 50, *ids, kind=machine)[0].world
-        case, recorder = Case(world.geometry, tuple(world.program)), Recorder(world.geometry, out)
-        taken = [recorder.take(step) for step in case.steps]
-        assert taken == [True] * len(taken)
-        outcome = recorder.finish()
-        trace = Trace(case, ids, tuple(recorder.then), outcome or example().outcome)
-        assert disagreement(trace) == ("" if outcome else "nothing breaks")
-
-
-def test_the_second_replayer_shares_no_code_with_the_first() -> None:
-    """If it ran the same code, that it agrees would say nothing."""
-    tree = ast.parse(Path(second.__file__).read_text(encoding="utf-8"))
-    typing_only = [node for node in tree.body if isinstance(node, ast.If)]
-    tree.body = [node for node in tree.body if node not in typing_only]
-    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    assert [name for name in names if name.startswith(("fuzz", "strategies", "hypothesis"))] == []
-    assert "models.world" not in names
-
-
-def test_a_replayer_that_does_not_agree_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a disagreement were left out, a mistake of the world would look like a race."""
-    trace = example()
-    assert disagreement(replace(trace, then=("done", trace.then[1]))) == (
-        "step 1 (CPU 1: start-nocow-dio file 0 block 0 blocks 1 until can_nocow_extent): "
-        "preempted at can_nocow_extent, and not done"
-    )
-    assert disagreement(replace(trace, reverts=())) == "nothing breaks"
-    other = replace(trace.outcome, first=trace.outcome.symptom)
-    assert disagreement(replace(trace, outcome=other)).startswith(trace.outcome.property)
-    monkeypatch.setattr("fuzz.report.disagreement", lambda _: "nothing breaks")
-    text = render(trace.case, reverts(RELOCATION)).text
-    assert "a second replayer DOES NOT AGREE: nothing breaks" in text
-    assert "a second replayer agrees" not in text
 
 
 def test_replay_prints_the_report_and_fails(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,6 +145,15 @@ def test_a_race_that_is_gone_does_not_pass(saved: Path, capsys: pytest.CaptureFi
     edited(saved, reverts=[])
     assert run(saved) == 1
     assert "it passes: the recorded failure does not show any more" in capsys.readouterr().out
+
+
+def test_another_version_is_told(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If it were not, a difference would be looked for in the program, and not in the model."""
+    edited(saved, model=models.VERSION + 1)
+    assert run(saved) == 1
+    version = models.VERSION
+    said = f"recorded on version {version + 1} of the model, replayed on version {version}\n"
+    assert capsys.readouterr().out.endswith(f"{said}the outcome is the recorded one\n")
 
 
 def test_another_failure_is_told(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import models
 from fuzz.commands import Commands, UsageError
 from fuzz.report import render
 from fuzz.traces import Outcome, Sign, Trace, TraceError
@@ -75,12 +76,13 @@ def run(options: argparse.Namespace) -> int:
 def comparison(trace: Trace, replayed: Replay, *, same_fixes: bool) -> list[str]:
     """Where it went another way, and the verdict."""
     lines = list(replayed.differences)
+    if trace.model != models.VERSION:
+        lines.append(f"recorded on version {trace.model} of the model, replayed on version {models.VERSION}")
     if not replayed.whole:
         lines.append("the trace could be replayed up to there only")
-    if replayed.as_recorded(trace):
-        return [*lines, "the outcome is the recorded one"]
     if replayed.outcome == trace.outcome:
-        return [*lines, "the outcome is the recorded one, on another way"]
+        way = "" if replayed.as_recorded(trace) else ", on another way"
+        return [*lines, f"the outcome is the recorded one{way}"]
     if replayed.outcome is None:
         lines.append(
             "it passes" + ("" if not same_fixes else ": the recorded failure does not show any more")

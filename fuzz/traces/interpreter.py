@@ -40,10 +40,11 @@ ENDLESS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """How each step left its task (``not taken`` where it could not be taken), and what broke: property,
-    expected, observed, in the order in which they broke."""
+    """How each step left its task (``not taken`` where it could not be taken), which followed when nobody
+    chose any more, and what broke: property, expected, observed, in the order in which they broke."""
 
     then: tuple[str, ...]
+    drained: tuple[str, ...]
     broken: tuple[tuple[str, str, str], ...]
 
 
@@ -70,7 +71,8 @@ def interpret(document: Mapping[str, Any], reverts: Sequence[str]) -> Interpreta
     except CaseEnds:
         if then and then[-1] == "breaks":
             then[-1] = f"breaks {list(machine.broken)[-1]}"
-    return Interpretation(tuple(then), tuple((name, *texts) for name, texts in machine.broken.items()))
+    broken = tuple((name, *texts) for name, texts in machine.broken.items())
+    return Interpretation(tuple(then), tuple(machine.drained), broken)
 
 
 class _Machine:
@@ -86,6 +88,7 @@ class _Machine:
         self.seen = Observation(self.fs, self.reference)
         self.inside: dict[str, tuple[Operation, object]] = {}
         self.broken: dict[str, tuple[str, str]] = {}
+        self.drained: list[str] = []
         self.values = 0
 
     # What syscalls ask for
@@ -191,7 +194,7 @@ class _Machine:
             following = self._following()
             if following is None:
                 break
-            self.go(*following, None)
+            self._drain(*following)
         else:
             self.complain("every_task_can_finish", Mismatch("the case ends", "it goes on and on"))
         if not self.sim.waiting():
@@ -207,7 +210,11 @@ class _Machine:
     def _try(self, name: str, operation: Operation) -> None:
         task = self.sim.task(name)
         if self.possible(task, operation):
-            self.go(task, operation, None)
+            self._drain(task, operation)
+
+    def _drain(self, task: Task, operation: Operation | None) -> None:
+        self.drained.append(f"{task.name}: {operation or 'resume'}")
+        self.go(task, operation, None)
 
     def _following(self) -> tuple[Task, Operation | None] | None:
         """Tasks go on, bios complete, handles end, somebody commits for who waits, pages are written."""

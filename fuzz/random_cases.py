@@ -83,15 +83,15 @@ def machines_for(revert: Revert) -> list[type[BlockGroupMachine]]:
     return sorted(able, key=lambda machine: machine is not FASTEST.get(revert.id))
 
 
-def failing_cases(revert: Revert, seed: int | str, cases: int) -> Iterator[Case]:
-    """Random cases, of that many, that break what is expected of a revert.
+def failing_cases(revert: Revert, first: int, cases: int) -> Iterator[Case]:
+    """Random cases, of that many from number ``first`` on, that break what is expected of a revert.
 
     The first machine has the first half of them, then all take turns.
     """
     machines = machines_for(revert)
     for attempt in range(cases):
         kind = machines[attempt % len(machines) if attempt >= cases // 2 else 0]
-        _, failure = run_machine(f"{revert.id} {seed} {attempt}", STEPS, (revert,), kind=kind)
+        _, failure = run_machine(f"{revert.id} {first + attempt}", STEPS, (revert,), kind=kind)
         if failure is None:
             continue
         verdict = run(failure.case, (revert,))

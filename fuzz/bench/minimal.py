@@ -57,7 +57,7 @@ class Result:
 def try_seed(trial: Trial) -> Result:
     """Find a failing case, minimise it, look whether it is minimal."""
     revert = trial.revert
-    case = next(failing_cases(revert, trial.seed, CASES), None)
+    case = next(failing_cases(revert, trial.seed * CASES, CASES), None)
     if case is None:
         return Result()
     minimiser = Minimiser((revert,), revert.expected)

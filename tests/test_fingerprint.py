@@ -184,6 +184,17 @@ def test_where_a_paused_loop_is_belongs_to_the_state() -> None:
     assert len(digests) == 3
 
 
+def two_pauses() -> Iterator[Pause]:
+    """Nothing but the position differs."""
+    yield "here"
+    yield "here"
+
+
+def test_the_position_in_the_code_belongs_to_the_state() -> None:
+    """If it were not read, a task would be taken for one that is further."""
+    assert digest_of(two_pauses(), 1) != digest_of(two_pauses(), 2)
+
+
 def test_what_is_on_the_stack_belongs_to_the_state() -> None:
     """If only locals were read, a task would go on with another number."""
     assert digest_of(with_an_operand_on_the_stack(1), 1) != digest_of(with_an_operand_on_the_stack(2), 1)

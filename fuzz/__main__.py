@@ -1,4 +1,4 @@
-"""The command line: the catalogue of races, traces, and benches that run ``pytest fuzz/`` many times."""
+"""The command line: the catalogue of races, traces and how they are drawn, benches."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from fuzz.commands import (
     prove,
     races,
     replay,
+    show,
 )
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     races.add_to(commands)
     replay.add_to(commands)
+    show.add_to(commands)
     export.add_to(commands)
     minimise.add_to(commands)
     prove.add_to(commands)

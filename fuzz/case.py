@@ -35,11 +35,15 @@ class Verdict:
 
 
 def run(case: Case, reverts: Sequence[Revert]) -> Verdict | None:
-    """Run a case to its very end; None if nothing broke.
+    """Run a case to its very end; None if nothing broke."""
+    return judge(case, World(case.geometry, reverts, run_on=True))
+
+
+def judge(case: Case, world: World) -> Verdict | None:
+    """Run a case to its very end in a fresh ``world`` that runs on; None if nothing broke.
 
     Steps that make no sense where they stand are passed over.
     """
-    world = World(case.geometry, reverts, run_on=True)
     try:
         for step in case.steps:
             world.apply(step)

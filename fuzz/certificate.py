@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, permutations
@@ -10,13 +9,11 @@ from itertools import islice, permutations
 from fuzz.case import Case, Verdict, run
 from fuzz.minimise.candidates import with_step, without_step
 from fuzz.minimise.lowered import lower_geometries, lower_operations
-from fuzz.traces import Trace
+from fuzz.traces import record
 from fuzz.traces.agreement import disagreement
 from models.operations import Step
 from models.reverts import Revert
 
-WIDTH = 100
-"""Columns of the text."""
 AGREES = "a second replayer agrees"
 REPEATS = 3
 """How often a reproducer is run again before it is shown."""
@@ -24,13 +21,13 @@ ORDERS = 24
 """Orders of tasks that are tried at most: those of four."""
 
 
-def certificate(case: Case, verdict: Verdict, trace: Trace, reverts: Sequence[Revert]) -> Iterator[str]:
-    """The lines, and what a second replayer finds instead.  ``verdict`` and ``trace`` are the case's own."""
+def certificate(case: Case, verdict: Verdict, reverts: Sequence[Revert]) -> Iterator[str]:
+    """The lines, and what a second replayer finds instead.  ``verdict`` is the case's own."""
     again = [run(case, reverts) for _ in range(REPEATS)]
     same = sum(v is not None and str(v.symptom) == str(verdict.symptom) for v in again)
     yield f"reproduced {same} of {REPEATS}"
-    other = disagreement(trace)
-    yield from textwrap.wrap(f"a second replayer DOES NOT AGREE: {other}" if other else AGREES, WIDTH)
+    other = disagreement(record(case, reverts))
+    yield f"a second replayer DOES NOT AGREE: {other}" if other else AGREES
     symptom = verdict.symptom.property
     for what, changed in (
         ("any one step or preemption left out", left_out(case)),

@@ -1,83 +1,89 @@
-"""The story of a case in columns, one per CPU, as commit messages of the kernel draw it."""
+"""A story in columns, one per CPU, as commit messages of the kernel draw it."""
 
 from __future__ import annotations
 
-import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from fuzz.story import Broken, Frame
 from models.simulation import Mark, Note
 
-SUBMITTER = re.compile(r"complete-bio submitter (.*) index")
 WIDTH = 80
 GAP = 2
 
 
-def draw(notes: Sequence[Note], columns_of: Mapping[str, str]) -> str:
-    """80 columns of plain text.  ``columns_of`` gives every task the column that it is drawn in.
-
-    A worker's column changes with the bio that it completes: it is that of the bio's submitter.
-    """
-    columns_of = dict(columns_of)
-    columns = sorted(set(columns_of.values()))
+def draw(frames: Sequence[Frame], columns: Sequence[str]) -> str:
+    """80 columns of plain text: for each step what it did, what it changed, and where the task is then."""
     width = (WIDTH - GAP * (len(columns) - 1)) // len(columns)
     heads = (column.center(width) for column in columns)
     lines = [(" " * GAP).join(heads).rstrip()]
-    for note in _without_repeats(notes):
-        if note.mark is Mark.BREAKS:
-            lines += ["", f"  *** {note.text} ***"]
-            continue
-        if note.mark is Mark.STARTS:
-            lines.append("")
-            submitter = SUBMITTER.match(note.text)
-            if submitter and submitter[1] in columns:
-                columns_of[note.task] = submitter[1]
-        indent = " " * (columns.index(columns_of[note.task]) * (width + GAP))
-        lines += [indent + line for line in _cell(note, columns_of[note.task], width)]
-    return "\n".join(line.rstrip() for line in lines)
+    for frame in frames:
+        indent = " " * (columns.index(frame.column) * (width + GAP))
+        lines.append("")
+        lines += [(indent + line).rstrip() for _, line in cell(frame, width)]
+        for broken in frame.breaks:
+            lines += ["", f"  *** {broken.property} ***", *told(broken, WIDTH, "      ")]
+    return "\n".join(lines)
 
 
-def _without_repeats(notes: Sequence[Note]) -> Iterator[Note]:
-    """The notes, with runs of commits in one task told as one."""
-    run: list[Note] = []
-    for note in notes:
-        if run and not _same(run[-1], note):
-            yield _merged(run)
-            run = []
-        run.append(note)
-    if run:
-        yield _merged(run)
+def told(broken: Broken, width: int, indent: str) -> list[str]:
+    """What should have been, and what was."""
+    return [
+        line
+        for lead, text in (("expected: ", broken.expected), ("observed: ", broken.observed))
+        for line in wrapped(text, width, indent + lead, indent + " " * len(lead))
+    ]
 
 
-def _same(one: Note, other: Note) -> bool:
-    return (
-        (one.task, one.function)
-        == (other.task, other.function)
-        == (
-            one.task,
-            "btrfs_commit_transaction",
-        )
-    )
+def cell(frame: Frame, width: int) -> Iterator[tuple[Mark, str]]:
+    """The lines of one step, no wider than ``width``, each with what it is about."""
+    changed = False
+    for note in frame.notes:
+        if note.mark in (Mark.STOPS, Mark.WAITS, Mark.ENDS) and not changed:
+            changed = True
+            yield from _changes(frame, width)
+        for line in note_lines(note if note is not frame.notes[0] else _start(frame), width):
+            yield note.mark, line
+    if not changed:
+        yield from _changes(frame, width)
 
 
-def _merged(run: list[Note]) -> Note:
-    if len(run) == 1:
-        return run[0]
-    first, last = (note.text.split()[1] for note in (run[0], run[-1]))
-    return Note(run[0].task, f"transactions {first} to {last} committed", function=run[0].function)
+def note_lines(note: Note, width: int) -> list[str]:
+    """One note's lines."""
+    if note.mark is Mark.HAPPENED:
+        name = f"{note.function}()"
+        indent = " " * (2 if len(name) + 2 <= width else 1)
+        head = wrapped(name, width, indent, "      ")
+        return [*head, *wrapped(note.text, width, "    --> ", "        ")]
+    lead, text = words(note)
+    return wrapped(lead + text, width, "", "   " if lead else "")
 
 
-def _cell(note: Note, column: str, width: int) -> list[str]:
-    """One note's lines, within its column."""
-    if note.mark is Mark.STARTS:
-        who = "" if note.task == column else f"[{note.task}] "
-        return textwrap.wrap(f"{who}{note.text}", width)
-    if note.mark is Mark.STOPS:
-        return textwrap.wrap(f"-- preempted at {note.text}", width, subsequent_indent="   ")
-    if note.mark is Mark.WAITS:
-        return textwrap.wrap(f"-- waits for {note.text}", width, subsequent_indent="   ")
-    if note.mark is Mark.ENDS:
-        return [f"-- returns {note.text}" if note.text else "-- done"]
-    body = textwrap.wrap(note.text, width, initial_indent="    --> ", subsequent_indent="        ")
-    head = textwrap.wrap(f"{note.function}()", width, initial_indent="  ", subsequent_indent="      ")
-    return [*head, *body]
+def words(note: Note) -> tuple[str, str]:
+    """What stands before the text of a note that is about the task itself, and the text."""
+    match note.mark:
+        case Mark.STOPS:
+            return "-- preempted at ", note.text
+        case Mark.WAITS:
+            return "-- waits for ", note.text
+        case Mark.WAKES:
+            return "-- wakes ", note.text
+        case Mark.ENDS:
+            return ("-- returns ", note.text) if note.text else ("-- ", "done")
+        case _:
+            return "", note.text
+
+
+def _start(frame: Frame) -> Note:
+    return Note(frame.task, frame.starts, Mark.STARTS)
+
+
+def _changes(frame: Frame, width: int) -> Iterator[tuple[Mark, str]]:
+    for change in frame.changes:
+        for line in wrapped(change, width, "  = ", "    "):
+            yield Mark.CHANGED, line
+
+
+def wrapped(text: str, width: int, first: str, further: str) -> list[str]:
+    """The text in lines no wider than that; what stands before its first line, and before others."""
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=further, break_on_hyphens=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from fuzz.case import Case, run
 from fuzz.minimise.candidates import with_step
@@ -13,9 +13,6 @@ from fuzz.minimise.size import points_of
 from models.operations import Step
 from models.reverts import Revert
 from models.world import Violation, World
-
-WIDTH = 100
-"""Columns of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +26,33 @@ class Change:
     what: str
 
 
-def explain(case: Case, reverts: Sequence[Revert]) -> Iterator[str]:
-    """Sentences on what it takes, then the nearest passing schedule, as lines."""
+class Explanation(NamedTuple):
+    """``why`` are sentences on what it takes; ``nearest`` says which schedule passes, and ``program`` is both
+    of them as one, with what is only in the failing one behind a minus: empty where there is none."""
+
+    why: tuple[str, ...]
+    nearest: str = ""
+    program: tuple[str, ...] = ()
+
+
+def explain(case: Case, reverts: Sequence[Revert]) -> Explanation:
+    """Why the case fails.  It must."""
+    why: list[str] = []
     changes: list[Change] = []
     for index, step in enumerate(case.steps):
         if step.until is not None:
             moved = list(_moved(case, index, reverts))
             changes += moved
-            yield from _wrapped(_about_preemption(case.steps, index, moved))
+            why.append(_about_preemption(case.steps, index, moved))
     swapped = list(_swapped(case, reverts))
     changes += swapped
-    for swap in swapped:
-        if swap.passes:
-            yield from _wrapped(f"The order matters: with {swap.what}, it passes.")
+    why += [f"The order matters: with {swap.what}, it passes." for swap in swapped if swap.passes]
     passing = [change for change in changes if change.passes]
     if not passing:
-        yield "No preemption and no order of two steps matters by itself."
-        return
+        return Explanation((*why, "No preemption and no order of two steps matters by itself."))
     nearest = min(passing, key=lambda change: change.distance)
-    yield ""
-    yield from _wrapped(f"nearest schedule that passes, with {nearest.what}:")
-    yield from _compared(case.steps, nearest.case.steps)
+    program = tuple(_compared(case.steps, nearest.case.steps))
+    return Explanation(tuple(why), f"nearest schedule that passes, with {nearest.what}:", program)
 
 
 def _moved(case: Case, index: int, reverts: Sequence[Revert]) -> Iterator[Change]:
@@ -129,11 +132,7 @@ def _compared(failing: Sequence[Step], passing: Sequence[Step]) -> Iterator[str]
     while rest < len(failing) - same and failing[-1 - rest] == passing[-1 - rest]:
         rest += 1
     end = len(failing) - rest
-    yield from (f"      {step}" for step in failing[:same])
-    yield from (f"    - {step}" for step in failing[same:end])
-    yield from (f"    + {step}" for step in passing[same:end])
-    yield from (f"      {step}" for step in failing[end:])
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+    yield from (f"  {step}" for step in failing[:same])
+    yield from (f"- {step}" for step in failing[same:end])
+    yield from (f"+ {step}" for step in passing[same:end])
+    yield from (f"  {step}" for step in failing[end:])

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fuzz.case import Case, Verdict, run
-from fuzz.certificate import certificate
-from fuzz.diagram import draw
-from fuzz.explanation import explain
-from fuzz.minimise.size import FIRST_GROUP, preemptions
+from fuzz.case import Case
+from fuzz.diagram import WIDTH, draw, told, wrapped
+from fuzz.explanation import Explanation
+from fuzz.minimise.size import preemptions
+from fuzz.story import Story, describe, tell
 from fuzz.traces import dumps, record
-from models.btrfs.device import RESERVED_BLOCKS
-from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
-from models.geometry import Geometry
-from models.operations import CompleteBio
 from models.reverts import Revert
-from models.simulation import Mark, Note, span
-from models.world import Violation, World
-
-FIRST_BLOCK = RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
-"""Where the first DATA block group starts: SYSTEM and METADATA come before it."""
-WIDTH = 100
-"""Columns of the text around the diagram."""
+from models.world import Violation
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,82 +32,63 @@ class Reproducer:
 
 def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
     """The report on a failing case.  Raises ValueError if it passes."""
-    verdict = run(case, reverts)
-    if verdict is None:
-        raise ValueError("the case does not fail")
-    story = _story(verdict)
-    program, trace = _program(case, verdict), record(case, reverts)
+    story = tell(case, reverts)
+    return Reproducer(
+        len(case.steps),
+        text(story),
+        story.symptom.property,
+        preemptions(case.steps),
+        _program(story),
+        dumps(record(case, reverts)),
+    )
+
+
+def text(story: Story) -> str:
+    """The report: plain text of 80 columns, ready for a mail or a commit message."""
     sections = [
-        _what_broke(verdict),
-        program,
-        draw(story, _columns(verdict.world, story)),
-        "\n".join(explain(case, reverts)),
-        "\n".join(certificate(case, verdict, trace, reverts)),
+        _what_broke(story),
+        _program(story),
+        draw(story.frames, story.columns),
+        *_why(story.why),
+        "\n".join(_listed(story.checked, indent="")),
     ]
-    text = "\n\n".join(sections)
-    stops = preemptions(case.steps)
-    return Reproducer(len(case.steps), text, verdict.symptom.property, stops, program, dumps(trace))
+    return "\n\n".join(sections)
 
 
 def as_found(case: Case, violation: Violation, reverts: Sequence[Revert]) -> Reproducer:
     """A failing case that nobody made shorter, under the property that broke first."""
-    program = "\n".join(f"    {step}" for step in case.steps)
-    text = (
-        f"{violation}\n\nprogram as found ({len(case.steps)} steps) on {_describe(case.geometry)}\n{program}"
-    )
+    program = "\n".join(_listed(map(str, case.steps)))
+    head = f"program as found ({len(case.steps)} steps) on {describe(case.geometry)}:"
+    found = f"{violation}\n\n{head}\n{program}"
     trace = dumps(record(case, reverts))
-    stops = preemptions(case.steps)
-    return Reproducer(len(case.steps), text, violation.property, stops, program, trace)
+    return Reproducer(len(case.steps), found, violation.property, preemptions(case.steps), program, trace)
 
 
-def _what_broke(verdict: Verdict) -> str:
-    def tell(violation: Violation) -> list[str]:
-        mismatch = violation.mismatch
-        return [f"    expected: {mismatch.expected}", f"    observed: {mismatch.observed}"]
-
-    lines = [verdict.symptom.property, *tell(verdict.symptom)]
-    if verdict.first is not verdict.symptom:
-        lines += [f"first sign: {verdict.first.property}", *tell(verdict.first)]
+def _what_broke(story: Story) -> str:
+    lines = [story.symptom.property, *told(story.symptom, WIDTH, "    ")]
+    if story.first is not None:
+        lines += [f"first sign: {story.first.property}", *told(story.first, WIDTH, "    ")]
     return "\n".join(lines)
 
 
-def _program(case: Case, verdict: Verdict) -> str:
-    steps = "1 step" if len(case.steps) == 1 else f"{len(case.steps)} steps"
-    head = f"program ({steps}) on {_describe(case.geometry)}"
-    lines = textwrap.wrap(head, WIDTH, subsequent_indent="    ")
-    lines += [f"    {step}" for step in case.steps]
-    drained = verdict.world.drained[: verdict.symptom.drained]
-    if drained:
+def _why(explanation: Explanation) -> list[str]:
+    """The sentences, and the nearest schedule that passes if there is one."""
+    sections = [_listed(explanation.why, indent="")]
+    if explanation.nearest:
+        sections.append([*_listed([explanation.nearest], indent=""), *_listed(explanation.program)])
+    return ["\n".join(section) for section in sections]
+
+
+def _program(story: Story) -> str:
+    steps = "1 step" if len(story.program) == 1 else f"{len(story.program)} steps"
+    lines = _listed([f"program ({steps}) on {story.setting}:"], indent="")
+    lines += _listed(story.program)
+    if story.drained:
         lines.append("then nobody chooses any more, and what was begun comes to its end:")
-        lines += [f"    {step}" for step in drained]
+        lines += _listed(story.drained)
     return "\n".join(lines)
 
 
-def _story(verdict: Verdict) -> list[Note]:
-    """What happened up to the symptom."""
-    notes = verdict.world.sim.notes
-    end = notes.index(Note("", verdict.symptom.property, Mark.BREAKS))
-    return notes[: end + 1]
-
-
-def _describe(geometry: Geometry) -> str:
-    files = ", ".join(
-        f"file {number} ({file.kind.value}, {file.blocks} {'block' if file.blocks == 1 else 'blocks'})"
-        for number, file in enumerate(geometry.files)
-    )
-    groups = ", ".join(
-        f"block group {FIRST_GROUP + number} "
-        f"({span(FIRST_BLOCK + number * geometry.group_blocks, geometry.group_blocks)})"
-        for number in range(geometry.groups)
-    )
-    return f"{groups}, room for {geometry.spare_chunks} more; {files}:"
-
-
-def _columns(world: World, notes: Sequence[Note]) -> dict[str, str]:
-    """A column for every CPU; a worker shares that of the task whose bio it completes."""
-    columns = {name: name for name in world.sim.tasks if not name.startswith("kworker")}
-    for step in (*world.program, *world.drained):
-        if isinstance(step.operation, CompleteBio):
-            columns[step.task] = step.operation.submitter
-    used = {note.task for note in notes}
-    return {task: column for task, column in columns.items() if task in used}
+def _listed(sentences: Iterable[str], indent: str = "    ") -> list[str]:
+    """Each on a line of its own, or on more where it is long."""
+    return [line for sentence in sentences for line in wrapped(sentence, WIDTH, indent, f"{indent}    ")]

@@ -14,8 +14,9 @@ told to stop at.  Which task runs next is the caller's choice: the simulation ha
 nothing and reads no clock, so equal calls give equal runs.
 
 A blocked task is woken by nobody: its condition is looked at when somebody asks whether it is
-runnable.  Lost wake-ups (a condition that came true without a ``wake_up``) cannot be seen here, and
-locks are not fair: any waiter may get a free lock, which allows every order that a fair lock allows.
+runnable (:meth:`Simulation.tell_wake_ups` tells who has become so).  Lost wake-ups (a condition
+that came true without a ``wake_up``) cannot be seen here, and locks are not fair: any waiter may get a
+free lock, which allows every order that a fair lock allows.
 """
 
 from __future__ import annotations
@@ -61,13 +62,18 @@ class Mark(enum.Enum):
     HAPPENED = "happened"
     STOPS = "stops"
     WAITS = "waits"
+    WAKES = "wakes"
+    CHANGED = "changed"
     ENDS = "ends"
     BREAKS = "breaks"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing worth telling in a diagram: ``text`` about ``task``, inside ``function`` if it happened."""
+    """One thing worth telling in a diagram: ``text`` about ``task``, inside ``function`` if it happened.
+
+    If ``task`` wakes another, ``text`` is the other's name.
+    """
 
     task: str
     text: str
@@ -97,6 +103,7 @@ class Task:
     state: State = State.IDLE
     stopped_at: str = ""
     blocked_on: Wait | None = None
+    woken: bool = False
     result: object = None
     journal_info: object = None
     passed: list[str] = field(default_factory=list)
@@ -114,7 +121,7 @@ class Task:
         if self.steps is not None:
             self.steps.close()
         self.steps, self.state, self.stopped_at = None, State.IDLE, ""
-        self.blocked_on, self.result, self.journal_info = None, None, None
+        self.blocked_on, self.woken, self.result, self.journal_info = None, False, None, None
 
 
 @dataclass(slots=True, eq=False)
@@ -151,7 +158,7 @@ class Simulation:
         """
         assert task.steps is not None, f"{task.name} has nothing to run"
         assert self._current is None, "a task cannot run another task"
-        self._current, task.blocked_on, task.passed = task, None, []
+        self._current, task.blocked_on, task.woken, task.passed = task, None, False, []
         try:
             for _ in range(PAUSES_LIMIT):
                 pause = next(task.steps)
@@ -196,6 +203,15 @@ class Simulation:
         elif task.blocked_on is not None:
             holders = ", ".join(task.blocked_on.held_by()) or "nobody"
             self.tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
+
+    def tell_wake_ups(self, task: Task) -> None:
+        """Tell whom the task's step has let go on: the blocked tasks, by name, whose condition holds and did
+        not when this was last asked."""
+        blocked = [other for other in self.tasks.values() if other.state is State.BLOCKED]
+        for other in sorted(blocked, key=lambda other: other.name):
+            before, other.woken = other.woken, other.runnable
+            if other.woken and not before:
+                self.tell(task, other.name, Mark.WAKES)
 
     def runnable(self) -> list[Task]:
         """The tasks that could go on now, by name: who asked for a task first makes no difference."""

@@ -136,7 +136,9 @@ class World:
             self.sim.tell(task, str(step.operation), Mark.STARTS)
             self.sim.start(task, enter_kernel(self.fs, step.operation, memo))
         else:
-            self.sim.tell(task, "resumes", Mark.STARTS)
+            waited = task.blocked_on
+            said = f"wakes up, waited for {waited.name}" if waited else "resumes"
+            self.sim.tell(task, said, Mark.STARTS)
         try:
             self.sim.run(task, step.until)
             self._judge(task)
@@ -151,6 +153,7 @@ class World:
     def _judge(self, task: Task) -> None:
         """Look at what the running task left behind."""
         operation, ended = self._operations[task.name], task.state is State.IDLE
+        self.sim.tell_wake_ups(task)
         self.sim.tell_pause(task)
         if task.state is State.PREEMPTED:
             self.stops[task.stopped_at] += 1

@@ -93,7 +93,7 @@ def test_a_replayer_that_does_not_agree_is_told(monkeypatch: pytest.MonkeyPatch)
     assert disagreement(replace(trace, reverts=())) == "nothing breaks"
     other = replace(trace.outcome, first=trace.outcome.symptom)
     assert disagreement(replace(trace, outcome=other)).startswith(trace.outcome.property)
-    monkeypatch.setattr("fuzz.report.disagreement", lambda _: "nothing breaks")
+    monkeypatch.setattr("fuzz.certificate.disagreement", lambda _: "nothing breaks")
     text = render(trace.case, reverts(RELOCATION)).text
     assert "a second replayer DOES NOT AGREE: nothing breaks" in text
     assert "a second replayer agrees" not in text

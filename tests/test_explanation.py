@@ -9,8 +9,7 @@ from programs import CREATION, RELOCATION, reverts
 
 from fuzz.case import Case, run
 from fuzz.certificate import certificate, is_minimal, left_out, lowered, one_after_the_other
-from fuzz.explanation import explain, points_passed
-from fuzz.traces import record
+from fuzz.explanation import Explanation, explain, points_passed
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
@@ -40,14 +39,19 @@ CASES = {RELOCATION: LOST, CREATION: ABORTS, "04216820fe83": TRIMMED}
 
 def explained(race: str, case: Case) -> str:
     """The text."""
-    return "\n".join(explain(case, reverts(race)))
+    return as_text(explain(case, reverts(race)))
+
+
+def as_text(explanation: Explanation) -> str:
+    """All of it."""
+    return "\n".join((*explanation.why, explanation.nearest, *explanation.program))
 
 
 def certified(race: str, case: Case) -> list[str]:
     """The lines."""
     verdict = run(case, reverts(race))
     assert verdict is not None
-    return list(certificate(case, verdict, record(case, reverts(race)), reverts(race)))
+    return list(certificate(case, verdict, reverts(race)))
 
 
 def test_a_preemption_that_matters_is_named() -> None:
@@ -90,9 +94,9 @@ def test_the_nearest_schedule_passes(race: str) -> None:
     head, _, listing = explained(race, case).partition("nearest schedule that passes")
     assert head
     lines = listing.splitlines()[1:]
-    failing = [line[6:] for line in lines if line[4] in " -"]
+    failing = [line[2:] for line in lines if line[0] in " -"]
     assert failing == [str(step) for step in case.steps]
-    passing = [line[6:] for line in lines if line[4] in " +"]
+    passing = [line[2:] for line in lines if line[0] in " +"]
     known = {str(step): step for step in case.steps}
     known |= {
         str(other): other
@@ -111,7 +115,7 @@ def test_where_no_single_choice_matters_that_is_said() -> None:
     race = find_reverts(["c92f6be34c50"])
     case = Case(ROOM, (Step("fault", Inject("phase-2")), Step("CPU 1", CreateBg())))
     assert run(case, race) is not None
-    text = "\n".join(explain(case, race))
+    text = as_text(explain(case, race))
     assert ("nearest" in text) != ("by itself" in text)
 
 

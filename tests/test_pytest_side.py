@@ -45,7 +45,8 @@ def shows_the_shortest_program(finished: Finished) -> bool:
     steps = [f"    {step}" for step in SHORTEST[CREATION]]
     lines = finished.section
     start = next(index for index, line in enumerate(lines) if line.startswith("program (3 steps)"))
-    return ABORTS in lines and lines[start + 1 : start + 5] == [*steps, ""]
+    first = lines.index(steps[0], start)  # the file system before it may take more than a line
+    return ABORTS in lines and lines[first : first + 4] == [*steps, ""]
 
 
 def test_a_green_run(tmp_path: Path) -> None:

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from programs import RELOCATION, reverts
+import pytest
 
-from fuzz.case import Case
 from fuzz.database import traces_folder
-from fuzz.report import render
-from fuzz.traces import file_name, loads
-from models.geometry import File, FileKind, Geometry
-from models.operations import Relocate, StartNocowDio, Step
+from fuzz.report import text
+from fuzz.story import tell
+from fuzz.traces import file_name, load
+from models.reverts import find_reverts
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LARGEST_PICTURE = 200_000
+"""Bytes: a page that shows it has to load quickly."""
 
 
 def test_the_reproducer_is_a_real_one() -> None:
     """If the README showed an old report, readers would look for what is not printed any more."""
-    geometry = Geometry(1, 2, 1, (File(FileKind.NODATACOW, 1),))
-    steps = (Step("CPU 1", StartNocowDio(), "can_nocow_extent"), Step("CPU 2", Relocate()))
-    found = render(Case(geometry, steps), reverts(RELOCATION))
-    assert found.text in README
-    path = traces_folder([]) / file_name(loads(found.trace))
+    trace = load(ROOT / "tests" / "regressions" / "ff1f8250a9e4.json")
+    assert f"```\n{text(tell(trace.case, find_reverts(trace.reverts)))}\n```\n" in README
+    path = traces_folder([]) / file_name(trace)
     assert f"\nsaved: {path}\nreplay it with: python -m fuzz replay {path}\n" in README
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^):#]+)\)", README))
+def test_what_is_linked_is_there(target: str) -> None:
+    """If a file were renamed, its link would lead nowhere; a picture has to be one, and small."""
+    assert (ROOT / target).is_file()
+    if target.endswith(".png"):
+        picture = (ROOT / target).read_bytes()
+        assert picture.startswith(b"\x89PNG\r\n")
+        assert len(picture) < LARGEST_PICTURE
 
 
 def test_every_option_and_profile_is_named() -> None:

@@ -19,7 +19,8 @@ no_legal_schedule_aborts
     expected: the file system stays writable
     observed: transaction aborted (-ENOENT), forced readonly
 
-program (3 steps) on block group 2 (blocks 9-12), room for 3 more; file 0 (nodatacow, 4 blocks):
+program (3 steps) on block group 2 (blocks 9-12), room for 3 more; file 0
+    (nodatacow, 4 blocks):
     CPU 1: create-bg
     CPU 1: allocate blocks 1
     CPU 2: commit
@@ -29,25 +30,35 @@ program (3 steps) on block group 2 (blocks 9-12), room for 3 more; file 0 (nodat
 create-bg
   btrfs_make_block_group()
     --> block group 3 (DATA) can be
-        allocated from
+        allocated from, its item is
+        pending
+  = block group 3: new, has no item
 -- done
 
 allocate blocks 1
   btrfs_reserve_extent()
     --> takes block 13 of block group 3
+  = block group 3: reserved 0 -> 1
 -- done
 
                                          commit
                                            update_block_group()
                                              --> block group 3 is dirty, its
                                                  item does not exist yet
+                                           btrfs_start_dirty_block_groups()
+                                             --> takes block group 3, which has
+                                                 no item yet
                                            write_one_cache_group()
                                              --> transaction 2 aborted
                                                  (-ENOENT), forced readonly
+                                           = block group 3: used 0 -> 1,
+                                             reserved 1 -> 0
                                          -- waits for num_writers == 1, held by
                                             CPU 1
 
   *** no_legal_schedule_aborts ***
+      expected: the file system stays writable
+      observed: transaction aborted (-ENOENT), forced readonly
 
 The order matters: with CPU 2's commit before CPU 1's allocate, it passes.
 
@@ -70,7 +81,8 @@ every_block_reads_as_its_last_write_or_a_concurrent_one
     expected: file 0 block 0 reads write 1
     observed: it reads its first content
 first sign: no_bio_writes_to_space_that_is_not_its_own
-program (2 steps) on block group 2 (blocks 9-12), room for 3 more; file 0 (nodatacow, 4 blocks):
+program (2 steps) on block group 2 (blocks 9-12), room for 3 more; file 0
+    (nodatacow, 4 blocks):
     CPU 1: start-nocow-dio file 0 block 0 blocks 1 until can_nocow_extent
     CPU 2: relocate group 2
 then nobody chooses any more
@@ -84,8 +96,14 @@ start-nocow-dio file 0 block 0 blocks 1
                                          relocate group 2
                                            btrfs_inc_block_group_ro()
 block group 2 turns read-only
+                                           btrfs_wait_ordered_roots()
+knows 0 ordered extents in
+                                           find_next_extent()
+returns blocks 9-12, to be
                                            relocate_file_extent_cluster()
 reads blocks 9-12
+                                           btrfs_wait_ordered_range()
+writes the copy to blocks
                                            replace_path()
 file 0 now points to the copy
                                          -- waits for lock_extent(file 0, 0-3),
@@ -95,22 +113,31 @@ resumes
 ordered extent for block 9, in
   btrfs_submit_direct()
 bio to block 9 in flight
-                                         resumes
+-- wakes CPU 2
+-- waits for dio_await_completion, held
+                                         wakes up, waited for lock_extent(file
                                            btrfs_remove_block_group()
 block group 2 is gone
   *** no_bio_writes_to_space_that_is_not_its_own ***
 [kworker 1] complete-bio submitter CPU
 bio to block 9 completes
-resumes
+-- wakes CPU 1
+wakes up, waited for
+dio_await_completion
 -- done
   *** every_block_reads_as_its_last_write_or_a_concurrent_one ***
-It takes CPU 1 stopped in start-nocow-dio at can_nocow_extent, or else at btrfs_inc_nocow_writers or
-    btrfs_create_dio_extent; not stopped, or stopped at one of the other 8 points on its way,
-    nothing breaks.
-The order matters: with CPU 2's relocate before CPU 1's start-nocow-dio, it passes.
-nearest schedule that passes, with CPU 1 stopped at btrfs_start_write_no_snapshoting:
+      expected: file 0 block 0 reads write 1
+      observed: it reads its first content
+It takes CPU 1 stopped in start-nocow-dio at can_nocow_extent, or else at
+    btrfs_inc_nocow_writers or btrfs_create_dio_extent; not stopped, or stopped
+    at one of the other 8 points on its way, nothing breaks.
+The order matters: with CPU 2's relocate before CPU 1's start-nocow-dio, it
+    passes.
+nearest schedule that passes, with CPU 1 stopped at
+    btrfs_start_write_no_snapshoting:
     - CPU 1: start-nocow-dio file 0 block 0 blocks 1 until can_nocow_extent
-    + CPU 1: start-nocow-dio file 0 block 0 blocks 1 until btrfs_start_write_no_snapshoting
+    + CPU 1: start-nocow-dio file 0 block 0 blocks 1 until
+        btrfs_start_write_no_snapshoting
       CPU 2: relocate group 2
 reproduced 3 of 3
 a second replayer agrees
@@ -151,7 +178,7 @@ def test_a_report_is_plain_text_that_fits(revert: str, length: str) -> None:
     assert text.isascii()
     assert "\t" not in text
     assert [line for line in text.splitlines() if line != line.rstrip()] == []
-    assert [line for line in text.splitlines() if len(line) > 100] == []
+    assert [line for line in text.splitlines() if len(line) > WIDTH] == []
     diagram = text[text.index("\n\n", text.index("program (")) : text.rindex(" ***")]
     assert "CPU 2" in diagram.strip().splitlines()[0]
     assert [line for line in diagram.splitlines() if len(line) > WIDTH] == []

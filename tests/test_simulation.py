@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.simulation import Simulation, State, Steps
+from models.simulation import Mark, Simulation, State, Steps
 
 
 def three_points() -> Steps[int]:
@@ -202,6 +202,30 @@ def test_a_wait_without_holders_says_nobody() -> None:
     sim.start(sim.task("a"), sim.wait_event("godot", lambda: False))
     sim.run(sim.task("a"))
     assert sim.waiting() == ["a waits for godot, held by nobody"]
+
+
+def test_a_wake_up_is_told_once_and_again_when_it_was_in_vain() -> None:
+    """If it were told at every step, a diagram would be full of it; if never again, one would be missing."""
+    sim, gate = Simulation(), ["c"]
+    for name in ("b", "a", "c"):
+        sim.start(sim.task(name), three_points() if name == "c" else wait_for(sim, gate))
+    for name, until in (("b", None), ("a", None), ("c", "first")):
+        sim.run(sim.task(name), until=until)
+
+    def told() -> list[str]:
+        sim.notes.clear()
+        sim.tell_wake_ups(sim.task("c"))
+        assert all((note.task, note.mark) == ("c", Mark.WAKES) for note in sim.notes)
+        return [note.text for note in sim.notes]
+
+    woken = [told()]
+    for held in ([], [], ["d"], [], ["d"]):
+        gate[:] = held
+        woken.append(told())
+    assert woken == [[], ["a", "b"], [], [], ["a", "b"], []], "the preempted task needs no waking"
+    gate.clear()
+    sim.run(sim.task("a"))
+    assert told() == ["b"], "who has gone on is not woken"
 
 
 def test_a_note_carries_the_task_that_told_it() -> None:

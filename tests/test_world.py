@@ -281,7 +281,8 @@ def test_the_notes_tell_where_steps_begin_stop_wait_and_end() -> None:
         ("CPU 1", Mark.STARTS, "resumes"),
         ("CPU 1", Mark.WAITS, "dio_await_completion, held by the device"),
         ("CPU 2", Mark.STARTS, "complete-bio submitter CPU 1 index 0"),
+        ("CPU 2", Mark.WAKES, "CPU 1"),
         ("CPU 2", Mark.ENDS, ""),
-        ("CPU 1", Mark.STARTS, "resumes"),
+        ("CPU 1", Mark.STARTS, "wakes up, waited for dio_await_completion"),
         ("CPU 1", Mark.ENDS, ""),
     ]

@@ -107,7 +107,9 @@ class OrderedData:
 
     def btrfs_wait_ordered_roots(self, group: BlockGroup) -> Steps[None]:
         """Wait for the ordered extents that exist now and write into ``group``."""
-        for ordered in self.touching(group):
+        found = self.touching(group)
+        self.fs.sim.note("btrfs_wait_ordered_roots", f"knows {len(found)} ordered extents in {group}")
+        for ordered in found:
             yield from self.btrfs_start_ordered_extent(ordered)
 
     def btrfs_finish_ordered_io(self, ordered: OrderedExtent) -> Steps[None]:

@@ -77,10 +77,10 @@ class RelocInodes:
                 raise
             yield "prealloc_file_extent_cluster"
         for start, blocks in cluster:
+            fs.sim.note("relocate_file_extent_cluster", f"reads {span(start, blocks)} of {group}")
             for block in range(start, start + blocks):
                 inode.pages[block - group.start] = fs.device.blocks[fs.volumes.map_block(block)]
                 yield "relocate_file_extent_cluster"
-            fs.sim.note("relocate_file_extent_cluster", f"reads {span(start, blocks)} of {group}")
 
     def write_pages(self, inode: Inode) -> Steps[None]:
         """Write the copied pages, in place into the preallocated extents, and wait for that.
@@ -113,6 +113,8 @@ class RelocInodes:
             yield "btrfs_wait_ordered_range"
             pages = [inode.pages.pop(extent.start + i) for i in range(extent.num)]
             fs.device.write(fs.volumes.map_block(extent.disk_bytenr), pages)
+            where = span(extent.disk_bytenr, extent.num)
+            fs.sim.note("btrfs_wait_ordered_range", f"writes the copy to {where}")
             extent.blocks_left = 0
             yield from fs.ordered.btrfs_finish_ordered_io(extent)
         if error is not None:

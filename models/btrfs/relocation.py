@@ -20,7 +20,7 @@ from models.btrfs.errors import Errno, warn_on
 from models.btrfs.reloc_tree import RelocControl, Stage
 from models.btrfs.transaction import HandleType
 from models.locks import Mutex
-from models.simulation import Steps
+from models.simulation import Steps, span
 
 if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
@@ -206,6 +206,7 @@ class Relocation:
             yield "relocate_tree_blocks"
             yield from fs.transactions.btrfs_end_transaction(handle)
             if rc.stage is Stage.MOVE_DATA_EXTENTS:
+                fs.sim.note("find_next_extent", f"returns {span(*found)}, to be moved")
                 rc.found_file_extent = True
                 if cluster and sum(cluster[-1]) != found[0]:
                     yield from fs.reloc_inodes.relocate_file_extent_cluster(rc, cluster)

@@ -152,7 +152,9 @@ class Volumes:
         yield from self._add_block_group(group)
         handle.new_bgs.append(group)
         group.bg_list = handle.new_bgs
-        self.fs.sim.note("btrfs_make_block_group", f"{group} ({kind.value}) can be allocated from")
+        self.fs.sim.note(
+            "btrfs_make_block_group", f"{group} ({kind.value}) can be allocated from, its item is pending"
+        )
 
     def _add_block_group(self, group: BlockGroup) -> Steps[None]:
         """Into the tree, where lookups find it, then into the list, where allocators do.

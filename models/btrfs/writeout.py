@@ -68,6 +68,7 @@ class Writeout:
                 if private:  # removal may have emptied it while this task waited
                     group = private[0]
                     self._unlink(group)
+                    self._tell_if_early(group)
                     yield "dirty_bgs_lock"
                     try:
                         yield from self.write_outside_critical_section(handle, group)
@@ -81,6 +82,10 @@ class Writeout:
                 yield "cache_write_mutex"
             yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
             yield "btrfs_run_delayed_refs"
+
+    def _tell_if_early(self, group: BlockGroup) -> None:
+        if group.start not in self.fs.trees.block_group.root:
+            self.fs.sim.note("btrfs_start_dirty_block_groups", f"takes {group}, which has no item yet")
 
     def _give_back(self, trans: Transaction, private: list[BlockGroup]) -> None:
         """After an error: what was not written is dirty still, for the clean-up to find."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from models.btrfs.subvolume import FS_TREE
-from models.geometry import STALE
 from models.properties import Mismatch, Observation, When, holds
+from models.properties.values import value_text
 
 
 @holds(When.MOUNT)
@@ -24,17 +24,9 @@ def a_block_holds_its_last_durable_write_or_a_newer_one(seen: Observation) -> It
             value, allowed = seen.fs.read_block(inode, block), state.recoverable()
             if value not in allowed:
                 yield Mismatch(
-                    f"file {number} block {block} reads {' or '.join(map(_value, allowed))}",
-                    f"it reads {_value(value or 0)}",
+                    f"file {number} block {block} reads {' or '.join(map(value_text, allowed))}",
+                    f"it reads {value_text(value or 0)}",
                 )
-
-
-def _value(value: int) -> str:
-    if value == 0:
-        return "zero"
-    if value == STALE:
-        return "what was on the device before"
-    return f"write {value}" if value > 0 else "its first content"
 
 
 @holds(When.MOUNT)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from models.btrfs.device import DISCARDED
 from models.btrfs.subvolume import FS_TREE
-from models.geometry import STALE
 from models.properties import Mismatch, Observation, When, holds
+from models.properties.values import value_text
 from models.simulation import span
 
 
@@ -26,19 +25,9 @@ def every_block_reads_as_its_last_write_or_a_concurrent_one(seen: Observation) -
             allowed = state.recoverable() if seen.fs.error else state.allowed()
             if value is not None and value not in allowed:
                 yield Mismatch(
-                    f"file {number} block {block} reads {' or '.join(map(_value, allowed))}",
-                    f"it reads {_value(value)}",
+                    f"file {number} block {block} reads {' or '.join(map(value_text, allowed))}",
+                    f"it reads {value_text(value)}",
                 )
-
-
-def _value(value: int) -> str:
-    if value == 0:
-        return "zero"
-    if value == STALE:
-        return "what was on the device before"
-    if value == DISCARDED:
-        return "nothing, it was discarded"
-    return f"write {value}" if value > 0 else "its first content"
 
 
 @holds(When.ALWAYS)

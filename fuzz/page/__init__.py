@@ -1,0 +1,45 @@
+"""A story as one HTML page: a timeline beside the state of the file system, step by step.
+
+The page needs no network, and no script for the story: a step's panel is shown when its link is followed.
+The script adds keys and buttons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fuzz.mermaid import mermaid
+from fuzz.page.panels import panels
+from fuzz.page.timeline import timeline
+from fuzz.report import text
+from fuzz.story import Story, as_data
+from models.btrfs.owners import Use
+from models.btrfs.state import SpaceState
+from models.properties.values import value_text
+from models.simulation import span
+
+
+def page(story: Story) -> str:
+    """The page: HTML with style, script and data inside."""
+    environment = Environment(
+        loader=PackageLoader("fuzz.page", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["span"] = span
+    environment.filters["value_text"] = value_text
+    return environment.get_template("page.html").render(
+        story=story,
+        data=as_data(story),
+        timeline=timeline(story),
+        panels=list(panels(story)),
+        counters=[field.name for field in fields(SpaceState) if field.name != "type"],
+        uses=[use.value for use in Use],
+        text=text(story),
+        mermaid=mermaid(story),
+    )

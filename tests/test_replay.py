@@ -144,7 +144,17 @@ def test_a_race_that_is_gone_does_not_pass(saved: Path, capsys: pytest.CaptureFi
     """If a trace that shows nothing exited with 0, nobody would notice that the model lost a race."""
     edited(saved, reverts=[])
     assert run(saved) == 1
-    assert "it passes: the recorded failure does not show any more" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith("it passes\nrecorded: every_block")
+    assert told.endswith("with the recorded fixes out it does not fail as recorded either\n")
+
+
+def test_a_stale_trace_does_not_pass_with_the_fix_in(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If a trace whose steps make no sense any more passed with the fix in, that would be taken for the fix's
+    doing."""
+    edited(saved, steps=[RESUME])
+    assert run(saved, "--revert", "none") == 1
+    assert "that it passes proves nothing" in capsys.readouterr().out
 
 
 def test_another_version_is_told(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,7 +182,10 @@ def test_step_by_step(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(saved, "--step") == 1
     told = capsys.readouterr().out
     parts = told[: told.index("every_block_reads")].strip().split("\n\n")
-    assert [part.split(":")[0] for part in parts[:3]] == ["step 1", "step 2", "then"]
+    program, end = example().case.steps, "at the end, CPU 1: resume"
+    heads = [part.splitlines()[0].split("  -- ")[0] for part in parts]
+    assert heads[:3] == [str(program[0]), str(program[1]), end]
+    assert parts[0].startswith(f"{program[0]}  -- preempted at can_nocow_extent\n")
     assert "    block group 2 (blocks 9-12): used 4, free nothing" in parts[0]
     assert "    CPU 1: start-nocow-dio file 0 block 0 blocks 1, preempted at can_nocow_extent" in parts[0]
     assert "    transaction 2: RUNNING, handles: nobody" in parts[0]

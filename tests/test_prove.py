@@ -23,6 +23,7 @@ from models.operations import (
     Commit,
     Crash,
     CreateBg,
+    Inject,
     Operation,
     Relocate,
     Snapshot,
@@ -38,7 +39,9 @@ SHORTEST = {
     CREATION: Case(FULL, (Step("CPU 1", CreateBg()), Step("CPU 1", Allocate(1)), Step("CPU 2", Commit()))),
     RELOCATION: Case(ROOM, (WRITE, Step("CPU 2", Relocate()))),
 }
-SYMPTOM = {CREATION: ABORTS, RELOCATION: CONTENTS}
+ABORTED = "c92f6be34c50"
+SYMPTOM = {CREATION: ABORTS, RELOCATION: CONTENTS, ABORTED: reverts(ABORTED)[0].expected}
+FAULT = Step("fault", Inject("phase-2"))
 PLANTED = {
     CREATION: replace(
         SHORTEST[CREATION],
@@ -48,12 +51,13 @@ PLANTED = {
             Step("CPU 3", Commit(), "dirty_bgs_lock"),
         ),
     ),
-    RELOCATION: replace(
-        SHORTEST[RELOCATION],
-        steps=(WRITE, Step("CPU 2", Relocate(), "btrfs_wait_nocow_writers"), Step("CPU 2")),
-    ),
+    ABORTED: Case(ROOM, (FAULT, Step("CPU 1", Allocate(1)), Step("CPU 1", CreateBg()))),
 }
-"""The same races with a step or a preemption more than is needed."""
+"""Races with a step or a preemption more than is needed."""
+STOPPED_IN_VAIN = replace(
+    SHORTEST[RELOCATION],
+    steps=(WRITE, Step("CPU 2", Relocate(), "btrfs_wait_nocow_writers"), Step("CPU 2")),
+)
 LIMIT = 20_000
 
 
@@ -206,7 +210,7 @@ def test_the_command_shows_and_saves_what_is_shorter(
 ) -> None:
     """If the shorter one were lost, the search would have been for nothing."""
     path, shorter = tmp_path / "long.json", tmp_path / "long.shorter.json"
-    save(record(PLANTED[RELOCATION], reverts(RELOCATION)), path)
+    save(record(PLANTED[ABORTED], reverts(ABORTED)), path)
     assert main(["prove", str(path)]) == 1
     assert "a shorter trace breaks" in capsys.readouterr().out
     assert cost(load(shorter).case) < cost(load(path).case)
@@ -224,7 +228,7 @@ def test_the_command_is_honest_about_its_limit(trace: Path, capsys: pytest.Captu
 def test_the_command_minimises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """If it printed but did not save, or saved what is no less, nothing would be gained."""
     path, small = tmp_path / "long.json", tmp_path / "small.json"
-    save(record(PLANTED[RELOCATION], reverts(RELOCATION)), path)
+    save(record(STOPPED_IN_VAIN, reverts(RELOCATION)), path)
     assert main(["minimise", str(path), "-o", str(small)]) == 0
     assert "with any argument or number of the file system lowered it passes" in capsys.readouterr().out
     assert load(small).case.steps == SHORTEST[RELOCATION].steps

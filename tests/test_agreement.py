@@ -25,7 +25,7 @@ from fuzz.traces.interpreter import interpret
 from fuzz.traces.recording import Recorder
 from models import world
 from models.geometry import Geometry
-from models.operations import Commit, CreateBg, Step
+from models.operations import Allocate, Commit, CreateBg, Step
 from models.properties import Mismatch, Observation, Property, When
 from models.reverts import Revert, catalogue
 
@@ -97,3 +97,12 @@ def test_a_replayer_that_does_not_agree_is_told(monkeypatch: pytest.MonkeyPatch)
     text = render(trace.case, reverts(RELOCATION)).text
     assert "a second replayer DOES NOT AGREE: nothing breaks" in text
     assert "a second replayer agrees" not in text
+
+
+def test_a_count_that_is_dropped_twice_is_an_assertion() -> None:
+    """If it were a mistake of the model, a fix and its wrong twin, both out, would end in a traceback."""
+    both = reverts("66d204a16c94", "wrong/fallocate-drops-before-transaction")
+    trace = record(Case(Geometry(), (Step("CPU 1", Allocate(1)),)), both)
+    assert trace.outcome.property == "no_assertion_of_the_kernel_fails"
+    assert trace.outcome.observed.endswith("reservations dropped by a task that is not counted")
+    assert disagreement(trace) == ""

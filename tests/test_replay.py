@@ -18,9 +18,18 @@ from fuzz.report import render
 from fuzz.traces import dumps, load, loads, record, save
 from fuzz.traces.replaying import replay
 from models.operations import Step
-from models.reverts import Revert, catalogue
+from models.reverts import Revert, catalogue, find_reverts
 
 ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
+
+
+@pytest.mark.parametrize("revert", ENTRIES)
+def test_any_two_fixes_can_be_out_together(revert: Revert) -> None:
+    """If two that replace the same method broke the model, --revert with both would end in a traceback."""
+    trace = load(path_of(revert))
+    for other in catalogue():
+        replayed = replay(trace, find_reverts([revert.id, other.id]))
+        assert len(replayed.case.steps) + len(replayed.differences) >= len(trace.case.steps)
 
 
 @pytest.fixture

@@ -210,6 +210,8 @@ class BlockGroups:
         group = self.lookup(block)
         warn_on(group is None, f"nocow writer's block {block} is in no block group")
         assert group is not None
+        writing = self.fs.sim.current.name in group.nocow_tasks
+        warn_on(not writing, f"{group}: nocow_writers dropped by a task that is not counted")
         group.nocow_writers -= 1
         group.nocow_tasks.remove(self.fs.sim.current.name)
         group.put("nocow_writers")
@@ -245,6 +247,8 @@ class BlockGroups:
         group = self.lookup(block)
         warn_on(group is None, f"reserved block {block} is in no block group")
         assert group is not None
+        reserving = self.fs.sim.current.name in group.reserving_tasks
+        warn_on(not reserving, f"{group}: reservations dropped by a task that is not counted")
         group.reservations -= 1
         group.reserving_tasks.remove(self.fs.sim.current.name)
         group.put("lookup")

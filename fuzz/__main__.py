@@ -7,7 +7,20 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from fuzz.commands import Parser, UsageError, bench_mutants, bench_races, export, races, replay, show
+from fuzz.commands import (
+    Parser,
+    UsageError,
+    bench_minimal,
+    bench_mutants,
+    bench_proofs,
+    bench_races,
+    export,
+    minimise,
+    prove,
+    races,
+    replay,
+    show,
+)
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 """Exit codes after Ctrl-C, and where whoever reads has gone, as shells have them."""
@@ -21,10 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     replay.add_to(commands)
     show.add_to(commands)
     export.add_to(commands)
+    minimise.add_to(commands)
+    prove.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)
     bench_mutants.add_to(measured)
+    bench_minimal.add_to(measured)
+    bench_proofs.add_to(measured)
     options = parser.parse_args(arguments)
     try:
         code = cast("Callable[[object], int]", options.run)(options)

@@ -1,4 +1,4 @@
-"""A reproducer as text: what broke, the program, the diagram, and what was checked about it."""
+"""A reproducer as text: what broke, the program, the diagram, why, and what was checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from fuzz.case import Case
 from fuzz.diagram import WIDTH, draw, told, wrapped
+from fuzz.explanation import Explanation
+from fuzz.minimise.size import preemptions
 from fuzz.story import Story, describe, tell
 from fuzz.traces import dumps, record
 from models.reverts import Revert
@@ -35,7 +37,7 @@ def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
         len(case.steps),
         text(story),
         story.symptom.property,
-        _preemptions(case),
+        preemptions(case.steps),
         _program(story),
         dumps(record(case, reverts)),
     )
@@ -47,6 +49,7 @@ def text(story: Story) -> str:
         _what_broke(story),
         _program(story),
         draw(story.frames, story.columns),
+        *_why(story.why),
         "\n".join(_listed(story.checked, indent="")),
     ]
     return "\n\n".join(sections)
@@ -58,11 +61,7 @@ def as_found(case: Case, violation: Violation, reverts: Sequence[Revert]) -> Rep
     head = f"program as found ({len(case.steps)} steps) on {describe(case.geometry)}:"
     found = f"{violation}\n\n{head}\n{program}"
     trace = dumps(record(case, reverts))
-    return Reproducer(len(case.steps), found, violation.property, _preemptions(case), program, trace)
-
-
-def _preemptions(case: Case) -> int:
-    return sum(step.until is not None for step in case.steps)
+    return Reproducer(len(case.steps), found, violation.property, preemptions(case.steps), program, trace)
 
 
 def _what_broke(story: Story) -> str:
@@ -70,6 +69,14 @@ def _what_broke(story: Story) -> str:
     if story.first is not None:
         lines += [f"first sign: {story.first.property}", *told(story.first, WIDTH, "    ")]
     return "\n".join(lines)
+
+
+def _why(explanation: Explanation) -> list[str]:
+    """The sentences, and the nearest schedule that passes if there is one."""
+    sections = [_listed(explanation.why, indent="")]
+    if explanation.nearest:
+        sections.append([*_listed([explanation.nearest], indent=""), *_listed(explanation.program)])
+    return ["\n".join(section) for section in sections]
 
 
 def _program(story: Story) -> str:

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from fuzz.case import Case, Verdict, judge
 from fuzz.certificate import certificate
 from fuzz.changes import changes
-from fuzz.minimise import FIRST_GROUP
+from fuzz.explanation import Explanation, explain
+from fuzz.minimise.size import FIRST_GROUP
 from models.btrfs.device import RESERVED_BLOCKS
 from models.btrfs.state import FsState, fs_state
 from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
@@ -71,14 +72,16 @@ class Story:
     """What happened, from a fresh file system up to what a user would notice.
 
     ``setting`` is the fresh file system in words, ``without`` the fixes that are taken out; ``program`` are
-    the steps that were chosen, ``drained`` those that came after them; ``checked`` are sentences about the
-    program that were seen to hold.  ``first`` is what broke first, None where that is the ``symptom`` itself.
+    the steps that were chosen, ``drained`` those that came after them; ``why`` says what the failure takes;
+    ``checked`` are sentences about the program that were seen to hold.  ``first`` is what broke first, None
+    where that is the ``symptom`` itself.
     """
 
     setting: str
     without: tuple[str, ...]
     program: tuple[str, ...]
     drained: tuple[str, ...]
+    why: Explanation
     checked: tuple[str, ...]
     symptom: Broken
     first: Broken | None
@@ -119,6 +122,7 @@ def tell(case: Case, reverts: Sequence[Revert]) -> Story:
         tuple(f"{revert.id} ({revert.name})" for revert in reverts),
         tuple(map(str, case.steps)),
         tuple(frame.step for frame in frames if not frame.chosen),
+        explain(case, reverts),
         tuple(certificate(case, verdict, reverts)),
         _broken(verdict.symptom),
         first,

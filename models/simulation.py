@@ -94,7 +94,8 @@ class Task:
     """One simulated kernel task.  It runs one operation at a time.
 
     ``journal_info`` belongs to whoever writes the protocol (the kernel keeps the task's open
-    transaction handle in ``current->journal_info``).
+    transaction handle in ``current->journal_info``).  ``passed`` are the preemption points that the last
+    :meth:`Simulation.run` came to, in order: those at which it could have been told to stop.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Task:
     woken: bool = False
     result: object = None
     journal_info: object = None
+    passed: list[str] = field(default_factory=list)
 
     @property
     def runnable(self) -> bool:
@@ -156,13 +158,14 @@ class Simulation:
         """
         assert task.steps is not None, f"{task.name} has nothing to run"
         assert self._current is None, "a task cannot run another task"
-        self._current, task.blocked_on, task.woken = task, None, False
+        self._current, task.blocked_on, task.woken, task.passed = task, None, False, []
         try:
             for _ in range(PAUSES_LIMIT):
                 pause = next(task.steps)
                 if isinstance(pause, Wait):
                     task.state, task.blocked_on = State.BLOCKED, pause
                     return
+                task.passed.append(pause)
                 if pause == until:
                     task.state, task.stopped_at = State.PREEMPTED, pause
                     return

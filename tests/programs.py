@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from functools import cache
 
+from fuzz import random_cases
 from fuzz.case import Case
 from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import Everything
+from fuzz.random_cases import random_geometry
 from models.geometry import Geometry
 from models.operations import Allocate, Commit, CreateBg, Relocate, StartNocowDio, Step
 from models.reverts import Revert, find_reverts
-from strategies.geometries import ANY_FILE, FILES, SHAPES, fit
-from strategies.operations import Drawn, Resumed, pools
 
 CREATION, RELOCATION = "ff1f8250a9e4", "f78c436c3931"
 ABORTS = "no_legal_schedule_aborts"
@@ -38,23 +36,6 @@ def shortest(revert: str) -> Case:
     return Case(Geometry(), SHORTEST[revert])
 
 
-def random_geometry(source: random.Random) -> Geometry:
-    """What Hypothesis might draw for a file system."""
-    files = [source.choice(ANY_FILE) for _ in range(source.randint(1, FILES))]
-    return fit(source.choice(SHAPES), files)
-
-
-@cache
-def pools_of(kind: type[BlockGroupMachine]) -> list[Sequence[Drawn | Resumed]]:
-    """What a machine of that kind chooses from."""
-    return pools(*kind.operations, focus=kind.focus, seldom=kind.seldom)
-
-
-def random_choice(source: random.Random, kind: type[BlockGroupMachine] = Everything) -> Drawn | Resumed:
-    """What Hypothesis might draw for one step."""
-    return source.choice(source.choice(pools_of(kind)))
-
-
 def new_machine(
     source: random.Random, *taken_out: str, kind: type[BlockGroupMachine] = Everything
 ) -> BlockGroupMachine:
@@ -68,17 +49,7 @@ def run_machine(
     seed: int | str, steps: int, *taken_out: str, kind: type[BlockGroupMachine] = Everything
 ) -> tuple[BlockGroupMachine, FoundFailure | None]:
     """A random case of that many choices, to its end, and how it failed."""
-    source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
-    machine = new_machine(source, *taken_out, kind=kind)
-    try:
-        try:
-            for _ in range(steps):
-                machine.advance(random_choice(source, kind))
-        finally:
-            machine.teardown()
-    except FoundFailure as failure:
-        return machine, failure
-    return machine, None
+    return random_cases.run_machine(seed, steps, reverts(*taken_out), kind=kind)
 
 
 def failing_case(seed: int, revert: str) -> Case:

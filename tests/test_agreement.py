@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from known_traces import path_of
 from programs import RELOCATION, reverts, run_machine
-from test_controls import machines_for
 from traced import example
 
 from fuzz.case import Case
 from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES
+from fuzz.random_cases import machines_for
 from fuzz.report import render
 from fuzz.traces import Trace, dumps, load, record
 from fuzz.traces import interpreter as second

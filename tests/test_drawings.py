@@ -16,6 +16,7 @@ from known_races import PROGRAMS
 from fuzz.case import run
 from fuzz.commands.show import as_json
 from fuzz.diagram import GAP, WIDTH
+from fuzz.explanation import Explanation
 from fuzz.mermaid import BREAK, mermaid
 from fuzz.page import page
 from fuzz.report import text
@@ -42,7 +43,8 @@ def in_text(story: Story) -> Told:
     heads = " ".join(story.columns).split()
     lines = text(story).splitlines()
     head = next(number for number, line in enumerate(lines) if line.split() == heads)
-    *blocks, _ = "\n".join(lines[head + 2 :]).split("\n\n")
+    sections = "\n".join(lines[head + 2 :]).split("\n\n")
+    blocks = sections[: -3 if story.why.nearest else -2]  # behind them: why, what passes, what was checked
     starts: list[str] = []
     broken: list[tuple[str, str, str]] = []
     width = (WIDTH - GAP * (len(story.columns) - 1)) // len(story.columns) + GAP
@@ -238,7 +240,8 @@ def test_texts_cannot_become_markup() -> None:
         replace(frame, step=evil, changes=(evil,), standing=tuple((task, evil) for task, _ in frame.standing))
         for frame in story.frames
     )
-    html = page(replace(story, setting=evil, program=(evil,), checked=(evil,), frames=frames))
+    why = Explanation((evil,), evil, (evil,))
+    html = page(replace(story, setting=evil, program=(evil,), checked=(evil,), why=why, frames=frames))
     assert "alert(1)" in html
     assert "<script>alert" not in html
     assert evil not in html

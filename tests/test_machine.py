@@ -11,8 +11,6 @@ from programs import (
     RELOCATION,
     SHORTEST,
     new_machine,
-    random_choice,
-    random_geometry,
     reverts,
     run_machine,
 )
@@ -20,6 +18,7 @@ from programs import (
 from fuzz.case import Case, run
 from fuzz.machine import TASKS, BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import Everything, machine_factory
+from fuzz.random_cases import random_choice, random_geometry
 from models.draining import next_to_drain
 from models.geometry import File, FileKind, Geometry
 from models.operations import (

@@ -162,7 +162,7 @@ def test_nothing_can_be_left_out_of_the_result(revert: str) -> None:
         if step.until is not None:
             through = replace(small, steps=(*steps[:index], replace(step, until=None), *steps[index + 1 :]))
             assert run(through, reverts(revert)) is None, step
-    assert (small.geometry.groups, small.geometry.group_blocks) == (1, 4)
+    assert (small.geometry.groups, small.geometry.group_blocks) == (1, 2)
     assert [file.kind for file in small.geometry.files] == [FileKind.NODATACOW]
 
 

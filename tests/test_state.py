@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import asdict
 
 import pytest
-from programs import new_machine, random_choice
+from programs import new_machine
 
 from fuzz.machine import FoundFailure
+from fuzz.random_cases import random_choice
 from models.btrfs.state import BlockGroupState, FsState, fs_state
 from models.geometry import File, FileKind, Geometry
 from models.operations import (

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from fuzz.bench.command import ROOT, Finished, run_fuzz
 from fuzz.bench.results import row
 from fuzz.options import PROFILES
+from fuzz.random_cases import machines_for
 from fuzz.shards import machine_of
 from models.reverts import Revert
 
@@ -68,8 +69,8 @@ class Result:
 def try_race(trial: Trial) -> Result:
     """The searches of a default run with the fix out, up to the first that finds something.
 
-    Those whose machine has all of the race's operations come first: the others would find it seldom or
-    never, and a run does them all anyway.
+    Those whose machine has all of the race's operations come first, and of these the ones with the fewest:
+    the others would find it seldom or never, and a run does them all anyway.
     """
     options = ("--fuzz-seed", str(trial.seed), "--revert", trial.revert.id, "--fuzz-shrink=steps")
     return Result.of(run_fuzz(ROOT, options, patience=PATIENCE, items=searches(trial.revert)))
@@ -77,12 +78,13 @@ def try_race(trial: Trial) -> Result:
 
 def searches(revert: Revert) -> list[str]:
     """The searches of the default profile, as pytest names them, the promising ones first."""
+    promising = machines_for(revert)
 
-    def promising(shard: int) -> bool:
-        names = {operation.name for operation in machine_of(shard).operations}
-        return set(revert.operations) <= names
+    def turn(shard: int) -> int:
+        machine = machine_of(shard)
+        return promising.index(machine) if machine in promising else len(promising)
 
-    shards = sorted(range(PROFILES["default"].shards), key=lambda shard: not promising(shard))
+    shards = sorted(range(PROFILES["default"].shards), key=turn)
     return [f"fuzz/test_block_groups.py::test_shard[{shard}]" for shard in shards]
 
 

@@ -34,11 +34,16 @@ def add_to(commands: Commands) -> None:
 
 
 def add_bench_options(parser: argparse.ArgumentParser, output: Path) -> None:
-    """What every bench has."""
+    """What every bench of runs has."""
     jobs = os.cpu_count() or 1
     parser.add_argument(
         "--jobs", type=number(1, 1_000), default=jobs, metavar="N", help="trials side by side"
     )
+    add_output_options(parser, output)
+
+
+def add_output_options(parser: argparse.ArgumentParser, output: Path) -> None:
+    """Where a bench writes to, and whether it goes on with what is there."""
     parser.add_argument(
         "--output", type=Path, default=output, metavar="FILE", help=f"the report ({output.name})"
     )

@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from models.geometry import FileKind, Geometry, initial_value
-from models.reference.contents import Block, Extent, File, Piece, Write
+from models.reference.contents import Block, Extent, File, Piece, Time, Write
 from models.reference.recovery import recover
 from models.reference.snapshots import Snapshot, Snapshots, survivors
 from models.reference.space import data_used, first_extents
@@ -38,7 +38,7 @@ class Reference:
     """The files of one file system."""
 
     def __init__(self, geometry: Geometry) -> None:
-        self._now = 0
+        self._now = Time()
         self.snapshots = Snapshots()
         self.files: dict[int, File] = {}
         self.deleted: dict[int, File] = {}
@@ -60,9 +60,9 @@ class Reference:
         self.files[number] = File(nodatacow, blocks, self._now, durable=self._now == 0)
         self.snapshots.add_file(number, self.files[number], started)
 
-    def now(self) -> int:
+    def now(self) -> Time:
         """The time of a new event."""
-        self._now += 1
+        self._now = Time(self._now + 1)
         return self._now
 
     def start_file(self, blocks: int) -> None:
@@ -71,7 +71,7 @@ class Reference:
 
     def end_file(self, blocks: int, number: int, sizes: Sequence[int], *, started: int = 0) -> None:
         """The file of :meth:`start_file` is complete."""
-        self._now += 1
+        self.now()
         self.unfinished.remove(blocks)
         self.add_file(number, sizes, started=started)
 
@@ -86,7 +86,7 @@ class Reference:
 
     def start_write(self, file: int, start: int, num: int, value: int, *, buffered: bool = False) -> Write:
         """A write began; from now on a read may return its value."""
-        self._now += 1
+        self.now()
         write = self._writes[value] = Write(value, self._now, buffered=buffered)
         for number, block in self.files[file].part(start, num):
             block.running.append(write)
@@ -99,7 +99,7 @@ class Reference:
 
         The answer is empty, or says which piece had no right to go in place.
         """
-        self._now += 1
+        self.now()
         write.ended = self._now
         complaint = ""
         for piece in pieces:

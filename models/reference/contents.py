@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
+class Time(int):
+    """When something happened, as a count of events: only which of two is later has a meaning; 0 is never."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """``num`` blocks from file block ``start`` on went to one extent, in place or a new one."""

@@ -1,0 +1,56 @@
+"""``python -m fuzz bench minimal``: how minimal, and how much alike, reproducers of one race are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.minimal import Result, Trial, report, try_seed
+from fuzz.commands import Commands, UsageError, number
+from fuzz.commands.bench_races import add_output_options, open_log
+from fuzz.files import write_whole
+from models.reverts import catalogue, find_reverts
+
+DEFAULT_OUTPUT = ROOT / "fuzz" / "MINIMAL.md"
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "minimal",
+        help="minimise many failing cases of every race",
+        description="Minimises a random failing case for every fix and seed, and writes a table.  Races "
+        "marked rare are left out unless they are named.  The exit code is 1 if some reproducer is not "
+        "minimal.",
+    )
+    parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: the whole catalogue)")
+    parser.add_argument(
+        "--seeds", type=number(1, 10_000), default=30, metavar="N", help="seeds 0 to N-1 (30)"
+    )
+    add_output_options(parser, DEFAULT_OUTPUT)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the trials, write the report."""
+    try:
+        reverts = find_reverts(options.ids) if options.ids else [r for r in catalogue() if not r.rare]
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    log = open_log(options)
+    trials = [Trial(revert, seed) for revert in reverts for seed in range(options.seeds)]
+    missing = [trial for trial in trials if trial.key not in log.results]
+    for trial, result in side_by_side("minimised", missing, try_seed, workers=1):
+        log.add(trial.key, **result.as_data())
+    log.tidy(trial.key for trial in trials)
+    results = {
+        revert.id: [Result.from_data(log.results[Trial(revert, seed).key]) for seed in range(options.seeds)]
+        for revert in reverts
+    }
+    named = "".join(f" {word}" for word in options.ids)
+    command = f"python -m fuzz bench minimal{named} --seeds {options.seeds}"
+    write_whole(options.output, report(command, reverts, results))
+    sys.stdout.write(f"{options.output}\n")
+    every = [result for of_one in results.values() for result in of_one if result.program]
+    return 0 if all(result.minimal for result in every) else 1

@@ -1,0 +1,65 @@
+"""``python -m fuzz bench proofs``: which traces are the shortest there are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.proofs import Job, Result, report, try_proof
+from fuzz.commands import Commands, UsageError, number
+from fuzz.commands.bench_races import add_output_options, open_log
+from fuzz.commands.traces import read_failing
+from fuzz.files import write_whole
+from fuzz.minimise import cost
+
+DEFAULT_OUTPUT = ROOT / "fuzz" / "PROOFS.md"
+KNOWN = ROOT / "tests" / "regressions"
+"""A trace for each race of the catalogue."""
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "proofs",
+        help="prove traces to be the shortest",
+        description="Searches everything shorter than each trace, and writes a table.  The exit code is 1 if "
+        "something shorter was found.",
+    )
+    parser.add_argument(
+        "traces", nargs="*", type=Path, metavar="TRACE", help="only these (default: those of all races)"
+    )
+    parser.add_argument(
+        "--cost",
+        type=number(1, 100),
+        default=4,
+        metavar="N",
+        help="leave out traces with more steps and preemptions (4)",
+    )
+    parser.add_argument(
+        "--limit", type=number(1, 10**9), default=100_000, metavar="N", help="executions a trace (100000)"
+    )
+    add_output_options(parser, DEFAULT_OUTPUT)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Search, write the table."""
+    paths: list[Path] = options.traces or sorted(KNOWN.glob("*.json"))
+    jobs = [Job(path, read_failing(path), options.limit) for path in paths]
+    jobs = [job for job in jobs if cost(job.failing.case) <= options.cost]
+    if not jobs:
+        raise UsageError(f"no trace has at most {options.cost} steps and preemptions")
+    jobs.sort(key=lambda job: (cost(job.failing.case), job.path.name))
+    log = open_log(options)
+    missing = [job for job in jobs if job.key not in log.results]
+    for job, result in side_by_side("proofs", missing, try_proof, workers=1):
+        log.add(job.key, **result.as_data())
+    log.tidy(job.key for job in jobs)
+    results = {job.key: Result.from_data(log.results[job.key]) for job in jobs}
+    named = "".join(f" {path}" for path in options.traces)
+    command = f"python -m fuzz bench proofs{named} --cost {options.cost} --limit {options.limit}"
+    write_whole(options.output, report(command, jobs, results))
+    sys.stdout.write(f"{options.output}\n")
+    return 1 if any(result.shorter for result in results.values()) else 0

@@ -1,0 +1,86 @@
+"""``python -m fuzz prove``: a search for a shorter trace of the same bug."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fuzz.commands import Commands, number
+from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
+from fuzz.minimise import cost
+from fuzz.prove import COVERAGE, Covered, Proof, prove
+from fuzz.traces.failing import Failing
+
+LIMIT = 250_000
+"""Executions without --limit: some minutes."""
+NOT_PROVEN, SHORTER = 2, 1
+"""Exit codes."""
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "prove",
+        help="search all shorter traces: is there none that fails?",
+        description="Runs every program on the trace's file system with fewer steps and preemptions.  "
+        "The exit code is 0 if none of them breaks the same property, 1 if one does (it is shown and "
+        "saved), and 2 if the limit was reached before.",
+    )
+    add_trace(parser)
+    parser.add_argument(
+        "--limit",
+        type=number(1, 10**9),
+        default=LIMIT,
+        metavar="N",
+        help=f"executions at most ({LIMIT})",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where a shorter trace is saved (TRACE with .shorter.json in the place of .json)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Search, tell, save what is shorter."""
+    failing = read_failing(options.trace)
+    output: Path = options.output or options.trace.with_suffix(".shorter.json")
+    check_output(output)
+    proof = _with_progress(failing, options.limit)
+    sys.stdout.write("".join(f"{line}\n" for line in proof.sentences()))
+    if proof.shorter is not None:
+        sys.stdout.write("".join(f"    {step}\n" for step in proof.shorter.case.steps))
+        save_trace(proof.shorter.case, failing.reverts, output)
+        return SHORTER
+    if not proof.complete:
+        sys.stdout.write(f"the limit of {options.limit} executions was reached: a greater --limit goes on\n")
+        return NOT_PROVEN
+    sys.stdout.write(f"{COVERAGE}\n")
+    return 0
+
+
+def _with_progress(failing: Failing, limit: int) -> Proof:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[states]} states"),
+        TimeElapsedColumn(),
+    )
+    bound = cost(failing.case)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", states=0)
+
+        def tick(covered: Covered) -> None:
+            level, done, known = covered.level
+            what = f"{level} of {bound - 1} steps and preemptions"
+            progress.update(bar, description=what, completed=done, total=known, states=covered.states)
+
+        return prove(failing.case, bound, failing.reverts, failing.symptom, limit=limit, tick=tick)

@@ -1,0 +1,18 @@
+"""From a failing case to the least program of its bug: dropping, lowering, and then looking everywhere.
+
+Hypothesis may have shrunk the case before, by its choices; this works on the steps themselves.  First it
+goes downhill: it drops steps, removes and moves preemptions, lowers arguments and the geometry, renames and
+reorders, as long as the same property breaks, until no single change makes the program less
+(:mod:`fuzz.minimise.candidates`).  Going downhill ends where it happened to start.  So then every program of
+the same operations that costs no more is tried, and of those that fail the least is taken
+(:mod:`fuzz.minimise.everywhere`); where one is found it is downhill again.  Deterministic.
+
+What less means is said in :mod:`fuzz.minimise.size`.
+"""
+
+from __future__ import annotations
+
+from fuzz.minimise.search import Minimiser, case_of, minimise
+from fuzz.minimise.size import cost, size
+
+__all__ = ["Minimiser", "case_of", "cost", "minimise", "size"]

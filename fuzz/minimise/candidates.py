@@ -1,0 +1,106 @@
+"""What is less than a case by one change, the greatest savings first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fuzz.case import Case
+from fuzz.minimise.lowered import full_geometries, lower_geometries, lower_operations, without_first
+from fuzz.minimise.size import points_of
+from models.geometry import Geometry
+from models.operations import OPERATIONS, CompleteBio, Step
+
+Steps = tuple[Step, ...]
+
+
+def smaller(case: Case) -> Iterator[Case]:
+    """Every case that one change makes of this one; not all of them are less."""
+    yield from _with_fewer_steps(case)
+    yield _with_plain_arguments(case)
+    for index in range(len(case.steps)):
+        for changed in _simpler_steps(case.steps, index):
+            yield with_step(case, index, changed)
+    for geometry in (*lower_geometries(case.geometry), *full_geometries(case.geometry)):
+        yield replace(case, geometry=geometry)
+    yield from without_first(case)
+    yield from _by_others(case)
+
+
+def with_step(case: Case, index: int, step: Step) -> Case:
+    """The case with one step replaced."""
+    return replace(case, steps=(*case.steps[:index], step, *case.steps[index + 1 :]))
+
+
+def without_step(case: Case, index: int) -> Case:
+    """The case with one step left out."""
+    return replace(case, steps=case.steps[:index] + case.steps[index + 1 :])
+
+
+def _with_fewer_steps(case: Case) -> Iterator[Case]:
+    steps = case.steps
+    for length in (len(steps) // 2, len(steps) // 4, 2, 1):
+        for start in range(len(steps) - length, -1, -1) if length else ():
+            yield replace(case, steps=steps[:start] + steps[start + length :])
+
+
+def _with_plain_arguments(case: Case) -> Case:
+    """The same operations, stopped at the same points, on the simplest file system's first things."""
+
+    def plain(step: Step) -> Step:
+        if step.operation is None or isinstance(step.operation, CompleteBio):
+            return step
+        return replace(step, operation=type(step.operation)())
+
+    return Case(Geometry(), tuple(plain(step) for step in case.steps))
+
+
+def _simpler_steps(steps: Steps, index: int) -> Iterator[Step]:
+    """The step without its preemption, with an earlier one, or with less to do."""
+    step = steps[index]
+    if step.until is not None:
+        yield replace(step, until=None)
+        for point in points_of(steps, index):
+            if point == step.until:
+                break
+            yield replace(step, until=point)
+    if step.operation is not None:
+        for operation in lower_operations(step.operation):
+            yield replace(step, operation=operation)
+        for kind in OPERATIONS:
+            if isinstance(step.operation, kind):
+                break
+            yield Step(kind.task or ("CPU 1" if step.operation.task else step.task), kind())
+
+
+def _by_others(case: Case) -> Iterator[Case]:
+    """Tasks renumbered, a step by another task, two steps the other way round."""
+    steps = case.steps
+    yield replace(case, steps=renamed(steps))
+    alone = {kind.task for kind in OPERATIONS}
+    tasks = sorted({step.task for step in steps} - alone)
+    for index, step in enumerate(steps):
+        for task in tasks[: tasks.index(step.task)] if step.task in tasks else ():
+            yield with_step(case, index, replace(step, task=task))
+    for index in range(len(steps) - 1):
+        swapped = (steps[index + 1], steps[index])
+        yield replace(case, steps=renamed((*steps[:index], *swapped, *steps[index + 2 :])))
+
+
+def renamed(steps: Steps) -> Steps:
+    """Tasks and workers numbered in the order in which they come in."""
+    names: dict[str, str] = {}
+    for step in steps:
+        kind = step.task.rstrip("0123456789").rstrip()
+        if step.task not in names:
+            same = sum(name.startswith(kind) for name in names)
+            names[step.task] = f"{kind} {same + 1}" if step.task != kind else kind
+
+    def rename(step: Step) -> Step:
+        operation = step.operation
+        if isinstance(operation, CompleteBio):
+            submitter = names.get(operation.submitter, operation.submitter)
+            operation = replace(operation, submitter=submitter)
+        return replace(step, task=names[step.task], operation=operation)
+
+    return tuple(rename(step) for step in steps)

@@ -1,0 +1,83 @@
+"""Every program that costs no more: where one change at a time does not get to.
+
+Deleting single steps gets stuck where a task must be stopped somewhere else for fewer to do, and two cases
+of one bug end in two programs.  Which programs of some operations fail on a plain file system does not
+depend on the case that was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fuzz.case import Case
+from fuzz.minimise.size import LEAST_GROUP_BLOCKS, cost
+from fuzz.prove.search import Covered, LimitReached, Search
+from models.geometry import File, FileKind, Geometry
+from models.operations import OPERATIONS, CompleteBio, EndTransaction, Operation
+from models.reverts import Revert
+
+CHEAP = 2
+"""Steps and preemptions up to which programs of any operations are tried: some hundred."""
+SHORT = 3
+"""Steps and preemptions up to which every preemption point is tried: with more there are too many."""
+EXECUTIONS = 1_000
+"""Of programs on one file system, after which the rest is left out."""
+
+
+def _plain(groups: int, *blocks: int) -> Geometry:
+    files = tuple(File(FileKind.NODATACOW, number) for number in blocks)
+    return Geometry(groups, LEAST_GROUP_BLOCKS, 1, files)
+
+
+PLAIN = (_plain(1, 1), _plain(1, 2), _plain(2, 2, 1))
+"""The simplest file systems: a block group with room in it, one that is full, and both."""
+
+
+def _shape(geometry: Geometry) -> tuple[int, int]:
+    return geometry.groups, len(geometry.files)
+
+
+Kinds = frozenset[type[Operation]]
+Points = frozenset[str]
+ALL_POINTS: Points = frozenset(point for kind in OPERATIONS for point in kind.points)
+
+
+@dataclass(slots=True)
+class Everywhere:
+    """Searches for a minimiser; none is done twice."""
+
+    reverts: Sequence[Revert]
+    symptom: str
+    covered: Covered = field(default_factory=Covered)
+    _done: list[tuple[Geometry, Kinds, Points]] = field(default_factory=list)
+
+    def failing(self, case: Case) -> Iterator[Iterator[Case]]:
+        """Programs that break the symptom and cost no more, from one search after the other: of the case's
+        operations on the simplest file systems and on its own, stopped where the case stops; on its own, if
+        they cost little, of any operations; and of its operations stopped anywhere."""
+        most, shape = cost(case), _shape(case.geometry)
+        own = frozenset(type(step.operation) for step in case.steps if step.operation is not None)
+        own |= {CompleteBio, EndTransaction}
+        stops = frozenset(step.until for step in case.steps if step.until is not None)
+        bounds = {geometry: most - (_shape(geometry) > shape) for geometry in (*PLAIN, case.geometry)}
+        for geometry, bound in bounds.items():
+            yield self._search(geometry, own, stops, bound)
+        yield self._search(case.geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP))
+        if most <= SHORT:
+            yield self._search(case.geometry, own, ALL_POINTS, most)
+
+    def _search(self, geometry: Geometry, kinds: Kinds, points: Points, most: int) -> Iterator[Case]:
+        if any(geometry == g and kinds <= k and points <= p for g, k, p in self._done):
+            return
+        self._done.append((geometry, kinds, points))
+        limit = self.covered.executions + EXECUTIONS
+        ordered = [kind for kind in OPERATIONS if kind in kinds]
+        search = Search(geometry, self.reverts, most, limit, ordered, points, self.covered)
+        try:
+            for failure in search.failures():
+                if self.symptom in failure.broken:
+                    search.most = failure.cost  # what costs more is not looked for any more
+                    yield failure.case
+        except LimitReached:
+            pass  # a long program has too many to try

@@ -1,0 +1,121 @@
+"""A digest of all that a world's future depends on: equal digests, equal futures.
+
+Generators cannot be copied, but they can be read.  Everything that the tasks, the file system, the device,
+the reference model and the judge can reach is walked, each object numbered where it is met first, so that
+two worlds have one digest if and only if there is a one-to-one match of their objects that keeps types,
+values, order and sharing.  A generator is its code, the position in it, its locals, and what it has on its
+stack (the iterator of a loop that is paused, the generator that it yields from): the garbage collector
+knows all of it.  Whatever type is not known here is refused, not skipped.
+
+What is left out, and why that is sound:
+
+* what was told and counted: notes, the program, where tasks stopped, which ``sometimes`` sentences came
+  true; nobody reads them to decide anything;
+* names of CPUs: they only say in which order tasks go on when nobody chooses any more, and that order is
+  kept; a CPU that is idle and holds no handle is like one that never was;
+* when something happened: only the order of times matters, so they are numbered by rank;
+* what an idle task's last operation returned; the name of what a task waits for and who holds it, which
+  is text for people (what it waits *for* is there, with its closure);
+* the text of violations: which properties broke is there;
+* state of modules and classes: there is none, but for caches of what never changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import cast
+
+from fuzz.prove.readers import reader
+from models.reference.contents import Time
+from models.simulation import Simulation, State, Task
+from models.world import World
+
+CPU = "CPU "
+"""Beginning of the names of the tasks that are interchangeable."""
+
+
+SHARED = {"geometry", "reverts", "run_on"}
+TOLD = {"violations", "program", "drained", "stops", "reached", "_told"}
+LEFT_OUT = SHARED | TOLD
+"""Attributes of a world that all worlds of a search have alike, or that only tell and count."""
+
+
+def fingerprint(world: World) -> bytes:
+    """The digest of a world between two steps: 16 bytes, comparable within one process only.
+
+    Raises TypeError for an object of a type whose state nobody has said how to read.
+    """
+    walk = _Walk(world)
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update("\n".join(walk.tokens()).encode())
+    return digest.digest()
+
+
+def is_live(task: Task) -> bool:
+    """Whether the task is inside an operation or holds a handle; others are all alike."""
+    return task.state is not State.IDLE or task.journal_info is not None
+
+
+class _Walk:
+    """One walk through the objects of a world, depth first."""
+
+    def __init__(self, world: World) -> None:
+        self._names: dict[str, str] = {}
+        live = sorted(name for name, task in world.sim.tasks.items() if is_live(task))
+        cpus = [name for name in live if name.startswith(CPU)]
+        self._names = {name: f"{CPU}{rank}" for rank, name in enumerate(cpus)}
+        self._live = [world.sim.tasks[name] for name in live]
+        self._world = world
+        self._numbers: dict[int, int] = {}
+        self._kept: list[object] = []  # an id is only good while its object lives
+        self._tokens: list[str] = []
+        self._times: list[tuple[int, Time]] = []
+
+    def tokens(self) -> list[str]:
+        """What the digest is made of."""
+        world = self._world
+        parts = [part for name, part in vars(world).items() if name not in LEFT_OUT]
+        pending: list[object] = [list(world.violations), *parts]
+        while pending:
+            thing = pending.pop()
+            kind = type(thing)
+            if kind is int or kind is bool or thing is None:
+                self._tokens.append(repr(thing))
+            elif kind is str:
+                self._tokens.append(self._text(cast("str", thing)))
+            elif kind is Time:
+                self._times.append((len(self._tokens), cast("Time", thing)))
+                self._tokens.append("")
+            else:
+                pending += reversed(self._open(thing, kind))
+        for rank, (_, together) in enumerate(groupby(sorted(self._times, key=itemgetter(1)), itemgetter(1))):
+            for place, time in together:
+                self._tokens[place] = f"time {rank}" if time else "0"
+        return self._tokens
+
+    def _text(self, text: str) -> str:
+        if not text.startswith(CPU):
+            return repr(text)
+        return self._names.setdefault(text, f"gone {len(self._names)}")
+
+    def _open(self, thing: object, kind: type) -> Sequence[object]:
+        """Tell what the thing is; the things in it, in order."""
+        if kind is not tuple:
+            number = self._numbers.get(id(thing))
+            if number is not None:
+                self._tokens.append(f"@{number}")
+                return ()
+            self._numbers[id(thing)] = len(self._numbers)
+            self._kept.append(thing)
+        if kind is World:
+            inside: Iterable[object] = ()  # its parts are walked anyway
+        elif kind is Simulation:
+            inside = self._live
+        else:
+            inside = reader(kind)(thing)
+        parts = list(inside)
+        self._tokens.append(f"{kind.__qualname__} {len(parts)}")
+        return parts

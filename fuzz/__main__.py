@@ -15,6 +15,7 @@ from fuzz.commands import (
     bench_proofs,
     bench_races,
     export,
+    hunt,
     minimise,
     prove,
     races,
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     races.add_to(commands)
+    hunt.add_to(commands)
     replay.add_to(commands)
     show.add_to(commands)
     export.add_to(commands)

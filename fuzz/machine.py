@@ -7,7 +7,7 @@ does the rest, checks included (in :meth:`models.world.World.apply`, not as inva
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
@@ -59,6 +59,16 @@ class Tally:
         self.operations.update(other.operations)
         self.stops.update(other.stops)
         self.reached.update(other.reached)
+
+    def as_data(self) -> dict[str, object]:
+        """For JSON."""
+        return {count.name: getattr(self, count.name) for count in fields(self)}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Tally:
+        """Back from JSON.  Raises TypeError where it is no tally."""
+        values: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()}
+        return cls(**values)
 
 
 class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the fuzzer

@@ -91,12 +91,15 @@ class Run:
 
         The explain phase is left out: it traces every call, and its comments are about draws.
         """
+        # Whatever the profile, all that is saved has its turn, and is run to its end.
+        examples, steps = self.profile.examples, self.profile.steps
+        if self.replay_only or Phase.reuse in phases:
+            examples, steps = 100_000, LIMITS["steps"][1]
         return settings(
             phases=phases,
             database=database,
-            # Replaying ends after so many too: whatever the profile, all that is saved has its turn.
-            max_examples=100_000 if self.replay_only or Phase.reuse in phases else self.profile.examples,
-            stateful_step_count=self.profile.steps,
+            max_examples=examples,
+            stateful_step_count=steps,
             deadline=None,
             derandomize=False,
             print_blob=False,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from fuzz.case import Case, run
 from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
@@ -21,22 +22,64 @@ STEPS = 50
 """Choices of a case, as the profiles have it."""
 
 
+class Mkfs(NamedTuple):
+    """A choice of a file system: the position of its shape, and those of its files, one or ``several``."""
+
+    shape: int
+    several: bool
+    files: tuple[int, ...]
+
+    @property
+    def geometry(self) -> Geometry:
+        """The file system."""
+        return fit(SHAPES[self.shape], [ANY_FILE[position] for position in self.files])
+
+
+class Pick(NamedTuple):
+    """A choice of a step: which of the machine's pools, and what out of it, by position."""
+
+    pool: int
+    position: int
+
+    def of(self, kind: type[BlockGroupMachine]) -> Drawn | Resumed:
+        """What a machine of that kind takes it for."""
+        return pools_of(kind)[self.pool][self.position]
+
+
+def random_mkfs(source: random.Random) -> Mkfs:
+    """What Hypothesis might choose for a file system."""
+    several = bool(source.randrange(2))
+    files = tuple(source.randrange(len(ANY_FILE)) for _ in range(source.randint(1, FILES) if several else 1))
+    return Mkfs(source.randrange(len(SHAPES)), several, files)
+
+
 def random_geometry(source: random.Random) -> Geometry:
     """What Hypothesis might draw for a file system."""
-    several = source.randint(1, FILES) if source.randrange(2) else 1
-    files = [source.choice(ANY_FILE) for _ in range(several)]
-    return fit(source.choice(SHAPES), files)
+    return random_mkfs(source).geometry
 
 
 @cache
-def _pools_of(kind: type[BlockGroupMachine]) -> list[Sequence[Drawn | Resumed]]:
+def pools_of(kind: type[BlockGroupMachine]) -> list[Sequence[Drawn | Resumed]]:
     """What a machine of that kind chooses from."""
     return pools(*kind.operations, focus=kind.focus, seldom=kind.seldom)
 
 
+def random_pick(source: random.Random, kind: type[BlockGroupMachine]) -> Pick:
+    """What Hypothesis might choose for one step."""
+    several = pools_of(kind)
+    pool = source.randrange(len(several))
+    return Pick(pool, source.randrange(len(several[pool])))
+
+
 def random_choice(source: random.Random, kind: type[BlockGroupMachine] = Everything) -> Drawn | Resumed:
     """What Hypothesis might draw for one step."""
-    return source.choice(source.choice(_pools_of(kind)))
+    return random_pick(source, kind).of(kind)
+
+
+def random_choices(seed: int | str, steps: int, kind: type[BlockGroupMachine]) -> tuple[Mkfs, list[Pick]]:
+    """All that is chosen in a case: it does not depend on what happens there."""
+    source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
+    return random_mkfs(source), [random_pick(source, kind) for _ in range(steps)]
 
 
 def run_machine(
@@ -45,15 +88,16 @@ def run_machine(
     reverts: Sequence[Revert] = (),
     *,
     kind: type[BlockGroupMachine] = Everything,
+    tally: Tally | None = None,
 ) -> tuple[BlockGroupMachine, FoundFailure | None]:
-    """A random case of that many choices, to its end, and how it failed."""
-    source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
-    machine = kind(reverts, Tally())
-    machine.mkfs(random_geometry(source))
+    """A random case of that many choices, to its end, and how it failed; counted in the ``tally``."""
+    mkfs, picks = random_choices(seed, steps, kind)
+    machine = kind(reverts, Tally() if tally is None else tally)
+    machine.mkfs(mkfs.geometry)
     try:
         try:
-            for _ in range(steps):
-                machine.advance(random_choice(source, kind))
+            for pick in picks:
+                machine.advance(pick.of(kind))
         finally:
             machine.teardown()
     except FoundFailure as failure:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fuzz.case import Case, run
 from fuzz.diagram import WIDTH, draw, told, wrapped
@@ -30,6 +31,11 @@ class Reproducer:
     program: str = ""
     trace: str = ""
     broken: tuple[str, ...] = ()
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Reproducer:
+        """Back from JSON.  Raises TypeError where it is none."""
+        return cls(**{**data, "broken": tuple(data.get("broken", ()))})
 
 
 def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:

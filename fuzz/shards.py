@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from hypothesis import Phase, seed
 from hypothesis.stateful import run_state_machine_as_test
@@ -29,18 +27,16 @@ class Outcome:
 
     def to_json(self) -> str:
         """For the report that a worker sends."""
-        tally = {field.name: getattr(self.tally, field.name) for field in fields(Tally)}
         found = asdict(self.reproducer) if self.reproducer else None
-        return json.dumps({"tally": tally, "seconds": self.seconds, "reproducer": found})
+        return json.dumps({"tally": self.tally.as_data(), "seconds": self.seconds, "reproducer": found})
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:
         """Back from a worker's report."""
         data = json.loads(text)
-        counts = data["tally"].items()
-        tally: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in counts}
         found = data["reproducer"]
-        return cls(Tally(**tally), data["seconds"], Reproducer(**found) if found else None)
+        reproducer = Reproducer.from_data(found) if found else None
+        return cls(Tally.from_data(data["tally"]), data["seconds"], reproducer)
 
 
 def machine_of(shard: int) -> type[BlockGroupMachine]:

@@ -6,6 +6,7 @@ import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from fuzz.database import traces_folder
 from fuzz.machine import Tally
@@ -14,12 +15,17 @@ from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.traces import TraceError, file_name, loads, save
 from models.operations import OPERATIONS
+from models.reverts import Revert
 from models.sometimes import sentences
 
 
 def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: float) -> Iterator[str]:
     """Reproducers first, then counts; the seed last."""
-    yield from _reproducers(run, found_in(outcomes), len(outcomes))
+    found = found_in(outcomes)
+    for best in shortest(found):
+        same = [reproducer for reproducer in found if reproducer.property == best.property]
+        how = f"found by {len(same)} of {len(outcomes)} searches; this is the shortest program"
+        yield from reproducer_lines(best, how, run.reverts, run.places)
     replayed = [outcome for nodeid, outcome in outcomes if "test_saved_failures" in nodeid]
     saved = len(run.database.saved())
     if replayed:
@@ -29,10 +35,15 @@ def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: fl
         yield "replayed 0 saved failures: none was saved when the run began"
     total = _total(outcomes)
     if total.examples:
-        yield from _counts(total, elapsed)
-        yield from _sentences(run, outcomes, total)
-    fixes = ", ".join(f"{revert.id} ({revert.name})" for revert in run.reverts) or "none"
-    yield f"profile {run.profile_name}, fixes taken out: {fixes}"
+        yield f"{total.examples} examples, {total.steps} steps, {total.steps / elapsed:.0f} steps per second"
+        yield from count_lines(total)
+        missing = never_reached(outcomes)
+        if missing and run.profile.must_reach:
+            yield (
+                f"the profile {run.profile_name} must reach each: "
+                "a run that finds nothing else fails for these"
+            )
+    yield f"profile {run.profile_name}, fixes taken out: {fixes_out(run.reverts)}"
     yield f"fuzz seed: {run.seed}  (repeat with --fuzz-seed {run.seed})"
 
 
@@ -55,28 +66,44 @@ def save_traces(run: Run, outcomes: Sequence[tuple[str, Outcome]]) -> Iterator[s
     shown = [reproducer.trace for reproducer in shortest(found)]
     for text in dict.fromkeys([*shown, *(reproducer.trace for reproducer in sorted(found))]):
         try:
-            trace = loads(text)
-            path = folder / file_name(trace)
-            save(trace, path)
+            path = save_trace(text, folder)
         except (OSError, TraceError) as error:
             yield f"a trace cannot be saved in {folder}: {error}"
             continue
         if text in shown:
-            yield f"saved: {path}"
-            yield f"replay it with: python -m fuzz replay {shlex.quote(str(path))}"
+            yield from where_saved(path)
 
 
-def _reproducers(run: Run, found: Sequence[Reproducer], searches: int) -> Iterator[str]:
-    """What is shown of each property that broke, and how to replay all that is saved."""
-    for best in shortest(found):
-        same = [reproducer for reproducer in found if reproducer.property == best.property]
-        yield ""
-        yield from best.text.splitlines()
-        yield f"found by {len(same)} of {searches} searches; this is the shortest program"
-        options = "".join(f" --revert {revert.id}" for revert in run.reverts)
-        options += "".join(f" --database {shlex.quote(place)}" for place in run.places)
-        yield f"replay with: pytest fuzz/ --hypothesis-profile=replay{options}"
-        yield ""
+def save_trace(text: str, folder: Path) -> Path:
+    """Save a trace under its own name.  Raises OSError or TraceError."""
+    trace = loads(text)
+    path = folder / file_name(trace)
+    save(trace, path)
+    return path
+
+
+def where_saved(path: Path) -> Iterator[str]:
+    """Where a trace is, and how to replay it."""
+    yield f"saved: {path}"
+    yield f"replay it with: python -m fuzz replay {shlex.quote(str(path))}"
+
+
+def fixes_out(reverts: Sequence[Revert]) -> str:
+    """The fixes taken out, for people."""
+    return ", ".join(f"{revert.id} ({revert.name})" for revert in reverts) or "none"
+
+
+def reproducer_lines(
+    best: Reproducer, how: str, reverts: Sequence[Revert], places: Sequence[str]
+) -> Iterator[str]:
+    """What is shown of a property that broke, ``how`` it was found, and how to replay all that is saved."""
+    yield ""
+    yield from best.text.splitlines()
+    yield how
+    options = "".join(f" --revert {revert.id}" for revert in reverts)
+    options += "".join(f" --database {shlex.quote(place)}" for place in places)
+    yield f"replay with: pytest fuzz/ --hypothesis-profile=replay{options}"
+    yield ""
 
 
 def _total(outcomes: Sequence[tuple[str, Outcome]]) -> Tally:
@@ -89,27 +116,24 @@ def _total(outcomes: Sequence[tuple[str, Outcome]]) -> Tally:
 
 def never_reached(outcomes: Sequence[tuple[str, Outcome]]) -> list[str]:
     """The ``sometimes`` sentences that came true in no case of the search."""
-    reached = _total(outcomes).reached
-    return [sentence.text for sentence in sentences() if sentence.name not in reached]
+    return _unreached(_total(outcomes))
 
 
-def _sentences(run: Run, outcomes: Sequence[tuple[str, Outcome]], total: Tally) -> Iterator[str]:
-    """How many cases reached each sentence, and what none did."""
-    yield from _table("sometimes", Counter({name.replace("_", " "): n for name, n in total.reached.items()}))
-    missing = never_reached(outcomes)
-    yield from _wrapped("never", ", ".join(missing) or "nothing, each was reached")
-    if missing and run.profile.must_reach:
-        yield f"the profile {run.profile_name} must reach each: a run that finds nothing else fails for these"
+def _unreached(total: Tally) -> list[str]:
+    return [sentence.text for sentence in sentences() if sentence.name not in total.reached]
 
 
-def _counts(total: Tally, elapsed: float) -> Iterator[str]:
-    yield f"{total.examples} examples, {total.steps} steps, {total.steps / elapsed:.0f} steps per second"
+def count_lines(total: Tally) -> Iterator[str]:
+    """How often each operation ran, where tasks were stopped, in how many cases each sentence came true;
+    and what never happened."""
     yield from _table("operations", total.operations)
     yield from _table("stopped at", total.stops)
     points = {point for operation in OPERATIONS for point in operation.points}
     names = {operation.name for operation in OPERATIONS}
     never = sorted(points - total.stops.keys()) + sorted(names - total.operations.keys())
     yield from _wrapped("never reached", ", ".join(never) or "nothing")
+    yield from _table("sometimes", Counter({name.replace("_", " "): n for name, n in total.reached.items()}))
+    yield from _wrapped("never", ", ".join(_unreached(total)) or "nothing, each was reached")
 
 
 def _table(title: str, counts: Counter[str]) -> Iterator[str]:

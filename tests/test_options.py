@@ -125,6 +125,7 @@ def test_replay_generates_nothing(tmp_path: Path, name: str) -> None:
     assert run.replay_only
     assert run.profile.shards == 0
     assert run.settings((Phase.reuse,), None).max_examples >= 10_000, "it also ends the reuse phase"
+    assert run.settings((Phase.reuse,), None).stateful_step_count == LIMITS["steps"][1], "of whatever length"
 
 
 def test_replay_of_a_place_that_is_not_there(tmp_path: Path) -> None:
@@ -143,6 +144,7 @@ def test_settings_of_a_shard(tmp_path: Path, name: str, monkeypatch: pytest.Monk
     assert settings.derandomize is False
     assert settings.deadline is None
     assert settings.database is run.database
-    assert settings.stateful_step_count == run.profile.steps
+    longest = LIMITS["steps"][1]
+    assert settings.stateful_step_count == (longest if run.replay_only else run.profile.steps)
     assert settings.max_examples == run.profile.examples or run.replay_only
     assert HealthCheck.filter_too_much not in settings.suppress_health_check

@@ -1,0 +1,40 @@
+"""What becomes of a failure: an entry of the example database, and the shortest program of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fuzz.hunt.campaign import Campaign, Failure
+from fuzz.hunt.choices import NotReplayedError, as_example, choices_of
+from fuzz.minimise import case_of, minimise
+from fuzz.options import make_run
+from fuzz.random_cases import random_choices, run_machine
+from fuzz.report import Reproducer, render
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A failure that was handed over; ``complaint`` says why it is not in the database, if it is not."""
+
+    failure: Failure
+    reproducer: Reproducer
+    complaint: str = ""
+
+
+def hand_over(campaign: Campaign, places: Sequence[str], failure: Failure) -> Handed:
+    """Save the case where ``pytest fuzz/`` looks for it first; then make it as short as it can be.
+
+    In this order: saving is a matter of a moment, and must not be lost if somebody has no patience.
+    """
+    run = make_run("default", {}, campaign.seed, campaign.taken_out, places)
+    kind, seed = campaign.kind(failure.number), campaign.case_seed(failure.number)
+    _, found = run_machine(seed, campaign.steps, campaign.reverts, kind=kind)
+    assert found is not None, "a case that failed fails again"
+    choices, complaint = list(choices_of(*random_choices(seed, campaign.steps, kind))), ""
+    try:
+        run.database.of(failure.machine).save(b"", as_example(run, kind, choices, found.case))
+    except (NotReplayedError, OSError) as error:
+        complaint = str(error)
+    verdict = minimise(found.case, campaign.reverts)
+    return Handed(failure, render(case_of(verdict), campaign.reverts), complaint)

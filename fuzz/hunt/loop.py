@@ -1,0 +1,131 @@
+"""Handing out cases, and putting together what comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from fuzz.hunt.campaign import Batch, Campaign, Failure, walk
+from fuzz.hunt.handover import Handed, hand_over
+from fuzz.hunt.state import State
+from fuzz.hunt.workers import Workers
+from fuzz.summary import save_trace
+
+BATCH = 22
+"""Cases of a job: less than a second."""
+SAVED_EVERY, POLL = 2.0, 0.2
+"""Seconds between two savings, and two looks at whether to stop."""
+
+Job = range | Failure
+Result = Batch | Handed
+
+
+def do(campaign: Campaign, places: Sequence[str], job: Job) -> Result:
+    """What a worker does: run cases, or hand a failure over."""
+    if isinstance(job, range):
+        return walk(campaign, job)
+    return hand_over(campaign, places, job)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a hunt ends: before case number ``cases``, after ``seconds`` of this go; never, if it is None."""
+
+    cases: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(slots=True)
+class Hunt:
+    """One go of a hunt.
+
+    ``path`` is the file of its ``state``, ``places`` are those of the example database, ``traces`` the
+    folder of traces.  ``stop`` ends it: cases under way are finished, hand-overs under way are left for
+    the next go.  ``tick`` is called a few times a second.
+    """
+
+    state: State
+    path: Path
+    places: tuple[str, ...]
+    traces: Path
+    limits: Limits
+    stop: Event = field(default_factory=Event)
+    tick: Callable[[State], None] = lambda _: None
+    _first: int = 0
+    _before: float = 0.0
+    _started: float = 0.0
+    _saved: float = 0.0
+    _done: dict[int, tuple[Batch, int]] = field(default_factory=dict)
+    _failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def speed(self) -> float:
+        """Steps per second, over all goes."""
+        seconds = self._before + time.monotonic() - self._started
+        return self.state.tally.steps / seconds
+
+    def run(self, workers: int) -> None:
+        """Hunt on that many processes.
+
+        Raises OSError where something cannot be saved, and WorkerLostError.
+        """
+        self._started, self._before, self._first = time.monotonic(), self.state.seconds, self.state.next
+        self._failures = list(self.state.pending)
+        self._save()
+        try:
+            with Workers[Job, Result](workers, partial(do, self.state.campaign, self.places)) as pool:
+                while self._hand_out(pool):
+                    for job, result in pool.finished(POLL):
+                        self._take(job, result)
+                    self._save_sometimes()
+                    self.tick(self.state)
+        finally:
+            self._save()
+
+    def _hand_out(self, pool: Workers[Job, Result]) -> bool:
+        """Something to do for everybody; False if there is nothing left that is worth waiting for."""
+        while pool.idle and not self.stop.is_set():
+            job: Job | None = self._failures.pop(0) if self._failures else self._next_cases()
+            if job is None:
+                break
+            pool.start(job)
+        return any(isinstance(job, range) or not self.stop.is_set() for job in pool.busy)
+
+    def _next_cases(self) -> range | None:
+        """The cases that come next; None if the hunt is to end."""
+        limits = self.limits
+        if limits.seconds is not None and time.monotonic() - self._started >= limits.seconds:
+            return None
+        end = self._first + BATCH if limits.cases is None else min(self._first + BATCH, limits.cases)
+        cases = range(self._first, end)
+        self._first = max(end, self._first)
+        return cases or None
+
+    def _take(self, job: Job, result: Result) -> None:
+        """Count cases in their order; save what was handed over at once."""
+        if isinstance(result, Handed):
+            save_trace(result.reproducer.trace, self.traces)
+            self.state.hand(result)
+            self._save()
+            return
+        assert isinstance(job, range)
+        self._done[job.start] = (result, job.stop)
+        new: list[Failure] = []
+        while self.state.next in self._done:
+            new += self.state.add(*self._done.pop(self.state.next))
+        if new:
+            self._failures += new
+            self._save()
+
+    def _save_sometimes(self) -> None:
+        if time.monotonic() - self._saved >= SAVED_EVERY:
+            self._save()
+
+    def _save(self) -> None:
+        self._saved = time.monotonic()
+        self.state.seconds = self._before + self._saved - self._started
+        self.state.save(self.path)

@@ -1,0 +1,55 @@
+"""The end of a hunt: what was found, what was done; in the words of ``pytest fuzz/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fuzz.hunt.state import State
+from fuzz.report import Reproducer
+from fuzz.summary import count_lines, fixes_out, reproducer_lines, shortest, where_saved
+from fuzz.traces import file_name, loads
+
+
+def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
+    """Reproducers first, then counts, then how fast it was, then where the traces are."""
+    best = shortest([handed.reproducer for handed in state.handed])
+    for reproducer in best:
+        how = f"{_cases(state.broken[reproducer.property])} of {state.next}; this is the shortest program"
+        yield from reproducer_lines(reproducer, how, state.campaign.reverts, places)
+    yield from _not_handed(state)
+    yield from count_lines(state.tally)
+    campaign = state.campaign
+    yield f"machines: {', '.join(campaign.machines)}; fixes taken out: {fixes_out(campaign.reverts)}"
+    yield f"seed: {campaign.seed}, {campaign.steps} steps a case"
+    speed = state.tally.steps / state.seconds if state.seconds else 0.0
+    yield (
+        f"{state.next} cases, {state.tally.steps} steps, {state.seconds:.1f} seconds, "
+        f"{speed:.0f} steps per second"
+    )
+    for reproducer in best:
+        yield from where_saved(traces / _name(reproducer))
+
+
+def _not_handed(state: State) -> Iterator[str]:
+    """What a reproducer does not tell."""
+    for handed in state.handed:
+        if handed.complaint:
+            failure = handed.failure
+            yield f"case {failure.number} ({failure.machine}) is not in the database: {handed.complaint}"
+    for failure in state.pending:
+        yield (
+            f"{failure.property} broke in case {failure.number} ({failure.machine}), "
+            "which is not minimal yet: --resume goes on with it"
+        )
+    for mistake in state.mistakes:
+        yield f"the model itself fails in case {mistake.number} ({mistake.machine}):"
+        yield from (f"    {line}" for line in mistake.text.splitlines())
+
+
+def _cases(number: int) -> str:
+    return "fails in 1 case" if number == 1 else f"fails in {number} cases"
+
+
+def _name(reproducer: Reproducer) -> str:
+    return file_name(loads(reproducer.trace))

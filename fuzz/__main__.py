@@ -14,6 +14,7 @@ from fuzz.commands import (
     bench_mutants,
     bench_proofs,
     bench_races,
+    coverage,
     export,
     hunt,
     minimise,
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     races.add_to(commands)
     hunt.add_to(commands)
+    coverage.add_to(commands)
     replay.add_to(commands)
     show.add_to(commands)
     export.add_to(commands)

@@ -7,18 +7,19 @@ does the rest, checks included (in :meth:`models.world.World.apply`, not as inva
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fuzz.case import Case
+from fuzz.interleavings import Coverage, WatchedWorld
 from models.draining import next_to_drain
 from models.geometry import Geometry
 from models.operations import CompleteBio, Operation, Step
 from models.reverts import Revert
-from models.world import Violation, World
+from models.world import Violation
 from strategies.geometries import geometries
 from strategies.operations import Drawn, Resumed, choices, stopping_points
 
@@ -30,7 +31,8 @@ class Tally:
     """What a run of the machine did: counts, added up over all shards.
 
     ``reached`` counts the cases in which a ``sometimes`` sentence came true; ``first_failure`` is the
-    number of the first example that failed, 0 where none did.
+    number of the first example that failed, 0 where none did.  ``interleavings``, ``waits`` and
+    ``obstacles`` count the cases that saw them (:mod:`fuzz.interleavings`).
     """
 
     examples: int = 0
@@ -39,8 +41,11 @@ class Tally:
     stops: Counter[str] = field(default_factory=Counter)
     reached: Counter[str] = field(default_factory=Counter)
     first_failure: int = 0
+    interleavings: Counter[str] = field(default_factory=Counter)
+    waits: Counter[str] = field(default_factory=Counter)
+    obstacles: Counter[str] = field(default_factory=Counter)
 
-    def add(self, world: World) -> None:
+    def add(self, world: WatchedWorld) -> None:
         """Count one case."""
         self.examples += 1
         self.steps += len(world.program)
@@ -49,6 +54,9 @@ class Tally:
         )
         self.stops.update(world.stops)
         self.reached.update(world.reached)
+        self.interleavings.update(world.interleavings.reached)
+        self.waits.update(world.interleavings.waits)
+        self.obstacles.update(world.interleavings.obstacles)
 
     def merge(self, other: Tally) -> None:
         """Add what another run did after this one."""
@@ -59,6 +67,15 @@ class Tally:
         self.operations.update(other.operations)
         self.stops.update(other.stops)
         self.reached.update(other.reached)
+        self.interleavings.update(other.interleavings)
+        self.waits.update(other.waits)
+        self.obstacles.update(other.obstacles)
+
+    def coverage(self, machines: Iterable[type[BlockGroupMachine]]) -> Coverage:
+        """Which interleavings there were; ``machines`` are those that were at work."""
+        drawn = {kind.__name__: frozenset(op.name for op in kind.operations) for kind in machines}
+        seen = (self.interleavings, self.waits, self.obstacles)
+        return Coverage(self.examples, self.operations, *seen, drawn)
 
     def as_data(self) -> dict[str, object]:
         """For JSON."""
@@ -105,13 +122,13 @@ class BlockGroupMachine(RuleBasedStateMachine):
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
         self.reverts, self.tally = reverts, tally
-        self.world = World(Geometry(), reverts)
+        self.world = WatchedWorld(Geometry(), reverts)
         self.failed = False
 
     @initialize(geometry=geometries())
     def mkfs(self, geometry: Geometry) -> None:
         """Every case starts on a fresh file system."""
-        self.world = World(geometry, self.reverts)
+        self.world = WatchedWorld(geometry, self.reverts)
 
     def advance(self, choice: Drawn | Resumed) -> None:
         """A task starts an operation, or a paused one goes on."""

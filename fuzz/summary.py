@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fuzz.database import traces_folder
+from fuzz.interleavings import Coverage, estimate
 from fuzz.machine import Tally
 from fuzz.options import Run
 from fuzz.report import Reproducer
@@ -134,6 +135,8 @@ def count_lines(total: Tally) -> Iterator[str]:
     yield from _wrapped("never reached", ", ".join(never) or "nothing")
     yield from _table("sometimes", Counter({name.replace("_", " "): n for name, n in total.reached.items()}))
     yield from _wrapped("never", ", ".join(_unreached(total)) or "nothing, each was reached")
+    seen = estimate(total.interleavings, total.examples)
+    yield f"interleavings: {seen}; of {Coverage.total()} pairs; {len(total.waits)} kinds of waits"
 
 
 def _table(title: str, counts: Counter[str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from fuzz.database import open_database, traces_folder
 from fuzz.hunt import Campaign, Hunt, Limits, State, StateError, load, machine_names, sources
 from fuzz.hunt.report import report
 from fuzz.hunt.workers import WorkerLostError
+from fuzz.interleavings import estimate
 from fuzz.options import LIMITS, MAX_SEED
 from fuzz.random_cases import STEPS
 from models.reverts import find_reverts
@@ -171,10 +172,12 @@ def _progress(limits: Limits) -> Iterator[tuple[Progress, TaskID]]:
 
 def _told(hunt: Hunt) -> str:
     state = hunt.state
+    seen = estimate(state.tally.interleavings, state.tally.examples)
     parts = [
         f"{state.next} cases",
         f"{state.tally.steps} steps",
         f"{hunt.speed:.0f} steps per second",
         f"{state.broken.total()} failing",
+        f"interleavings: {seen}",
     ]
     return ", ".join(parts)

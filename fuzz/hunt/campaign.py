@@ -38,9 +38,14 @@ class Campaign:
         """The fixes that are out."""
         return find_reverts(self.taken_out)
 
+    @cached_property
+    def kinds(self) -> list[type[BlockGroupMachine]]:
+        """The machines themselves."""
+        return [_KINDS[name] for name in self.machines]
+
     def kind(self, number: int) -> type[BlockGroupMachine]:
         """The machine whose turn it is."""
-        return _KINDS[self.machines[number % len(self.machines)]]
+        return self.kinds[number % len(self.kinds)]
 
     def case_seed(self, number: int) -> str:
         """Where the case's choices come from."""

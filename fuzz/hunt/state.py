@@ -17,6 +17,7 @@ from fuzz.bench.results import digest
 from fuzz.files import write_whole
 from fuzz.hunt.campaign import Batch, Campaign, Failure, Mistake, machine_names
 from fuzz.hunt.handover import Handed
+from fuzz.interleavings import Coverage
 from fuzz.machine import Tally
 from fuzz.report import Reproducer
 from models.reverts import find_reverts
@@ -87,6 +88,11 @@ class State:
 
     def _failures(self) -> list[Failure]:
         return [*self.pending, *(handed.failure for handed in self.handed)]
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which interleavings its cases reached."""
+        return self.tally.coverage(self.campaign.kinds)
 
     @property
     def found(self) -> bool:

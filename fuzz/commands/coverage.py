@@ -1,0 +1,83 @@
+"""``python -m fuzz coverage``: which interleavings a hunt or a run reached, and which never."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from fuzz.commands import Commands, UsageError
+from fuzz.commands.hunt import STATE
+from fuzz.files import write_whole
+from fuzz.hunt import StateError, load
+from fuzz.interleavings import Coverage
+from fuzz.interleavings.page import page
+from fuzz.interleavings.text import listing
+from fuzz.machine import Tally
+from fuzz.machines import MACHINES
+from fuzz.shards import Outcome
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "coverage",
+        help="which interleavings were reached, and which never",
+        description="Shows a hunt, or a run of pytest: what ran while what else stood where, who waited for "
+        "whom, and what never came about, with the reason where a rule explains it.",
+    )
+    parser.add_argument(
+        "result",
+        type=Path,
+        nargs="?",
+        default=STATE,
+        metavar="FILE",
+        help=f"the state of a hunt, or what pytest's --fuzz-outcomes wrote ({STATE})",
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with every pair instead")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it, or write the page."""
+    coverage = read(options.result)
+    if options.html is None:
+        console = Console(highlight=False)
+        for part in listing(coverage):
+            console.print(part, soft_wrap=isinstance(part, Text))
+        return 0
+    try:
+        write_whole(options.html, page(coverage))
+    except OSError as error:
+        raise UsageError(f"{options.html}: cannot be written: {error.strerror}") from error
+    sys.stdout.write(f"{options.html}\n")
+    return 0
+
+
+def read(path: Path) -> Coverage:
+    """What a file has.  Raises UsageError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: there is no such file: python -m fuzz hunt writes one") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read") from error
+    try:
+        if lines and "tally" in (first := json.loads(lines[0])) and "format" not in first:
+            return _of_run(lines)
+        return load(path).coverage
+    except StateError as error:
+        raise UsageError(str(error)) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{path}: neither the state of a hunt nor what --fuzz-outcomes wrote") from error
+
+
+def _of_run(lines: list[str]) -> Coverage:
+    total = Tally()
+    for line in lines:
+        total.merge(Outcome.from_json(line).tally)
+    return total.coverage(MACHINES)

@@ -1,0 +1,59 @@
+"""Coverage for a terminal: a matrix of operations, who waited for what, and what never came about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fuzz.interleavings.coverage import Coverage
+from models.operations import OPERATIONS
+
+
+def listing(coverage: Coverage) -> Iterator[Text | Table | Padding]:
+    """All of it."""
+    yield Text(f"{coverage.cases} cases; interleavings: {coverage.estimate}; of {coverage.total()} pairs\n")
+    yield Text("at how many of its points one stood (row) while another got on (column)", style="bold")
+    yield matrix(coverage)
+    yield Text("\nwho waited for what (in how many cases)", style="bold")
+    for name, cases in sorted(coverage.waits.items(), key=lambda entry: (-entry[1], entry[0])):
+        yield Text(f"{cases:7} {name}")
+    yield Text("\nnever reached", style="bold")
+    yield from _never(coverage)
+
+
+def matrix(coverage: Coverage) -> Table:
+    """A row for each operation that has points; columns have its number, so that all fit in a terminal."""
+    numbers = range(1, len(OPERATIONS) + 1)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("operation")
+    for number in numbers:
+        table.add_column(str(number), justify="right")
+    table.add_column("of", justify="right")
+    for number, stopped in zip(numbers, OPERATIONS, strict=True):
+        counts = [coverage.reached_points(stopped, ran) for ran in OPERATIONS]
+        cells = [str(count) if count else "." for count in counts]
+        table.add_row(f"{number:2} {stopped.name}", *cells, str(len(stopped.points)))
+    return table
+
+
+def _never(coverage: Coverage) -> Iterator[Text | Padding]:
+    """A paragraph for each reason, the ones that explain most first; a line for each point."""
+    for reason, pairs in by_reason(coverage).items():
+        yield Text(f"{reason}: {len(pairs)}", style="italic")
+        lines: dict[str, list[str]] = {}
+        for where, ran in pairs:
+            lines.setdefault(where, []).append(ran)
+        told = "\n".join(f"{where}: {', '.join(several)}" for where, several in lines.items())
+        yield Padding(Text(told), (0, 0, 0, 4))
+
+
+def by_reason(coverage: Coverage) -> dict[str, list[tuple[str, str]]]:
+    """Where one stood and what never got on then, with how often it was tried, by the reason."""
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    for never in coverage.never():
+        ran = f"{never.ran} ({never.tried} tried)" if never.tried else never.ran
+        reasons.setdefault(never.reason, []).append((f"{never.stopped} @ {never.point}", ran))
+    return dict(sorted(reasons.items(), key=lambda entry: (-len(entry[1]), entry[0])))

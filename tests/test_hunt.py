@@ -132,6 +132,15 @@ def test_nothing_found_is_zero(tmp_path: Path) -> None:
     assert state_in(tmp_path).next == 10, "there is nothing to go back to"
 
 
+def test_a_new_hunt_puts_the_one_before_aside(tmp_path: Path) -> None:
+    """If it wrote over it, one forgotten --resume would cost a night."""
+    (tmp_path / "hunt.json").write_text("a night", encoding="utf-8")
+    run = hunt(tmp_path, *HOW, "--cases", "1")
+    assert (run.returncode, run.stderr) == (0, f"the hunt before is in {tmp_path / 'hunt.before.json'}\n")
+    assert (tmp_path / "hunt.before.json").read_text(encoding="utf-8") == "a night"
+    assert state_in(tmp_path).next == 1
+
+
 def test_it_ends_when_its_time_is_over(tmp_path: Path) -> None:
     """If time had no say, a hunt for a night would never end."""
     started = time.monotonic()

@@ -94,8 +94,7 @@ def run(options: argparse.Namespace) -> int:
         open_database(places, must_exist=False)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if options.state.is_dir():
-        raise UsageError(f"--state {options.state}: must be a file")
+    _make_room(options)
     traces = traces_folder(places)
     limits = Limits(options.cases, options.seconds)
     with _progress(limits) as (progress, bar), _stopping() as stop:
@@ -112,6 +111,16 @@ def run(options: argparse.Namespace) -> int:
     for line in report(state, places, traces):
         sys.stdout.write(f"{line}\n")
     return 1 if state.found else 0
+
+
+def _make_room(options: argparse.Namespace) -> None:
+    """A new hunt puts the state of the one before aside."""
+    if options.state.is_dir():
+        raise UsageError(f"--state {options.state}: must be a file")
+    if not options.resume and options.state.exists():
+        aside = options.state.with_suffix(f".before{options.state.suffix}")
+        options.state.replace(aside)
+        sys.stderr.write(f"the hunt before is in {aside}\n")
 
 
 def _new(options: argparse.Namespace) -> State:

@@ -1,0 +1,102 @@
+"""``python -m fuzz coverage``: from a hunt, from a run of pytest, as text and as a page."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from runs import cli, fuzz
+
+from fuzz.commands.coverage import read
+from fuzz.hunt import Campaign, State, load, machine_names
+from fuzz.hunt.campaign import walk
+from fuzz.interleavings.page import page, rows
+from models.operations import OPERATIONS
+
+
+@pytest.fixture(scope="module")
+def hunted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a hunt of some cases saved."""
+    state = State(Campaign(3, 40, (), tuple(machine_names())))
+    state.add(walk(state.campaign, range(44)), 44)
+    path = tmp_path_factory.mktemp("hunted") / "hunt.json"
+    state.save(path)
+    return path
+
+
+def test_the_matrix_is_what_was_saved(hunted: Path) -> None:
+    """If a count were of another pair, the table would be wrong in silence."""
+    run = cli("coverage", str(hunted), COLUMNS="100")
+    assert (run.returncode, run.stderr) == (0, "")
+    coverage = load(hunted).coverage
+    assert f"{coverage.cases} cases; interleavings: {coverage.estimate}" in run.stdout
+    lines = {
+        line[3:].split()[0]: line[3:].split()[1:] for line in run.stdout.splitlines()[4 : 4 + len(OPERATIONS)]
+    }
+    assert list(lines) == [kind.name for kind in OPERATIONS]
+    for stopped in OPERATIONS:
+        told = [0 if cell == "." else int(cell) for cell in lines[stopped.name]]
+        assert told[:-1] == [coverage.reached_points(stopped, ran) for ran in OPERATIONS]
+        assert told[-1] == len(stopped.points)
+    assert any(cell != "." for cells in lines.values() for cell in cells[:-1])
+    for name, cases in coverage.waits.items():
+        assert f"{cases:7} {name}\n" in run.stdout
+    for never in coverage.never():
+        assert f"\n{never.reason}: " in run.stdout
+        assert f"    {never.stopped} @ {never.point}: " in run.stdout
+
+
+def test_the_page_has_every_pair(hunted: Path, tmp_path: Path) -> None:
+    """If a cell were left out, or one needed the network, the page would not be the whole matrix."""
+    file = tmp_path / "page.html"
+    run = cli("coverage", str(hunted), "--html", str(file))
+    assert (run.returncode, run.stdout) == (0, f"{file}\n")
+    html = file.read_text(encoding="utf-8")
+    coverage = load(hunted).coverage
+    assert html == page(coverage)
+    assert not re.search(r"(?:src|href)=|https?:|<script", html)
+    cells = re.findall(r'<td class="([\w-]+)" title="([^"]*)">(\d*)</td>', html)
+    assert len(cells) == coverage.total()
+    expected = [cell for row in rows(coverage) for cell in row.cells]
+    for (kind, title, text), cell in zip(cells, expected, strict=True):
+        assert text == (str(cell.cases) if cell.cases else "")
+        assert kind == cell.kind
+        assert unescape(title) == f"{cell.ran}: {cell.reason or f'in {cell.cases} cases'}"
+    assert {cell.kind for cell in expected} >= {"reached-1", "unexplained", "explained"}
+    assert sum(cell.cases > 0 for cell in expected) == coverage.estimate.reached
+
+
+def test_a_run_of_pytest_can_be_shown(tmp_path: Path) -> None:
+    """If only hunts counted, the runs of every day would be blind."""
+    outcomes = tmp_path / "outcomes.jsonl"
+    small = ("--fuzz-shards", "3", "--fuzz-examples", "4", "--fuzz-steps", "20", "--fuzz-seed", "1")
+    run = fuzz(*small, "-n", "0", "--fuzz-outcomes", str(outcomes), "--database", str(tmp_path / "failures"))
+    coverage = read(outcomes)
+    assert coverage.cases == int(next(line for line in run.section if " examples, " in line).split()[0])
+    assert coverage.interleavings
+    assert run.line("interleavings: ").startswith(f"interleavings: {coverage.estimate}; of ")
+    assert cli("coverage", str(outcomes)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, "there is no such file: python -m fuzz hunt writes one"),
+        ("", "not the state of a hunt: no JSON"),
+        ("[1]", "not the state of a hunt: file: [1] is not of type"),
+        ('{"tally": 3}', "neither the state of a hunt nor"),
+        ('{"format": "bgfuzz hunt"}', "not the state of a hunt"),
+    ],
+)
+def test_what_is_no_result(tmp_path: Path, text: str | None, complaint: str) -> None:
+    """If a wrong file were a traceback, nobody would know which file to give."""
+    file = tmp_path / "result"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    run = cli("coverage", str(file))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert complaint in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert cli("coverage", str(file), "--html", str(tmp_path)).returncode == 2

@@ -15,7 +15,7 @@ from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import MACHINES, Everything
 from models.geometry import Geometry
 from models.reverts import Revert
-from strategies.geometries import ANY_FILE, FILES, SHAPES, fit
+from strategies.geometries import ANY_FILE, FILES, LAYOUTS, SHAPES
 from strategies.operations import Drawn, Resumed, pools
 
 STEPS = 50
@@ -23,8 +23,9 @@ STEPS = 50
 
 
 class Mkfs(NamedTuple):
-    """A choice of a file system: the position of its shape, and those of its files, one or ``several``."""
+    """A choice of a file system: the positions of its layout, its shape and its files, one or ``several``."""
 
+    layout: int
     shape: int
     several: bool
     files: tuple[int, ...]
@@ -32,7 +33,7 @@ class Mkfs(NamedTuple):
     @property
     def geometry(self) -> Geometry:
         """The file system."""
-        return fit(SHAPES[self.shape], [ANY_FILE[position] for position in self.files])
+        return LAYOUTS[self.layout](SHAPES[self.shape], [ANY_FILE[position] for position in self.files])
 
 
 class Pick(NamedTuple):
@@ -50,7 +51,7 @@ def random_mkfs(source: random.Random) -> Mkfs:
     """What Hypothesis might choose for a file system."""
     several = bool(source.randrange(2))
     files = tuple(source.randrange(len(ANY_FILE)) for _ in range(source.randint(1, FILES) if several else 1))
-    return Mkfs(source.randrange(len(SHAPES)), several, files)
+    return Mkfs(source.randrange(len(LAYOUTS)), source.randrange(len(SHAPES)), several, files)
 
 
 def random_geometry(source: random.Random) -> Geometry:

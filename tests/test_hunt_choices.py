@@ -13,7 +13,7 @@ from fuzz.hunt.choices import NotReplayedError, as_example, choices_of
 from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import MACHINES
 from fuzz.options import Run, make_run
-from fuzz.random_cases import STEPS, Mkfs, random_choices, run_machine
+from fuzz.random_cases import STEPS, random_choices, run_machine
 from models.properties import Mismatch
 from models.world import World
 
@@ -78,7 +78,7 @@ def test_another_case_is_refused(run: Run) -> None:
     mkfs, picks = random_choices(seed, STEPS, kind)
     with pytest.raises(NotReplayedError, match="finds nothing"):
         as_example(run, kind, list(choices_of(mkfs, picks[:0])), failure.case)
-    other = Mkfs((mkfs.shape + 1) % 5, mkfs.several, mkfs.files)
+    other = mkfs._replace(shape=(mkfs.shape + 1) % 5)
     with pytest.raises(NotReplayedError):
         as_example(run, kind, list(choices_of(other, picks)), failure.case)
 

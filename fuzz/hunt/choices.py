@@ -35,6 +35,7 @@ class NotReplayedError(Exception):
 def choices_of(mkfs: Mkfs, picks: Sequence[Pick]) -> Iterator[Choice]:
     """What Hypothesis would have chosen, to the end of the case."""
     yield False  # no end yet
+    yield mkfs.layout
     yield mkfs.shape
     yield int(mkfs.several)
     yield from _files(mkfs)

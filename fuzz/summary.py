@@ -132,17 +132,19 @@ def count_lines(total: Tally) -> Iterator[str]:
     points = {point for operation in OPERATIONS for point in operation.points}
     names = {operation.name for operation in OPERATIONS}
     never = sorted(points - total.stops.keys()) + sorted(names - total.operations.keys())
-    yield from _wrapped("never reached", ", ".join(never) or "nothing")
+    yield from wrapped_lines("never reached", ", ".join(never) or "nothing")
     yield from _table("sometimes", Counter({name.replace("_", " "): n for name, n in total.reached.items()}))
-    yield from _wrapped("never", ", ".join(_unreached(total)) or "nothing, each was reached")
+    yield from wrapped_lines("never", ", ".join(_unreached(total)) or "nothing, each was reached")
     seen = estimate(total.interleavings, total.examples)
-    yield f"interleavings: {seen}; of {Coverage.total()} pairs; {len(total.waits)} kinds of waits"
+    yield f"interleavings: {seen}"
+    yield f"pairs: {Coverage.total()}, reachable or not; kinds of waits: {len(total.waits)}"
 
 
 def _table(title: str, counts: Counter[str]) -> Iterator[str]:
     entries = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    yield from _wrapped(title, ", ".join(f"{name} {count}" for name, count in entries))
+    yield from wrapped_lines(title, ", ".join(f"{name} {count}" for name, count in entries))
 
 
-def _wrapped(title: str, text: str) -> Iterator[str]:
+def wrapped_lines(title: str, text: str) -> Iterator[str]:
+    """A title and what is under it, on as many lines as it takes."""
     yield from textwrap.wrap(f"{title}: {text}", 100, subsequent_indent="    ", break_long_words=False)

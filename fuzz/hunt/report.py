@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fuzz.hunt.state import State
 from fuzz.report import Reproducer
-from fuzz.summary import count_lines, fixes_out, reproducer_lines, shortest, where_saved
+from fuzz.summary import count_lines, fixes_out, reproducer_lines, shortest, where_saved, wrapped_lines
 from fuzz.traces import file_name, loads
 
 
@@ -20,7 +20,8 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
     yield from _not_handed(state)
     yield from count_lines(state.tally)
     campaign = state.campaign
-    yield f"machines: {', '.join(campaign.machines)}; fixes taken out: {fixes_out(campaign.reverts)}"
+    yield from wrapped_lines("machines", ", ".join(campaign.machines))
+    yield f"fixes taken out: {fixes_out(campaign.reverts)}"
     yield f"seed: {campaign.seed}, {campaign.steps} steps a case"
     speed = state.tally.steps / state.seconds if state.seconds else 0.0
     yield (

@@ -65,13 +65,18 @@ class Place(NamedTuple):
         return self.point.split(" ", 1)[-1]
 
     @property
-    def reads(self) -> bool:
-        """Whether it is only read."""
-        return self.point.startswith("read ")
+    def looks(self) -> bool:
+        """Whether what it is makes a difference: it is not just overwritten."""
+        return not self.point.startswith("write ")
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may be another afterwards: it is not just read."""
+        return not self.point.startswith("read ")
 
     def conflicts_with(self, other: Place) -> bool:
         """Whether the order of the two can make a difference.  A task that comes to no point is nowhere."""
-        return bool(self.point) and self.thing == other.thing and not (self.reads and other.reads)
+        return bool(self.point) and self.thing == other.thing and (self.writes or other.writes)
 
 
 @cache
@@ -121,43 +126,47 @@ def run(build: Build, pick: Pick) -> Run:
     """Run a target once, as ``pick`` says, until all tasks are done or something is broken."""
     sim, done = Simulation(), Run()
     target = build(sim)
-    tasks = [sim.task(name) for name in _started(sim, target)]
-    try:
-        for task in tasks:
-            sim.step(task)
+    tasks = []
+    for name, steps in target.tasks().items():
+        tasks.append(sim.task(name))
+        sim.start(tasks[-1], steps)
+    for task in tasks:
+        _step(sim, task, target, done)
+    if not done.broken:
         _go_on(sim, target, tasks, pick, done)
-    except AssertionError as failed:
-        done.broken, done.observed = NO_FAILED_ASSERTION, str(failed)
     return done
 
 
-def _started(sim: Simulation, target: Target) -> list[str]:
-    tasks = target.tasks()
-    for name, steps in tasks.items():
-        sim.start(sim.task(name), steps)
-    return list(tasks)
+def _step(sim: Simulation, task: Task, target: Target, done: Run) -> None:
+    """One step, and whether all is well after it."""
+    try:
+        sim.step(task)
+    except AssertionError as failed:
+        done.broken, done.observed = NO_FAILED_ASSERTION, str(failed)
+    else:
+        done.broken = done.broken or next(
+            (name for name, holds in target.properties().items() if not holds), ""
+        )
 
 
 def _go_on(sim: Simulation, target: Target, tasks: list[Task], pick: Pick, done: Run) -> None:
     """All steps of a run."""
     current: Task | None = None
-    while not done.broken:
-        able = [task for task in tasks if task.runnable]
-        if not able:
-            if waiting := sim.waiting():
-                done.broken, done.observed = NO_DEADLOCK, "; ".join(waiting)
-            return
+    while able := [task for task in tasks if task.runnable]:
         if len(done.steps) == STEPS_LIMIT:
             done.broken, done.observed = NO_LIVELOCK, f"{STEPS_LIMIT} steps, and no end"
             return
-        if current is not None and current.runnable:
+        if current in able:
             able.remove(current)
             able.insert(0, current)
         else:
             current = None
         chosen = pick(able, current)
-        done.preemptions += current is not None and chosen is not current
+        done.preemptions += current not in (None, chosen)
         done.steps.append(Step(chosen.name, place_of(chosen)))
-        sim.step(chosen)
-        done.broken = next((name for name, holds in target.properties().items() if not holds), "")
+        _step(sim, chosen, target, done)
+        if done.broken:
+            return
         current = chosen
+    if waiting := sim.waiting():
+        done.broken, done.observed = NO_DEADLOCK, "; ".join(waiting)

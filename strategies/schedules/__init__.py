@@ -9,9 +9,18 @@ from strategies.schedules.drawn import drawn_by, informed
 from strategies.schedules.pct import Pct
 from strategies.schedules.pos import Pos
 from strategies.schedules.random_walk import RandomWalk
+from strategies.schedules.reads_from import ReadsFrom
 from strategies.schedules.strategy import Choose, Found, Strategy, search
 
-STRATEGIES: tuple[type[Strategy], ...] = (RandomWalk, BoundedPreemption, DelayBounding, Pct, Pos, Conflicts)
+STRATEGIES: tuple[type[Strategy], ...] = (
+    RandomWalk,
+    BoundedPreemption,
+    DelayBounding,
+    Pct,
+    Pos,
+    Conflicts,
+    ReadsFrom,
+)
 """The simplest first."""
 
 __all__ = [
@@ -24,6 +33,7 @@ __all__ = [
     "Pct",
     "Pos",
     "RandomWalk",
+    "ReadsFrom",
     "Strategy",
     "drawn_by",
     "informed",

@@ -24,20 +24,18 @@ class DelayBounding(Strategy):
     def schedule(self, choose: Choose) -> Pick:
         """The next schedule: the steps with a delay are drawn first, 0 is no step."""
         delays = [choose(self.steps + 1) for _ in range(DELAYS)]
-        ring: list[str] = []
+        ring: dict[str, int] = {}
         step = turn = 0
 
         def pick(able: Sequence[Task], current: Task | None) -> Task:
             nonlocal step, turn
             del current
             step += 1
-            ring.extend(task.name for task in able if task.name not in ring)
-            waiting = {task.name: task for task in able}
-            for passed_over in [True] * delays.count(step) + [False]:
-                while ring[turn] not in waiting:
-                    turn = (turn + 1) % len(ring)
-                chosen = waiting[ring[turn]]
-                turn = (turn + passed_over) % len(ring)
+            for task in able:
+                ring.setdefault(task.name, len(ring))
+            in_turn = sorted(able, key=lambda task: (ring[task.name] - turn) % len(ring))
+            chosen = in_turn[delays.count(step) % len(able)]
+            turn = ring[chosen.name]
             return chosen
 
         return pick

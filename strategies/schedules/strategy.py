@@ -34,7 +34,8 @@ class Strategy(ABC):
         """A schedule has run: how long it was, and which tasks came to which places of the program."""
         self.steps = max(self.steps, len(run.steps))
         for task, place in run.steps:
-            self.visitors.setdefault(place, set()).add(task)
+            if place.point:
+                self.visitors.setdefault(place, set()).add(task)
 
 
 class Found(NamedTuple):

@@ -19,12 +19,14 @@ from strategies.schedules import (
     Pct,
     Pos,
     RandomWalk,
+    ReadsFrom,
     Strategy,
     informed,
     search,
 )
 from strategies.schedules.bounded_preemption import PREEMPTIONS
 from strategies.schedules.delay_bounding import DELAYS
+from strategies.schedules.reads_from import Wish
 
 BY_NAME = {program.name: program for program in PROGRAMS}
 
@@ -149,6 +151,82 @@ def test_pos_does_not_mind_how_much_is_done_before_a_conflict() -> None:
     }
     assert wins[RandomWalk] <= 1
     assert wins[Pos] >= 20
+
+
+class Contest:
+    """One writes x five times, the other once."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self.sim = sim
+        self.writes = 0
+        self.once_was_last = False
+
+    def tasks(self) -> Mapping[str, Steps[None]]:
+        """Both."""
+        return {"often": self.often(), "once": self.once()}
+
+    def often(self) -> Steps[None]:
+        """Write five times."""
+        for _ in range(5):
+            yield "write x"
+            self.writes += 1
+
+    def once(self) -> Steps[None]:
+        """Write once."""
+        yield "write x"
+        self.once_was_last = self.writes == 5
+
+    def properties(self) -> Mapping[str, bool]:
+        """Not to be last."""
+        return {"once_is_not_last": not self.once_was_last}
+
+
+def test_pos_lets_who_lost_a_race_win_the_next() -> None:
+    """If who lost kept its priority, it would lose all five in one of six schedules, not in one of 32."""
+    lost = sum(bool(run(Contest, Pos().schedule(seeded(seed))).broken) for seed in range(2_000))
+    assert 2_000 / 64 < lost < 2_000 / 16
+
+
+READ, WRITE, OTHER = Place("reader", "read x"), Place("writer", "write x"), Place("other", "write x")
+
+
+@pytest.mark.parametrize(
+    ("wish", "spoilt", "last"),
+    [
+        (Wish(READ, WRITE, wanted=True), [READ], {}),
+        (Wish(READ, WRITE, wanted=True), [OTHER], {"x": WRITE}),
+        (Wish(READ, None, wanted=True), [WRITE, OTHER], {}),
+        (Wish(READ, None, wanted=True), [READ], {"x": OTHER}),
+        (Wish(READ, WRITE, wanted=False), [READ], {"x": WRITE}),
+        (Wish(READ, WRITE, wanted=False), [], {}),
+    ],
+)
+def test_who_would_spoil_a_wish(wish: Wish, spoilt: list[Place], last: dict[str, Place]) -> None:
+    """If the wrong one were held up, an abstract schedule would be asked for and never come."""
+    elsewhere = Place("writer", "write y")
+    places = (READ, OTHER, elsewhere) if wish.writer == WRITE and last else (READ, WRITE, OTHER, elsewhere)
+    assert [place for place in places if wish.is_spoilt_by(place, last)] == spoilt
+
+
+def test_what_led_to_news_is_kept_once() -> None:
+    """If everything were kept, what was news once would be drowned; if nothing, nothing could be extended."""
+    build = BY_NAME["twostage"].build
+    strategy, choose = ReadsFrom(), seeded("news")
+    first = run(build, strategy.schedule(choose))
+    strategy.learn(first)
+    known = set(strategy.seen)
+    strategy.asked = (Wish(READ, WRITE, wanted=True),)
+    strategy.learn(first)
+    assert (strategy.seen, strategy.kept) == (known, [()])
+    for _ in range(300):
+        strategy.learn(run(build, strategy.schedule(choose)))
+    assert len(strategy.seen) > len(known)
+    assert 1 < len(strategy.kept) <= 1 + len(strategy.seen) - len(known)
+
+
+def test_reads_from_finds_what_partial_order_sampling_does_not() -> None:
+    """If wishes were not followed, the two would be the same."""
+    assert search(BY_NAME["reorder_20"].build, ReadsFrom(), seeded(0), 400) is not None
 
 
 def test_holding_up_at_a_conflict_finds_what_others_do_not() -> None:

@@ -28,6 +28,16 @@ def test_what_is_not_found_within_the_limit_is_none() -> None:
     assert try_schedules(Trial(BY_NAME["reorder_4"], DelayBounding, 0, 50)) is None
 
 
+def test_the_limit_only_cuts_off() -> None:
+    """If a trial with another limit were another search, figures of two limits could not be compared."""
+    program = BY_NAME["reorder_3"]
+    whole = try_schedules(Trial(program, Pct, 0, 1_000))
+    assert whole is not None
+    assert whole > 1
+    assert try_schedules(Trial(program, Pct, 0, whole)) == whole
+    assert try_schedules(Trial(program, Pct, 0, whole - 1)) is None
+
+
 def test_another_bug_than_the_known_one_is_no_result() -> None:
     """If anything that breaks counted, a mistake in a program would improve its figures."""
     program = BY_NAME["deadlock01"]

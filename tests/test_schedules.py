@@ -208,6 +208,46 @@ def test_who_would_spoil_a_wish(wish: Wish, spoilt: list[Place], last: dict[str,
     assert [place for place in places if wish.is_spoilt_by(place, last)] == spoilt
 
 
+class Readers:
+    """One reads x three times, two write it once each."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self.sim = sim
+
+    def tasks(self) -> Mapping[str, Steps[None]]:
+        """All three."""
+        return {"writer": self.write(), "other": self.write(), "reader": self.read()}
+
+    def write(self) -> Steps[None]:
+        """Once."""
+        yield "write x"
+
+    def read(self) -> Steps[None]:
+        """Three times."""
+        for _ in range(3):
+            yield "read x"
+
+    def properties(self) -> Mapping[str, bool]:
+        """Nothing can break."""
+        return {}
+
+
+@pytest.mark.parametrize("writer", [None, WRITE, OTHER])
+def test_a_wish_is_granted_once(writer: Place | None) -> None:
+    """If a wish did not come true, or held others up for ever after, it would be of no use, or do harm."""
+    strategy, choose = ReadsFrom(), seeded(str(writer))
+    strategy.kept = [(Wish(READ, writer, wanted=True),)]
+    orders = set()
+    for _ in range(100):
+        places = tuple(step.place for step in run(Readers, strategy.schedule(choose)).steps)
+        before = places[: places.index(READ)]
+        assert before[-1:] == (() if writer is None else (writer,))
+        orders.add(places)
+    afterwards = [places[places.index(READ) + 1 :] for places in orders]
+    assert any(rest[0].writes for rest in afterwards)
+    assert any(rest[0] == READ for rest in afterwards)
+
+
 def test_what_led_to_news_is_kept_once() -> None:
     """If everything were kept, what was news once would be drowned; if nothing, nothing could be extended."""
     build = BY_NAME["twostage"].build

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.database import ExampleDatabase, InMemoryExampleDatabase
 
 from fuzz.bench.sctbench import PUBLISHED
 from models.sctbench import PROGRAMS, Program
@@ -56,16 +58,21 @@ def test_with_the_fix_in_nothing_is_found(program: Program) -> None:
         assert found is None, f"{strategy.name}\n{found.run}"
 
 
-def shrunk(program: Program, strategy: type[Strategy]) -> tuple[Run, list[int]]:
+def shrunk(
+    program: Program,
+    strategy: type[Strategy],
+    phases: Sequence[Phase] = (Phase.generate, Phase.shrink),
+    database: ExampleDatabase | None = None,
+) -> tuple[Run, list[int]]:
     """What a failing schedule that Hypothesis drew comes down to, and its choices."""
     last: list[tuple[Run, list[int]]] = []
 
     @settings(
         max_examples=2_000,
-        database=None,
-        derandomize=True,
+        database=database,
+        derandomize=database is None,
         deadline=None,
-        phases=[Phase.generate, Phase.shrink],
+        phases=phases,
         suppress_health_check=list(HealthCheck),
     )
     @given(st.data())
@@ -83,6 +90,15 @@ def shrunk(program: Program, strategy: type[Strategy]) -> tuple[Run, list[int]]:
     with pytest.raises(AssertionError):
         nothing_breaks()
     return last[0]
+
+
+def test_a_schedule_that_failed_is_saved_and_tried_again() -> None:
+    """If a strategy remembered anything between examples, what was saved would be another schedule."""
+    database = InMemoryExampleDatabase()
+    program = next(program for program in PROGRAMS if program.name == "token_ring")
+    first, choices = shrunk(program, Pct, database=database)
+    again, same = shrunk(program, Pct, phases=[Phase.reuse], database=database)
+    assert (again.steps, same) == (first.steps, choices)
 
 
 @programs()

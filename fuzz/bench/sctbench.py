@@ -64,9 +64,14 @@ class Trial(NamedTuple):
     limit: int = SCHEDULES
 
     @property
+    def name(self) -> str:
+        """What its choices depend on: with another limit it is the same search, cut off elsewhere."""
+        return f"{self.program.name} {self.strategy.name} {self.seed}"
+
+    @property
     def key(self) -> str:
         """Its name in the log."""
-        return f"{self.program.name} {self.strategy.name} {self.seed} of {self.limit}"
+        return f"{self.name} of {self.limit}"
 
 
 def try_schedules(trial: Trial) -> int | None:
@@ -74,11 +79,11 @@ def try_schedules(trial: Trial) -> int | None:
 
     Raises AssertionError where something else broke than what the program is known for.
     """
-    source = random.Random(trial.key)  # noqa: S311 - equal trials, equal schedules
+    source = random.Random(trial.name)  # noqa: S311 - equal trials, equal schedules
     found = search(trial.program.build, trial.strategy(), source.randrange, trial.limit)
     if found is None:
         return None
-    assert found.run.broken == trial.program.breaks, f"{trial.key}: {found.run}"
+    assert found.run.broken == trial.program.breaks, f"{trial.name}: {found.run}"
     return found.schedules
 
 

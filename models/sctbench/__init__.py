@@ -5,8 +5,9 @@ github.com/mc-imperial/sctbench.  Written anew; each file names the C program th
 be preempted before each access to a shared variable, before each lock and unlock, and before the main program
 creates a thread (``threads.py``); an assertion of the program is a property.
 
-Deviations: an array is one variable, nothing is joined or initialised at run time, and a task that finds a
-lock taken has spent a step on it.  What the published tools count as a step is not the same either, so their
+Deviations: an array is one variable; where all users of some variables hold one lock, accesses that follow
+each other are partly one step; nothing is joined or initialised at run time; and a task that finds a lock
+taken has spent a step on it.  What the published tools count as a step is not the same either, so their
 figures can be compared with ours by the order of magnitude only.
 """
 

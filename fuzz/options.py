@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hypothesis import HealthCheck, Phase, settings
 
 from fuzz.database import NamedDatabase, open_database
+from fuzz.provider import BACKEND
 from models.reverts import Revert, find_reverts
 
 MAX_SEED = 2**64 - 1
@@ -97,6 +98,7 @@ class Run:
             examples, steps = 100_000, LIMITS["steps"][1]
         return settings(
             phases=phases,
+            backend=BACKEND,
             database=database,
             max_examples=examples,
             stateful_step_count=steps,

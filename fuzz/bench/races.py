@@ -16,7 +16,7 @@ from models.reverts import Revert
 
 PATIENCE = 300.0
 """Seconds that one search may take; shrinking included it takes up to a minute on a slow machine."""
-SHRUNK = 3
+SHRUNK = 2
 """Seeds whose program is made shorter: that takes longer than finding it."""
 
 

@@ -14,6 +14,7 @@ from fuzz.commands import (
     bench_mutants,
     bench_proofs,
     bench_races,
+    exhaust,
     export,
     minimise,
     prove,
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_to(commands)
     minimise.add_to(commands)
     prove.add_to(commands)
+    exhaust.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)

@@ -1,0 +1,216 @@
+"""All schedules of a program: none is left out, none is counted twice, and what is said of them is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import comb
+from pathlib import Path
+
+import pytest
+from counted import Operations, Shared, Tiny, every_schedule, locked, works
+from programs import CONTENTS, CREATION, RELOCATION, reverts
+
+from fuzz.__main__ import main
+from fuzz.case import run
+from fuzz.exhaust import Program, Run, Search, exhaust, parse, program_of
+from fuzz.exhaust.search import Covered, Found
+from fuzz.traces import load
+from models.simulation import Livelock, Steps
+
+KNOWN = Path(__file__).parent / "regressions"
+LIMIT = 20_000
+CREATES = parse("CPU 1: create-bg; allocate blocks 1; end-transaction\nCPU 2: commit")
+WRITES = program_of(load(KNOWN / f"{RELOCATION}.json").case)
+
+
+def counted(tasks: list[Operations], bound: int) -> Covered:
+    """What a search of a tiny program covers."""
+    search: Search[str] = Search(lambda: Tiny(tasks), bound, LIMIT)
+    assert search.failure() is None
+    return search.covered
+
+
+# How many there are
+
+
+def test_schedules_are_counted_by_hand() -> None:
+    """If a switch at an operation's end were no choice, or cost a preemption, the numbers would be others.
+
+    Two tasks of two parts each: 12 34, 34 12; with one preemption 1 34 2, 3 12 4; with two 13 24, 31 42.
+    """
+    covered = counted([[works("12")], [works("34")]], 2)
+    assert covered.schedules == [2, 4, 6]
+    assert covered.whole == 2
+
+
+def test_an_end_of_an_operation_is_no_preemption() -> None:
+    """If it were, an order of whole operations would be called a schedule with preemptions."""
+    covered = counted([[works("1"), works("2")], [works("3"), works("4")]], 0)
+    assert covered.schedules == [comb(4, 2)]
+
+
+def test_a_task_that_waits_is_no_choice() -> None:
+    """If a waiting task were run, or the one that holds the lock were not, schedules would be missing.
+
+    Under the lock 12 and 34 never mix; who is stopped inside lets the other come as far as the lock.
+    """
+    covered = counted([[locked("12")], [locked("34")]], 2)
+    assert covered.schedules == [2, 4, 4]
+
+
+TINY: list[list[Operations]] = [
+    [[works("123")], [works("456")]],
+    [[works("12"), works("3")], [works("45")], [works("67")]],
+    [[locked("12"), works("34")], [locked("56")], [works("7"), locked("8")]],
+]
+
+
+@pytest.mark.parametrize("tasks", TINY)
+def test_as_many_schedules_as_without_telling_states_apart(tasks: list[Operations]) -> None:
+    """If two states were taken for one, or a branch forgotten, there would be fewer than there are."""
+    expected = [every_schedule(lambda: Tiny(tasks), bound) for bound in range(4)]
+    assert counted(tasks, 3).schedules == expected
+    assert expected == sorted(set(expected))
+
+
+def test_with_enough_preemptions_all_orders_are_there() -> None:
+    """If some could not be reached with any number of preemptions, "all" would be wrong."""
+    assert counted([[works("123")], [works("456")]], 4).schedules[-1] == comb(6, 3)
+
+
+@pytest.mark.parametrize("bound", [0, 1])
+def test_as_many_schedules_of_a_world(bound: int) -> None:
+    """If the fingerprint of a watched task were not that of a stopped one, the two would not agree."""
+    expected = every_schedule(lambda: Run(CREATES, (), set()), bound)
+    assert exhaust(CREATES, (), bound, limit=LIMIT).covered.schedules[bound] == expected
+
+
+def test_going_round_in_circles_is_told() -> None:
+    """If a loop were taken for a state that is known, a livelock would pass."""
+
+    def spins(_: object) -> Steps[None]:
+        while True:
+            yield "again"
+
+    search: Search[str] = Search(lambda: Tiny([[spins], [works("1")]]), 1, LIMIT)
+    with pytest.raises(Livelock):
+        search.failure()
+
+
+def test_two_that_let_each_other_go_on_have_no_end_of_schedules() -> None:
+    """If these were counted, the count would never end."""
+
+    def turns(mine: bool) -> Callable[[Shared], Steps[None]]:
+        def steps(shared: Shared) -> Steps[None]:
+            while True:
+                shared.locked = not mine
+                yield from shared.sim.wait_event("turn", lambda: shared.locked is mine)
+
+        return steps
+
+    assert counted([[turns(mine=True)], [turns(mine=False)]], 0).schedules == [None]
+
+
+# What is found
+
+
+def test_what_one_schedule_alone_shows_is_found_with_its_preemptions() -> None:
+    """If a schedule were missing, or the bound counted otherwise, this one could not be told from others."""
+    tasks = [[works("135")], [works("246")]]
+
+    def found(bound: int) -> Found[str] | None:
+        return Search(lambda: Tiny(tasks, lambda log: log == "123456"), bound, LIMIT).failure()
+
+    assert found(3) is None
+    failure = found(4)
+    assert failure is not None
+    assert failure.preemptions == 4
+    assert [(move.choice[-1], move.stop) for move in failure.moves] == [
+        ("1", 1),
+        ("2", 1),
+        ("1", 1),
+        ("2", 1),
+        ("1", None),
+        ("2", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("race", "program", "preemptions"), [(CREATION, CREATES, 0), (RELOCATION, WRITES, 1)]
+)
+def test_the_seed_races_are_found(race: str, program: Program, preemptions: int) -> None:
+    """If they were not, that a fix holds would mean nothing."""
+    result = exhaust(program, reverts(race), 3, limit=LIMIT)
+    assert result.failing is not None
+    assert (result.preemptions, result.covered.whole) == (preemptions, preemptions - 1)
+    verdict = run(result.failing, reverts(race))
+    assert verdict is not None
+    assert verdict.symptom.property == reverts(race)[0].expected
+    assert run(result.failing, ()) is None
+
+
+@pytest.mark.parametrize(
+    ("program", "bound", "schedules", "states"),
+    [(CREATES, 2, [4, 60, 762], 955), (WRITES, 1, [5, 1409], 2504)],
+)
+def test_the_seed_programs_hold_with_the_fixes_in(
+    program: Program, bound: int, schedules: list[int], states: int
+) -> None:
+    """If a point went, or a state were taken for another, the numbers would change."""
+    result = exhaust(program, (), bound, limit=LIMIT)
+    assert result.complete
+    assert (result.covered.schedules, result.covered.states) == (schedules, states)
+    assert f"no schedule with at most {bound} preemption" in next(result.sentences())
+
+
+def test_a_search_that_was_stopped_says_how_far_it_came() -> None:
+    """If it said more, schedules that nobody ran would count as run."""
+    result = exhaust(CREATES, (), 2, limit=200)
+    assert not result.complete
+    assert result.covered.whole == 1
+    assert "\n".join(result.sentences()).startswith(
+        "not complete: no schedule with at most 1 preemption fails"
+    )
+
+
+# The command
+
+
+def test_the_command_says_what_was_covered(capsys: pytest.CaptureFixture[str]) -> None:
+    """If it did not, nobody would know what holds."""
+    assert main(["exhaust", *CREATES.lines(), "--preemptions", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "no schedule with at most 1 preemption fails" in out
+    assert "schedules with at most 1 preemption: 60" in out
+    assert "Covered is every order" in out
+
+
+def test_the_command_shows_and_saves_what_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If the trace could not be replayed, the schedule would be lost."""
+    path = tmp_path / "found.json"
+    program = str(KNOWN / f"{RELOCATION}.json")
+    options = ["--preemptions", "3", "--revert", RELOCATION, "-o", str(path)]
+    assert main(["exhaust", program, *options]) == 1
+    out = capsys.readouterr().out
+    assert out.count(CONTENTS) > 1
+    assert "a schedule with 1 preemption fails\nno schedule with at most 0 preemptions fails\n" in out
+    assert main(["replay", str(path)]) == 1
+    assert "the outcome is the recorded one" in capsys.readouterr().out
+
+
+def test_the_command_is_honest_about_its_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    """If the exit code were 0, an unfinished search would count as complete."""
+    assert main(["exhaust", *CREATES.lines(), "--preemptions", "2", "--limit", "20"]) == 2
+    out = capsys.readouterr().out
+    assert "not complete" in out
+    assert "the limit of 20 executions was reached" in out
+    assert "Covered" not in out
+
+
+def test_an_operation_that_never_began_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """If it were passed over in silence, a misspelt number would make a program that holds."""
+    assert main(["exhaust", "CPU 1: free file 7", "CPU 2: commit", "--preemptions", "0"]) == 2
+    assert (
+        "never began, as it made no sense wherever it was tried: CPU 1: free file 7"
+        in capsys.readouterr().out
+    )

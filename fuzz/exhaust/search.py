@@ -83,15 +83,20 @@ class Found(Generic[Choice]):
 
 
 class _Job(NamedTuple, Generic[Choice]):
-    """A branch: take ``choice`` in the state ``node``, which ``moves`` lead to."""
+    """A branch: take ``choice`` in the state ``node``, which ``moves`` lead to.  Without a choice a task is
+    stopped although nobody else can run: only to look at what it leaves."""
 
     preemptions: int
     steps: int
     number: int
     moves: tuple[Move[Choice], ...]
-    choice: Choice
+    choice: Choice | None
     node: int
     preempts: bool
+
+    def to_its_end(self) -> tuple[Move[Choice], ...]:
+        """The moves with its own."""
+        return self.moves if self.choice is None else (*self.moves, Move(self.choice))
 
 
 class _Known(Exception):  # noqa: N818 - no mistake either
@@ -139,7 +144,7 @@ class Search(Generic[Choice]):
                 job = heappop(self._jobs)
                 self.covered.level = (self.bound, done, self._pushed)
                 done += 1
-                moves, preemptions = (*job.moves, Move(job.choice)), job.preemptions
+                moves, preemptions = job.to_its_end(), job.preemptions
                 self._run(job)
         except Failure:
             return Found(moves, preemptions)
@@ -154,12 +159,14 @@ class Search(Generic[Choice]):
         system = self.fresh()
         for choice, stop in job.moves:
             system.take(choice, counting(stop))
-        walk = _Walk(self, system, job)
+        if job.choice is None:
+            return
+        walk = _Walk(self, system, job, job.choice)
         try:
             system.take(job.choice, walk.watch if job.preemptions < self.bound else never)
         except _Known:
             return
-        node = self._arrive(system, (*job.moves, Move(job.choice)), job.preemptions)
+        node = self._arrive(system, job.to_its_end(), job.preemptions)
         walk.link(node)
 
     def _arrive(self, system: System[Choice], moves: tuple[Move[Choice], ...], preemptions: int) -> int:
@@ -182,7 +189,13 @@ class Search(Generic[Choice]):
         return node, node == known
 
     def push(
-        self, preemptions: int, moves: tuple[Move[Choice], ...], choice: Choice, node: int, *, preempts: bool
+        self,
+        preemptions: int,
+        moves: tuple[Move[Choice], ...],
+        choice: Choice | None,
+        node: int,
+        *,
+        preempts: bool,
     ) -> None:
         """To be run later."""
         heappush(self._jobs, _Job(preemptions, len(moves), self._pushed, moves, choice, node, preempts))
@@ -196,8 +209,10 @@ class Search(Generic[Choice]):
 class _Walk(Generic[Choice]):
     """One task running on, and the states that it goes through."""
 
-    def __init__(self, search: Search[Choice], system: System[Choice], job: _Job[Choice]) -> None:
-        self._search, self._system, self._job = search, system, job
+    def __init__(
+        self, search: Search[Choice], system: System[Choice], job: _Job[Choice], running: Choice
+    ) -> None:
+        self._search, self._system, self._job, self._running = search, system, job, running
         self._node, self._preempts = job.node, job.preempts
         self._passed = 0
         self._mine: set[int] = set()
@@ -209,15 +224,16 @@ class _Walk(Generic[Choice]):
         self._passed += 1
         if self._loops:
             return False
-        node, new = self._search.number(self._system.key(self._job.choice))
+        node, new = self._search.number(self._system.key(self._running))
         self._loops = node in self._mine
         if not new and not self._loops:
             self.link(node)
             raise _Known
         self.link(node)
         self._mine.add(node)
-        moves = (*self._job.moves, Move(self._job.choice, self._passed))
-        for choice in () if self._loops else self._system.choices():
+        moves = (*self._job.moves, Move(self._running, self._passed))
+        others: Sequence[Choice | None] = self._system.choices() or [None]
+        for choice in () if self._loops else others:
             self._search.push(self._job.preemptions + 1, moves, choice, node, preempts=True)
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from fuzz.exhaust.program import Program
@@ -24,7 +25,8 @@ Covered is every order in which the tasks can run, up to that many preemptions:
   transaction kthread commits.  These run as tasks like others;
 - the end of every schedule, in one fixed order: handles end, pages are written back, a commit, a power cut,
   a mount;
-- properties are looked at wherever a task is switched away from, blocks or ends.
+- properties are looked at wherever a task is stopped, blocks or ends; it is also stopped, which counts as a
+  preemption, where nobody else could run.
 Of schedules that lead to one state only the first is continued; that rests on what is said to make no
 difference in fuzz/prove/fingerprint.py.  The model is not the kernel: README.md says what it leaves out."""
 """What "every schedule" covers, and what it rests on."""
@@ -109,17 +111,21 @@ def steps_of(run: Run, moves: Sequence[Move[Step]]) -> tuple[Step, ...]:
     stopped where it comes for the third time stops there twice before.
     """
     steps: list[Step] = []
-    for choice, stop in moves:
-        begun = len(run.world.program)
-        try:
-            run.take(choice, counting(stop))
-        except Failure:
-            stop = None  # noqa: PLW2901 - whatever it was, the case ends here
-        if len(run.world.program) == begun:
-            continue  # passed over
-        passed = run.world.sim.task(choice.task).passed
-        until = passed[stop - 1] if stop is not None else None
-        steps.append(replace(choice, until=until))
-        if until is not None:
-            steps += [Step(choice.task, None, until)] * (passed[:stop].count(until) - 1)
+    with suppress(Failure):
+        for choice, stop in moves:
+            begun = len(run.world.program)
+            try:
+                run.take(choice, counting(stop))
+            finally:
+                if len(run.world.program) > begun:  # else it was passed over
+                    steps += _stopped(choice, run.world.sim.task(choice.task).passed[:stop], stop)
     return tuple(steps)
+
+
+def _stopped(choice: Step, passed: Sequence[str], stop: int | None) -> Iterator[Step]:
+    """A step up to the ``stop``-th preemption point, if it came there."""
+    if stop is None or len(passed) < stop:
+        yield choice
+        return
+    yield replace(choice, until=passed[-1])
+    yield from [Step(choice.task, None, passed[-1])] * (passed.count(passed[-1]) - 1)

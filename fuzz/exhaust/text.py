@@ -33,6 +33,8 @@ ROOM = re.compile(r"room for (\d+) more")
 FILE = re.compile(r"file \d+ \(([a-z]+), (\d+) blocks?\)")
 LINE = re.compile(r"\s*(?P<task>[^:]*?)\s*:(?P<operations>.*)")
 UNTIL = re.compile(r"\s+until\s+\S+$")
+THEN = "then nobody chooses any more"
+"""What follows in a report comes by itself."""
 WRAPPED = re.compile(r"\n(?=[^\n:]*\S)(?![^\n]*:)\s*")
 """The end of a line that goes on in the next: that one has no colon."""
 
@@ -50,6 +52,7 @@ def _trace_or_text(text: str) -> Program:
 
 def parse(text: str) -> Program:
     """The program that a text is.  Raises TraceError."""
+    text = text.partition(THEN)[0]
     found = SETTING.match(text)
     geometry = _geometry(" ".join(found["setting"].split())) if found else Geometry()
     steps = list(_steps(text[found.end() :] if found else text))

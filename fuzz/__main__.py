@@ -14,6 +14,7 @@ from fuzz.commands import (
     bench_mutants,
     bench_proofs,
     bench_races,
+    bench_schedules,
     exhaust,
     export,
     minimise,
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench_mutants.add_to(measured)
     bench_minimal.add_to(measured)
     bench_proofs.add_to(measured)
+    bench_schedules.add_to(measured)
     options = parser.parse_args(arguments)
     try:
         code = cast("Callable[[object], int]", options.run)(options)

@@ -33,25 +33,26 @@ class Exhausted:
         """The result, a sentence a line."""
         whole = self.covered.whole
         if self.failing is not None:
-            yield f"a schedule with {_preemptions(self.preemptions)} fails"
+            yield f"a schedule with {preemptions(self.preemptions)} fails"
             if whole >= 0:
-                yield f"no schedule with at most {_preemptions(whole)} fails"
+                yield f"no schedule with at most {preemptions(whole)} fails"
             yield "none with as many fails in fewer steps"
         elif self.complete:
-            yield f"no schedule with at most {_preemptions(self.bound)} fails"
+            yield f"no schedule with at most {preemptions(self.bound)} fails"
         elif whole >= 0:
-            yield f"not complete: no schedule with at most {_preemptions(whole)} fails"
+            yield f"not complete: no schedule with at most {preemptions(whole)} fails"
         else:
             yield "not complete: not even all schedules without preemption were run"
         yield f"searched: {self.covered.executions} executions, {self.covered.states} states"
         for number, schedules in enumerate(self.covered.schedules):
             many = "without end, tasks can go round in circles" if schedules is None else schedules
-            yield f"    schedules with at most {_preemptions(number)}: {many}"
+            yield f"    schedules with at most {preemptions(number)}: {many}"
         for operation in self.idle:
             yield f"never began, as it made no sense wherever it was tried: {operation}"
 
 
-def _preemptions(number: int) -> str:
+def preemptions(number: int) -> str:
+    """So many, in words."""
     return "1 preemption" if number == 1 else f"{number} preemptions"
 
 

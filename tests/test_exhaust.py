@@ -81,11 +81,19 @@ def test_with_enough_preemptions_all_orders_are_there() -> None:
     assert counted([[works("123")], [works("456")]], 4).schedules[-1] == comb(6, 3)
 
 
-@pytest.mark.parametrize("bound", [0, 1])
-def test_as_many_schedules_of_a_world(bound: int) -> None:
-    """If the fingerprint of a watched task were not that of a stopped one, the two would not agree."""
-    expected = every_schedule(lambda: Run(CREATES, (), set()), bound)
-    assert exhaust(CREATES, (), bound, limit=LIMIT).covered.schedules[bound] == expected
+@pytest.mark.parametrize(
+    "program",
+    [
+        CREATES,
+        parse("CPU 1: commit; create-bg\nCPU 2: commit; allocate"),
+        parse("CPU 1: trim; commit\nCPU 2: trim; create-bg; allocate"),
+    ],
+    ids=["creation", "nothing-to-commit", "alike-but-for-what-follows"],
+)
+def test_as_many_schedules_of_a_world(program: Program) -> None:
+    """If the state of a world left out how far each task has come, or who is who, some would be missing."""
+    expected = [every_schedule(lambda: Run(program, (), set()), bound) for bound in (0, 1)]
+    assert exhaust(program, (), 1, limit=LIMIT).covered.schedules == expected
 
 
 def test_going_round_in_circles_is_told() -> None:

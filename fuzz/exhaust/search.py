@@ -215,25 +215,18 @@ class _Walk(Generic[Choice]):
         self._search, self._system, self._job, self._running = search, system, job, running
         self._node, self._preempts = job.node, job.preempts
         self._passed = 0
-        self._mine: set[int] = set()
-        self._loops = False
 
     def watch(self) -> bool:
         """The task passes a preemption point: others may run instead.  Raises _Known where it was seen here
-        before; but in a task that goes round in circles that is for the simulation to say."""
+        before.  It is in no endless loop: it ran through in an earlier pass."""
         self._passed += 1
-        if self._loops:
-            return False
         node, new = self._search.number(self._system.key(self._running))
-        self._loops = node in self._mine
-        if not new and not self._loops:
-            self.link(node)
-            raise _Known
         self.link(node)
-        self._mine.add(node)
+        if not new:
+            raise _Known
         moves = (*self._job.moves, Move(self._running, self._passed))
         others: Sequence[Choice | None] = self._system.choices() or [None]
-        for choice in () if self._loops else others:
+        for choice in others:
             self._search.push(self._job.preemptions + 1, moves, choice, node, preempts=True)
         return False
 

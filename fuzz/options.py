@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hypothesis import HealthCheck, Phase, settings
 
 from fuzz.database import NamedDatabase, open_database
+from fuzz.provider import BACKEND
 from models.reverts import Revert, find_reverts
 
 MAX_SEED = 2**64 - 1
@@ -93,6 +94,7 @@ class Run:
         """
         return settings(
             phases=phases,
+            backend=BACKEND,
             database=database,
             # Replaying ends after so many too: whatever the profile, all that is saved has its turn.
             max_examples=100_000 if self.replay_only or Phase.reuse in phases else self.profile.examples,

@@ -14,7 +14,7 @@ from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
 from fuzz.machines import MACHINES, Everything
 from models.geometry import Geometry
 from models.reverts import Revert
-from strategies.geometries import ANY_FILE, FILES, SHAPES, fit
+from strategies.geometries import ANY_FILE, FILES, LAYOUTS, SHAPES
 from strategies.operations import Drawn, Resumed, pools
 
 STEPS = 50
@@ -25,7 +25,7 @@ def random_geometry(source: random.Random) -> Geometry:
     """What Hypothesis might draw for a file system."""
     several = source.randint(1, FILES) if source.randrange(2) else 1
     files = [source.choice(ANY_FILE) for _ in range(several)]
-    return fit(source.choice(SHAPES), files)
+    return source.choice(LAYOUTS)(source.choice(SHAPES), files)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fuzz.case import Case
+from fuzz.case import Case, run
 from fuzz.diagram import WIDTH, draw, told, wrapped
 from fuzz.explanation import Explanation
 from fuzz.minimise.size import preemptions
@@ -19,6 +19,7 @@ from models.world import Violation
 class Reproducer:
     """A failing program, ready to print, and its trace, ready to save.
 
+    ``property`` is what a user would notice, ``broken`` is everything that breaks as the case runs on.
     Orders by length, so that the shortest comes first.
     """
 
@@ -28,6 +29,7 @@ class Reproducer:
     preemptions: int = 0
     program: str = ""
     trace: str = ""
+    broken: tuple[str, ...] = ()
 
 
 def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
@@ -40,6 +42,7 @@ def render(case: Case, reverts: Sequence[Revert]) -> Reproducer:
         preemptions(case.steps),
         _program(story),
         dumps(record(case, reverts)),
+        _broken(case, reverts),
     )
 
 
@@ -60,8 +63,21 @@ def as_found(case: Case, violation: Violation, reverts: Sequence[Revert]) -> Rep
     program = "\n".join(_listed(map(str, case.steps)))
     head = f"program as found ({len(case.steps)} steps) on {describe(case.geometry)}:"
     found = f"{violation}\n\n{head}\n{program}"
-    trace = dumps(record(case, reverts))
-    return Reproducer(len(case.steps), found, violation.property, preemptions(case.steps), program, trace)
+    return Reproducer(
+        len(case.steps),
+        found,
+        violation.property,
+        preemptions(case.steps),
+        program,
+        dumps(record(case, reverts)),
+        _broken(case, reverts),
+    )
+
+
+def _broken(case: Case, reverts: Sequence[Revert]) -> tuple[str, ...]:
+    """The properties that the case breaks, in that order."""
+    verdict = run(case, reverts)
+    return tuple(verdict.world.violations) if verdict else ()
 
 
 def _what_broke(story: Story) -> str:

@@ -9,7 +9,7 @@ from models.geometry import File, FileKind, Geometry
 GROUPS = 3
 """DATA block groups at most."""
 FILES = 3
-"""Files at most."""
+"""Files that are chosen, at most; others fill what room there is."""
 FILE_BLOCKS = 4
 """Blocks of a file at most."""
 SPARE_CHUNKS = 5
@@ -37,11 +37,22 @@ def fit(shape: tuple[int, int, int], files: list[File]) -> Geometry:
     return Geometry(groups, blocks, spare, tuple(fitting))
 
 
+def fill(shape: tuple[int, int, int], files: list[File]) -> Geometry:
+    """The files, and more of the simplest kind until there is no room left."""
+    groups, blocks, _ = shape
+    return fit(shape, [*files, *[ANY_FILE[0]] * (groups * blocks // FILE_BLOCKS)])
+
+
+LAYOUTS = (fit, fill)
+"""Full file systems are as likely as others: what is allocated then has to come from new block groups."""
+
+
 def geometries() -> st.SearchStrategy[Geometry]:
     """Geometries; the simplest is one full block group with one NODATACOW file.
 
-    Half of them have one file: what writes to files meets there.
+    Half of them have one file that was chosen: what writes to files meets there.
     """
     one = st.lists(st.sampled_from(ANY_FILE), min_size=1, max_size=1)
     several = st.lists(st.sampled_from(ANY_FILE), min_size=1, max_size=FILES)
-    return st.builds(fit, st.sampled_from(SHAPES), one | several)
+    layouts = [st.builds(layout, st.sampled_from(SHAPES), one | several) for layout in LAYOUTS]
+    return st.one_of(layouts)

@@ -16,8 +16,8 @@ class Cleaning(BlockGroupMachine):
 class Unpinning(BlockGroupMachine):
     """The cleaner, against the commit that gives freed space back."""
 
-    operations = (Free, Clean, Commit)
-    focus = ("btrfs_finish_extent_commit", "unused_bgs_lock", "inc_block_group_ro")
+    operations = (Allocate, Free, Clean, Commit)
+    focus = ("btrfs_finish_extent_commit",)
 
 
 class Removal(BlockGroupMachine):

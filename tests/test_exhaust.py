@@ -220,6 +220,15 @@ def test_the_readme_shows_what_is_printed() -> None:
     assert "states\n" + "\n".join(schedules) + "\n```" in README
 
 
+def test_a_mount_is_not_stopped() -> None:
+    """If it were, what a half-mounted file system shows would be taken for a failure."""
+    trace = load(KNOWN / "50d9aa99bd35.json")
+    assert exhaust(program_of(trace.case), (), 1, limit=LIMIT).complete
+    found = exhaust(program_of(trace.case), reverts(*trace.reverts), 1, limit=LIMIT)
+    assert found.failing is not None
+    assert [step for step in found.failing.steps if step.task == "mount" and step.until] == []
+
+
 def test_a_search_that_was_stopped_says_how_far_it_came() -> None:
     """If it said more, schedules that nobody ran would count as run."""
     result = exhaust(CREATES, (), 2, limit=400)

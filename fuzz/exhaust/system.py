@@ -18,6 +18,7 @@ COVERAGE = """\
 Covered is every order in which the tasks can run, up to that many preemptions:
 - a task can be stopped at every preemption point that it passes, also at those that its operation does not
   name.  That is a preemption; where a task blocks or an operation ends, any other may run at no cost;
+- a mount is not stopped: in the model nobody runs meanwhile;
 - a bio completes on a worker of its own, which is a task like others: whenever it is in flight.  So are power
   cuts and faults, where the program has them;
 - an operation that makes no sense where it is to begin (a file that is gone) is passed over there;
@@ -82,7 +83,8 @@ class Run:
             if not self.world.makes_sense(choice):
                 return
             self._began.add((task, number))
-        self._running, self.world.sim.watch = task, watch
+        operation = choice.operation or self.world.operation_of(task)
+        self._running, self.world.sim.watch = task, watch if operation.points else None
         try:
             self.world.apply(choice)
         except Violation as violation:

@@ -31,7 +31,8 @@ TASK = re.compile(SCHEMA["$defs"]["task"]["pattern"])
 LEAST = {"blocks": 1}
 """The least value of an argument of that name; of any other it is 0."""
 ALL_POINTS = tuple(sorted({point for operation in OPERATIONS for point in operation.points}))
-"""Where a task can be told to stop: what an operation calls may pass points that it does not name itself."""
+"""Where a task can be told to stop: an operation may pass points of what it calls, and not name them.
+One that names none is never stopped."""
 
 Read = TypeVar("Read")
 
@@ -172,8 +173,8 @@ def _step(number: int, told: Mapping[str, Any]) -> Step:
         operation = operation_of(f"step {number}", kinds[told["operation"]], told.get("arguments", {}))
     elif told.get("arguments"):
         raise TraceError(f"step {number}: a task that resumes takes no arguments")
-    if until is not None and until not in ALL_POINTS:
-        points = operation.points if operation else ALL_POINTS
+    points = operation.points if operation else ALL_POINTS
+    if until is not None and (until not in ALL_POINTS or not points):
         raise TraceError(f"step {number}: {unknown('point', until, points)}")
     return Step(told["task"], operation, until)
 

@@ -15,6 +15,7 @@ from fuzz.commands import (
     bench_proofs,
     bench_races,
     bench_schedules,
+    bench_sctbench,
     exhaust,
     export,
     minimise,
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench_minimal.add_to(measured)
     bench_proofs.add_to(measured)
     bench_schedules.add_to(measured)
+    bench_sctbench.add_to(measured)
     options = parser.parse_args(arguments)
     try:
         code = cast("Callable[[object], int]", options.run)(options)

@@ -10,8 +10,8 @@ spinlock is.  A task gives the processor away in two ways only:
   it by hand; :meth:`Simulation.wait_event` and the locks in :mod:`models.locks` do.
 
 :meth:`Simulation.run` advances one task until it ends, blocks, or reaches the preemption point it was
-told to stop at.  Which task runs next is the caller's choice: the simulation has no policy, draws
-nothing and reads no clock, so equal calls give equal runs.
+told to stop at; :meth:`Simulation.step` stops at the very next one.  Which task runs next is the caller's
+choice: the simulation has no policy, draws nothing and reads no clock, so equal calls give equal runs.
 
 A blocked task is woken by nobody: its condition is looked at when somebody asks whether it is
 runnable (:meth:`Simulation.tell_wake_ups` tells who has become so).  Lost wake-ups (a condition
@@ -161,6 +161,16 @@ class Simulation:
 
         Raises what the operation raises, or Livelock; the task is idle then.
         """
+        self._advance(task, until)
+
+    def step(self, task: Task) -> None:
+        """Advance ``task`` to its next preemption point, whichever that is, unless it ends or blocks before.
+
+        Raises what the operation raises; the task is idle then.
+        """
+        self._advance(task, None, next_point=True)
+
+    def _advance(self, task: Task, until: str | None, *, next_point: bool = False) -> None:
         assert task.steps is not None, f"{task.name} has nothing to run"
         assert self._current is None, "a task cannot run another task"
         self._current, task.blocked_on, task.woken, task.passed = task, None, False, []
@@ -172,7 +182,7 @@ class Simulation:
                     return
                 task.passed.append(pause)
                 task.state, task.stopped_at = State.PREEMPTED, pause
-                if pause == until or (self.watch is not None and self.watch()):
+                if next_point or pause == until or (self.watch is not None and self.watch()):
                     return
             raise Livelock(f"{task.name} does not come to an end")
         except StopIteration as end:

@@ -92,7 +92,9 @@ def test_models_import_nothing_that_changes_between_runs(path: Path) -> None:
     assert imports_any(path, *UNREPRODUCIBLE) == []
 
 
-@pytest.mark.parametrize("name", ["simulation.py", "locks.py", "geometry.py", "operations", "reference"])
+@pytest.mark.parametrize(
+    "name", ["simulation.py", "locks.py", "target.py", "sctbench", "geometry.py", "operations", "reference"]
+)
 def test_these_know_nothing_of_btrfs(name: str) -> None:
     """If the scheduler or the reference knew the kernel model, it would share the mistakes of the model."""
     place = ROOT / "models" / name

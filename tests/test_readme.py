@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from fuzz.database import traces_folder
 from fuzz.report import text
@@ -25,6 +27,18 @@ def test_the_reproducer_is_a_real_one() -> None:
     assert f"```\n{text(tell(trace.case, find_reverts(trace.reverts)))}\n```\n" in README
     path = traces_folder([]) / file_name(trace)
     assert f"\nsaved: {path}\nreplay it with: python -m fuzz replay {path}\n" in README
+
+
+def test_the_protocol_that_is_brought_along_is_searched() -> None:
+    """If the example did not run as it stands, or printed something else, nobody could start from it."""
+    code, printed = re.findall(r"```(?:python)?\n(import random\n.*?)```.*?```\n(.*?)```", README, re.DOTALL)[
+        0
+    ]
+    example: dict[str, Any] = {"__name__": "example"}
+    exec(compile(code, "README.md", "exec"), example)  # noqa: S102 - ours
+    assert f"{example['look_for_a_bug']().run}\n" == printed
+    with pytest.raises(AssertionError, match="where_a_is_set_b_is_too"):
+        settings(database=None, derandomize=True)(example["test_reorder"])()
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^):#]+)\)", README))

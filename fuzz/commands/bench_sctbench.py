@@ -1,0 +1,85 @@
+"""``python -m fuzz bench sctbench``: schedules to the first bug, beside what others have published."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TypeVar, cast
+
+from rich.console import Console
+from rich.progress import track
+
+from fuzz.bench.command import ROOT
+from fuzz.bench.sctbench import SCHEDULES, Trial, report, try_schedules
+from fuzz.commands import Commands, UsageError, number
+from fuzz.commands.bench_races import add_output_options, open_log
+from fuzz.files import write_whole
+from models.sctbench import PROGRAMS, Program
+from strategies.schedules import STRATEGIES, Strategy
+
+DEFAULT_OUTPUT = ROOT / "fuzz" / "SCTBENCH.md"
+Named = TypeVar("Named", Program, type[Strategy])
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "sctbench",
+        help="try every schedule strategy on the programs of SCTBench",
+        description="How many schedules does each strategy need to the first bug?  Writes a table.  The exit "
+        "code is 1 if there is a program in which no strategy ever found the bug.",
+    )
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="only these (default: all)")
+    parser.add_argument("--strategies", nargs="+", default=[], metavar="NAME", help="only these (all)")
+    parser.add_argument(
+        "--seeds", type=number(1, 10_000), default=20, metavar="N", help="trials of each, seeds 0 to N-1 (20)"
+    )
+    parser.add_argument(
+        "--schedules",
+        type=number(1, 10_000_000),
+        default=SCHEDULES,
+        metavar="N",
+        help=f"schedules of a trial at most ({SCHEDULES:,})",
+    )
+    add_output_options(parser, DEFAULT_OUTPUT)
+    parser.set_defaults(run=run)
+
+
+def _of_names(names: Sequence[str], known: Sequence[Named], what: str) -> list[Named]:
+    """The ones of these names, in the order of those that there are; all if none is named."""
+    by_name = {one.name: one for one in known}
+    for name in names:
+        if name not in by_name:
+            raise UsageError(f"{name!r} is no {what}: there are {', '.join(by_name)}")
+    return [one for one in known if not names or one.name in names]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the trials, write the report."""
+    programs = _of_names(options.programs, PROGRAMS, "program")
+    strategies = _of_names(options.strategies, STRATEGIES, "strategy")
+    log = open_log(options)
+    trials = [
+        Trial(program, strategy, seed, options.schedules)
+        for program in programs
+        for strategy in strategies
+        for seed in range(options.seeds)
+    ]
+    missing = [trial for trial in trials if trial.key not in log.results]
+    for trial in track(missing, "sctbench", console=Console(stderr=True)):
+        log.add(trial.key, schedules=try_schedules(trial))
+    log.tidy(trial.key for trial in trials)
+    results: dict[tuple[str, str], list[int | None]] = {}
+    for trial in trials:
+        schedules = cast("int | None", log.results[trial.key]["schedules"])
+        results.setdefault((trial.program.name, trial.strategy.name), []).append(schedules)
+    chosen = "".join(f" {name}" for name in options.programs)
+    chosen += f" --strategies {' '.join(options.strategies)}" if options.strategies else ""
+    chosen += f" --seeds {options.seeds}"
+    chosen += f" --schedules {options.schedules}" if options.schedules != SCHEDULES else ""
+    command = f"python -m fuzz bench sctbench{chosen}"
+    write_whole(options.output, report(command, programs, strategies, results, options.schedules))
+    sys.stdout.write(f"{options.output}\n")
+    found = {name for (name, _), several in results.items() if any(several)}
+    return 0 if len(found) == len(programs) else 1

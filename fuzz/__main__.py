@@ -14,8 +14,10 @@ from fuzz.commands import (
     bench_mutants,
     bench_proofs,
     bench_races,
+    bench_schedules,
     bench_sctbench,
     coverage,
+    exhaust,
     export,
     hunt,
     minimise,
@@ -41,12 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_to(commands)
     minimise.add_to(commands)
     prove.add_to(commands)
+    exhaust.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)
     bench_mutants.add_to(measured)
     bench_minimal.add_to(measured)
     bench_proofs.add_to(measured)
+    bench_schedules.add_to(measured)
     bench_sctbench.add_to(measured)
     options = parser.parse_args(arguments)
     try:

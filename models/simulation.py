@@ -126,10 +126,14 @@ class Task:
 
 @dataclass(slots=True, eq=False)
 class Simulation:
-    """All tasks of one machine, and what they have told."""
+    """All tasks of one machine, and what they have told.
+
+    ``watch`` is asked at every preemption point that a task comes to; where it says True the task stops.
+    """
 
     tasks: dict[str, Task] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    watch: Callable[[], bool] | None = None
     _current: Task | None = None
 
     @property
@@ -152,7 +156,8 @@ class Simulation:
         task.steps, task.state, task.stopped_at, task.result = steps, State.PREEMPTED, "", None
 
     def run(self, task: Task, until: str | None = None) -> None:
-        """Advance ``task`` until it ends, blocks, or stops at the preemption point ``until``.
+        """Advance ``task`` until it ends, blocks, or stops at the preemption point ``until``, or
+        where ``watch`` says so.
 
         Raises what the operation raises, or Livelock; the task is idle then.
         """
@@ -176,8 +181,8 @@ class Simulation:
                     task.state, task.blocked_on = State.BLOCKED, pause
                     return
                 task.passed.append(pause)
-                if next_point or pause == until:
-                    task.state, task.stopped_at = State.PREEMPTED, pause
+                task.state, task.stopped_at = State.PREEMPTED, pause
+                if next_point or pause == until or (self.watch is not None and self.watch()):
                     return
             raise Livelock(f"{task.name} does not come to an end")
         except StopIteration as end:

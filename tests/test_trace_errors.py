@@ -35,6 +35,11 @@ def test_unknown_names_are_told_with_those_that_there_are() -> None:
     told["steps"].append({"task": "CPU 1", "operation": "resume", "until": "btrfs_defrag", "then": "done"})
     assert "step 3: unknown point 'btrfs_defrag'; there are: BTRFS_TRANS_DIRTY_BG_RUN, " in complaint(told)
     told = document()
+    told["steps"].append(
+        {"task": "mount", "operation": "remount", "until": "join_transaction", "then": "done"}
+    )
+    assert "step 3: unknown point 'join_transaction'; there are: none" in complaint(told)
+    told = document()
     told["reverts"] = ["0123456789ab"]
     assert "unknown revert '0123456789ab'; there are: " in complaint(told)
     told = document()

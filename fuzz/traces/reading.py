@@ -31,26 +31,27 @@ TASK = re.compile(SCHEMA["$defs"]["task"]["pattern"])
 LEAST = {"blocks": 1}
 """The least value of an argument of that name; of any other it is 0."""
 ALL_POINTS = tuple(sorted({point for operation in OPERATIONS for point in operation.points}))
-"""Where a resumed task can be told to stop: the loader does not know what it is in."""
+"""Where a task can be told to stop: an operation may pass points of what it calls, and not name them.
+One that names none is never stopped."""
 
 Read = TypeVar("Read")
 
 
 def load(path: Path) -> Trace:
     """The trace in a file.  Raises TraceError naming the file and what is wrong."""
-    return _in_file(path, loads)
+    return read_text(path, loads)
 
 
 def load_known(path: Path) -> tuple[Trace, str]:
     """As :func:`loads_known`, from a file."""
-    return _in_file(path, loads_known)
+    return read_text(path, loads_known)
 
 
 def loads(text: str) -> Trace:
     """The trace that a text is.  Raises TraceError saying what is wrong, and where."""
-    trace, unknown = loads_known(text)
-    if unknown:
-        raise TraceError(unknown)
+    trace, missing = loads_known(text)
+    if missing:
+        raise TraceError(missing)
     return trace
 
 
@@ -68,13 +69,13 @@ def loads_known(text: str) -> tuple[Trace, str]:
     known = [revert.id for revert in catalogue()]
     for revert in document["reverts"]:
         if revert not in known:
-            raise TraceError(_unknown("revert", revert, known) + hint)
-    steps, unknown = [], ""
+            raise TraceError(unknown("revert", revert, known) + hint)
+    steps, missing = [], ""
     try:
         for number, step in enumerate(document["steps"], start=1):
             steps.append(_step(number, step))
     except TraceError as error:
-        unknown = f"{error}{hint}"
+        missing = f"{error}{hint}"
     outcome = Outcome(*(Sign(**document["outcome"][name]) for name in ("symptom", "first")))
     trace = Trace(
         Case(_geometry(document["geometry"]), tuple(steps)),
@@ -83,7 +84,7 @@ def loads_known(text: str) -> tuple[Trace, str]:
         outcome,
         document["model"],
     )
-    return trace, unknown
+    return trace, missing
 
 
 def parse(text: str) -> Mapping[str, Any]:
@@ -108,7 +109,8 @@ def parse(text: str) -> Mapping[str, Any]:
     return check(document)
 
 
-def _in_file(path: Path, read: Callable[[str], Read]) -> Read:
+def read_text(path: Path, read: Callable[[str], Read]) -> Read:
+    """What ``read`` makes of the text in a file.  Raises TraceError naming the file and what is wrong."""
     try:
         if not path.is_file():
             raise TraceError("there is no such file")
@@ -142,7 +144,8 @@ def _no_number(text: str) -> NoReturn:
     raise TraceError(f"{text[:DIGITS]} is no whole number")
 
 
-def _unknown(what: str, name: object, known: Iterable[str]) -> str:
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
+    """Says that there is no such thing, and what there is."""
     return f"unknown {what} {name!r}; there are: {', '.join(known) or 'none'}"
 
 
@@ -151,7 +154,7 @@ def _geometry(told: Mapping[str, Any]) -> Geometry:
     kinds = [kind.value for kind in FileKind]
     for file in told["files"]:
         if file["kind"] not in kinds:
-            raise TraceError(_unknown("kind of file", file["kind"], kinds))
+            raise TraceError(unknown("kind of file", file["kind"], kinds))
     files = tuple(File(FileKind(file["kind"]), file["blocks"]) for file in told["files"])
     try:
         return Geometry(told["groups"], told["group_blocks"], told["spare_chunks"], files)
@@ -166,23 +169,24 @@ def _step(number: int, told: Mapping[str, Any]) -> Step:
     if told["operation"] != RESUME:
         kinds = {kind.name: kind for kind in OPERATIONS}
         if told["operation"] not in kinds:
-            raise TraceError(f"step {number}: {_unknown('operation', told['operation'], [RESUME, *kinds])}")
-        operation = _operation(number, kinds[told["operation"]], told.get("arguments", {}))
+            raise TraceError(f"step {number}: {unknown('operation', told['operation'], [RESUME, *kinds])}")
+        operation = operation_of(f"step {number}", kinds[told["operation"]], told.get("arguments", {}))
     elif told.get("arguments"):
         raise TraceError(f"step {number}: a task that resumes takes no arguments")
     points = operation.points if operation else ALL_POINTS
-    if until is not None and until not in points:
-        raise TraceError(f"step {number}: {_unknown('point', until, points)}")
+    if until is not None and (until not in ALL_POINTS or not points):
+        raise TraceError(f"step {number}: {unknown('point', until, points)}")
     return Step(told["task"], operation, until)
 
 
-def _operation(number: int, kind: type[Operation], told: Mapping[str, object]) -> Operation:
+def operation_of(place: str, kind: type[Operation], told: Mapping[str, object]) -> Operation:
+    """The operation with these arguments.  Raises TraceError naming the place and what is wrong."""
     defaults = fields_of(kind)
     for name in told:
         if name not in defaults:
-            raise TraceError(f"step {number}: {_unknown(f'argument of {kind.name}', name, defaults)}")
+            raise TraceError(f"{place}: {unknown(f'argument of {kind.name}', name, defaults)}")
     for name, default in defaults.items():
-        where = f"step {number}: {name} of {kind.name}"
+        where = f"{place}: {name} of {kind.name}"
         if name not in told:
             raise TraceError(f"{where} is missing")
         value = told[name]
@@ -191,7 +195,7 @@ def _operation(number: int, kind: type[Operation], told: Mapping[str, object]) -
         if isinstance(value, int) and value < LEAST.get(name, 0):
             raise TraceError(f"{where} is {value}, must be at least {LEAST[name]}")
         if isinstance(value, str) and name in kind.drawn and value not in kind.drawn[name]:
-            raise TraceError(f"step {number}: {_unknown(name, value, map(str, kind.drawn[name]))}")
+            raise TraceError(f"{place}: {unknown(name, value, map(str, kind.drawn[name]))}")
         if isinstance(value, str) and name not in kind.drawn and not TASK.fullmatch(value):
             raise TraceError(f"{where} must be a task's name")
     return kind(**told)

@@ -1,0 +1,64 @@
+"""``python -m fuzz bench schedules``: the programs of traces under every schedule."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.schedules import Job, Result, report, try_schedules
+from fuzz.commands import Commands, number
+from fuzz.commands.bench_proofs import KNOWN
+from fuzz.commands.bench_races import add_output_options, open_log
+from fuzz.commands.traces import read_failing
+from fuzz.exhaust import program_of
+from fuzz.files import write_whole
+
+DEFAULT_OUTPUT = ROOT / "fuzz" / "SCHEDULES.md"
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "schedules",
+        help="run programs under every schedule",
+        description="Runs the programs of traces under every schedule, with all fixes in and without those "
+        "of the trace, and writes a table.  The exit code is 1 if one fails with all fixes in.",
+    )
+    parser.add_argument(
+        "traces", nargs="*", type=Path, metavar="TRACE", help="only these (default: those of all races)"
+    )
+    parser.add_argument(
+        "--preemptions", type=number(0, 1000), default=3, metavar="K", help="preemptions at most (3)"
+    )
+    parser.add_argument(
+        "--limit", type=number(1, 10**9), default=20_000, metavar="N", help="executions a search (20000)"
+    )
+    add_output_options(parser, DEFAULT_OUTPUT)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Search, write the table."""
+    paths: list[Path] = options.traces or sorted(KNOWN.glob("*.json"))
+    jobs = [job_of(path, options.preemptions, options.limit) for path in paths]
+    log = open_log(options)
+    missing = [job for job in jobs if job.key not in log.results]
+    for job, result in side_by_side("schedules", missing, try_schedules, workers=1):
+        log.add(job.key, **result.as_data())
+    log.tidy(job.key for job in jobs)
+    results = {job.key: Result.from_data(log.results[job.key]) for job in jobs}
+    named = "".join(f" {path}" for path in options.traces)
+    command = (
+        f"python -m fuzz bench schedules{named} --preemptions {options.preemptions} --limit {options.limit}"
+    )
+    write_whole(options.output, report(command, jobs, results))
+    sys.stdout.write(f"{options.output}\n")
+    return 1 if any(result.breaks for result in results.values()) else 0
+
+
+def job_of(path: Path, preemptions: int, limit: int) -> Job:
+    """What to search for a trace.  Raises UsageError where there is none, or it does not fail as it says."""
+    failing = read_failing(path)
+    return Job(path, program_of(failing.case), failing.reverts, preemptions, limit)

@@ -1,0 +1,101 @@
+"""``python -m fuzz exhaust``: every schedule of a program, up to a number of preemptions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fuzz.commands import Commands, UsageError, number
+from fuzz.commands.traces import check_output, save_trace
+from fuzz.exhaust import COVERAGE, Covered, Exhausted, Program, exhaust, read_program
+from fuzz.report import render
+from fuzz.traces import TraceError, file_name, record
+from models.reverts import Revert, find_reverts
+
+LIMIT = 250_000
+"""Executions without --limit: half an hour or so."""
+FAILS, NOT_COMPLETE = 1, 2
+"""Exit codes."""
+
+
+def add_to(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "exhaust",
+        help="run every schedule of a program: does none fail?",
+        description="Runs a program under every schedule with at most K preemptions.  The exit code is 0 "
+        "if none fails, 1 if one does (it is shown and saved), and 2 if the limit was reached before.",
+    )
+    parser.add_argument(
+        "program",
+        nargs="+",
+        metavar="PROGRAM",
+        help="a trace (its schedule is dropped), a file with a program, or the lines of one: "
+        "'CPU 1: create-bg; allocate blocks 1' 'CPU 2: commit'",
+    )
+    parser.add_argument(
+        "--preemptions", type=number(0, 1000), required=True, metavar="K", help="preemptions at most"
+    )
+    parser.add_argument(
+        "--revert", action="append", default=[], metavar="ID", help="take this fix out; repeatable"
+    )
+    parser.add_argument(
+        "--limit", type=number(1, 10**9), default=LIMIT, metavar="N", help=f"executions at most ({LIMIT})"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="where the trace of a schedule that fails is saved"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Search, tell, save what fails."""
+    try:
+        program, reverts = read_program(options.program), find_reverts(options.revert)
+    except (TraceError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    check_output(options.output)
+    without = ", ".join(f"{revert.id} ({revert.name})" for revert in reverts)
+    _say(f"{program}\nwithout {without}" if without else f"{program}\nwith all fixes in")
+    result = _with_progress(program, reverts, options.preemptions, options.limit)
+    if result.failing is not None:
+        _say(f"\n{render(result.failing, reverts).text}\n")
+    for line in result.sentences():
+        _say(line)
+    if result.failing is not None:
+        path = options.output or Path(file_name(record(result.failing, reverts)))
+        save_trace(result.failing, reverts, path)
+        return FAILS
+    if not result.complete:
+        _say(f"the limit of {options.limit} executions was reached: a greater --limit goes on")
+        return NOT_COMPLETE
+    _say(COVERAGE)
+    return NOT_COMPLETE if result.idle else 0
+
+
+def _with_progress(program: Program, reverts: Sequence[Revert], bound: int, limit: int) -> Exhausted:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[states]} states"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", states=0)
+
+        def tick(covered: Covered) -> None:
+            level, done, known = covered.level
+            what = f"up to {level} of {bound} preemptions"
+            progress.update(bar, description=what, completed=done, total=known, states=covered.states)
+
+        return exhaust(program, reverts, bound, limit=limit, tick=tick)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

@@ -198,7 +198,8 @@ class Volumes:
     def _unlink_new(self, handle: Handle, group: BlockGroup) -> Steps[None]:
         """Phase 2 is done; one section under unused_bgs_lock (2d8e5168d48a, v6.15)."""
         yield "unused_bgs_lock"
-        handle.new_bgs.pop(0)
+        warn_on(group not in handle.new_bgs, f"{group}: list_del of what is on no list")
+        handle.new_bgs.remove(group)
         group.bg_list = None
 
     def copy_item(self, handle: Handle, group: BlockGroup) -> BlockGroupItem:
@@ -207,6 +208,7 @@ class Volumes:
         return group.item
 
     def _insert_items(self, handle: Handle, group: BlockGroup) -> Steps[None]:
+        warn_on(group.start not in self.mapping_tree, f"{group}: its chunk map is gone")
         trees, chunk = self.fs.trees, self.mapping_tree[group.start]
         item = self.copy_item(handle, group)
         yield "btrfs_create_pending_block_groups"

@@ -37,6 +37,7 @@ FIX = Revert(
     overrides=(EarlierTransactionsForgotten,),
     confirmed=False,
     chain="opened by d0c2f4fa555e (v5.12)",
+    rare=True,
 )
 
 RACES = (FIX,)

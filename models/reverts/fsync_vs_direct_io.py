@@ -97,7 +97,6 @@ HALF = Revert(
     expected=CONTENTS,
     overrides=(OrderedExtentFirst, OrderedExtentsThenMaps),
     wrong_fix_of="de0ee0edb21f",
-    rare=True,
 )
 
 RACES = (FIX, FSYNC_ONLY, HALF)

@@ -129,7 +129,6 @@ TOO_EARLY = Revert(
     expected="every_task_can_finish",
     overrides=(WaitBeforeTheWriters,),
     wrong_fix_of=ID,
-    rare=True,
 )
 
 NO_IO = Revert(

@@ -81,7 +81,6 @@ BUFFERED_FIX = Revert(
     expected=FIX.expected,
     overrides=(BufferedNotCounted,),
     chain="exposed by 9cfa3e34e23e, which removed the flush that hid it",
-    rare=True,
 )
 
 

@@ -127,7 +127,6 @@ THIRD = Revert(
     expected="committed_used_bytes_are_the_extents",
     overrides=(CommitUsed, Remembers),
     wrong_fix_of="2d6cd791e63e",
-    rare=True,
 )
 
 RACES = (FIRST, SECOND, THIRD)

@@ -155,7 +155,7 @@ def report(revert: str) -> Reproducer:
 def test_the_creation_race_word_for_word() -> None:
     """If the report changed by itself, what people compare with the upstream commit would change."""
     trace = dumps(record(shortest(CREATION), reverts(CREATION)))
-    assert report(CREATION) == Reproducer(3, CREATION_REPORT, ABORTS, 0, CREATION_PROGRAM, trace)
+    assert report(CREATION) == Reproducer(3, CREATION_REPORT, ABORTS, 0, CREATION_PROGRAM, trace, (ABORTS,))
 
 
 def test_the_relocation_race_tells_how_the_write_is_lost() -> None:

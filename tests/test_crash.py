@@ -10,11 +10,11 @@ from planted_ordering import ORDERINGS, WINDOWS
 from watched import override
 
 from fuzz import machine as machines
+from fuzz.interleavings import WatchedWorld
 from fuzz.machine import FoundFailure, Tally
 from fuzz.machines import Everything
 from models.operations import Crash, Operation
 from models.properties import Mismatch
-from models.world import World
 from strategies.operations import pools
 
 STEPS = 50
@@ -43,7 +43,7 @@ def judge(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     """A world that does not crash at the end, and has not got the properties that need no crash."""
     blind = ORDERINGS[request.getfixturevalue("name")].also_seen_by
 
-    class Judge(World):
+    class Judge(WatchedWorld):
         """The world of this test."""
 
         final_crash = False
@@ -53,7 +53,7 @@ def judge(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
             if name not in blind:
                 super().complain(name, mismatch)
 
-    monkeypatch.setattr(machines, "World", Judge)
+    monkeypatch.setattr(machines, "WatchedWorld", Judge)
 
 
 @pytest.mark.usefixtures("judge")

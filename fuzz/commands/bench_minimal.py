@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.command import ROOT
 from fuzz.bench.minimal import Result, Trial, report, try_seed
 from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.bench_races import add_output_options, open_log
+from fuzz.commands.benches import add_output_options, open_log, try_missing
 from fuzz.files import write_whole
 from models.reverts import catalogue, find_reverts
 
@@ -40,10 +40,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     log = open_log(options)
     trials = [Trial(revert, seed) for revert in reverts for seed in range(options.seeds)]
-    missing = [trial for trial in trials if trial.key not in log.results]
-    for trial, result in side_by_side("minimised", missing, try_seed, workers=1):
-        log.add(trial.key, **result.as_data())
-    log.tidy(trial.key for trial in trials)
+    try_missing("minimised", log, trials, try_seed)
     results = {
         revert.id: [Result.from_data(log.results[Trial(revert, seed).key]) for seed in range(options.seeds)]
         for revert in reverts

@@ -26,7 +26,7 @@ from fuzz.bench.operators import Mutant
 from fuzz.bench.reached import Lines, is_reached, parts, run_part, union
 from fuzz.bench.results import Log
 from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.bench_races import add_bench_options, open_log
+from fuzz.commands.benches import add_bench_options, open_log
 from fuzz.files import write_whole
 from fuzz.options import MAX_SEED
 

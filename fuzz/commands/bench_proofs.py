@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.command import ROOT
 from fuzz.bench.proofs import Job, Result, report, try_proof
 from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.bench_races import add_output_options, open_log
+from fuzz.commands.benches import add_output_options, open_log, try_missing
 from fuzz.commands.traces import read_failing
 from fuzz.files import write_whole
 from fuzz.minimise import cost
@@ -53,10 +53,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"no trace has at most {options.cost} steps and preemptions")
     jobs.sort(key=lambda job: (cost(job.failing.case), job.path.name))
     log = open_log(options)
-    missing = [job for job in jobs if job.key not in log.results]
-    for job, result in side_by_side("proofs", missing, try_proof, workers=1):
-        log.add(job.key, **result.as_data())
-    log.tidy(job.key for job in jobs)
+    try_missing("proofs", log, jobs, try_proof)
     results = {job.key: Result.from_data(log.results[job.key]) for job in jobs}
     named = "".join(f" {path}" for path in options.traces)
     command = f"python -m fuzz bench proofs{named} --cost {options.cost} --limit {options.limit}"

@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.command import ROOT
 from fuzz.bench.schedules import Job, Result, report, try_schedules
 from fuzz.commands import Commands, number
 from fuzz.commands.bench_proofs import KNOWN
-from fuzz.commands.bench_races import add_output_options, open_log
+from fuzz.commands.benches import add_output_options, open_log, try_missing
 from fuzz.commands.traces import read_failing
 from fuzz.exhaust import program_of
 from fuzz.files import write_whole
@@ -44,10 +44,7 @@ def run(options: argparse.Namespace) -> int:
     paths: list[Path] = options.traces or sorted(KNOWN.glob("*.json"))
     jobs = [job_of(path, options.preemptions, options.limit) for path in paths]
     log = open_log(options)
-    missing = [job for job in jobs if job.key not in log.results]
-    for job, result in side_by_side("schedules", missing, try_schedules, workers=1):
-        log.add(job.key, **result.as_data())
-    log.tidy(job.key for job in jobs)
+    try_missing("schedules", log, jobs, try_schedules)
     results = {job.key: Result.from_data(log.results[job.key]) for job in jobs}
     named = "".join(f" {path}" for path in options.traces)
     command = (

@@ -13,7 +13,7 @@ from rich.progress import track
 from fuzz.bench.command import ROOT
 from fuzz.bench.sctbench import SCHEDULES, Trial, report, try_schedules
 from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.bench_races import add_output_options, open_log
+from fuzz.commands.benches import add_output_options, open_log
 from fuzz.files import write_whole
 from models.sctbench import PROGRAMS, Program
 from strategies.schedules import STRATEGIES, Strategy

@@ -1,0 +1,75 @@
+"""What the benches have in common: their options, and the trials that they keep and go on with."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.results import Log, digest
+from fuzz.commands import UsageError, number
+
+
+class Keyed(Protocol):
+    """Something to try."""
+
+    @property
+    def key(self) -> str:
+        """Names it in the log."""
+        ...
+
+
+class Logged(Protocol):
+    """What came of it."""
+
+    def as_data(self) -> dict[str, object]:
+        """For the log."""
+        ...
+
+
+Job = TypeVar("Job", bound=Keyed)
+
+
+def add_bench_options(parser: argparse.ArgumentParser, output: Path) -> None:
+    """What every bench of runs has."""
+    jobs = os.cpu_count() or 1
+    parser.add_argument(
+        "--jobs", type=number(1, 1_000), default=jobs, metavar="N", help="trials side by side"
+    )
+    add_output_options(parser, output)
+
+
+def add_output_options(parser: argparse.ArgumentParser, output: Path) -> None:
+    """Where a bench writes to, and whether it goes on with what is there."""
+    parser.add_argument(
+        "--output", type=Path, default=output, metavar="FILE", help=f"the report ({output.name})"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what the .jsonl file beside the report has of these sources",
+    )
+
+
+def open_log(options: argparse.Namespace) -> Log:
+    """The trials so far, beside the report.  Raises UsageError where that cannot be."""
+    output: Path = options.output
+    if output.is_dir() or output.suffix == ".jsonl":
+        raise UsageError(f"--output {output}: must be a file to write a report to")
+    try:
+        return Log(output.with_suffix(".jsonl"), digest(ROOT), resume=options.resume)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def try_missing(
+    title: str, log: Log, jobs: Sequence[Job], work: Callable[[Job], Logged], *, workers: int = 1
+) -> None:
+    """Do what the log has no result of; it has one of each job then, in their order, and no others."""
+    missing = [job for job in jobs if job.key not in log.results]
+    for job, result in side_by_side(title, missing, work, workers=workers):
+        log.add(job.key, **result.as_data())
+    log.tidy(job.key for job in jobs)

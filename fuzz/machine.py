@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -122,8 +123,12 @@ class BlockGroupMachine(RuleBasedStateMachine):
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
         self.reverts, self.tally = reverts, tally
-        self.world = WatchedWorld(Geometry(), reverts)
         self.failed = False
+
+    @cached_property
+    def world(self) -> WatchedWorld:
+        """The case's; what has no ``mkfs`` yet is told of as if it had a default file system."""
+        return WatchedWorld(Geometry(), self.reverts)
 
     @initialize(geometry=geometries())
     def mkfs(self, geometry: Geometry) -> None:

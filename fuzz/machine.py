@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
-from typing import Any, ClassVar
+from functools import cache, cached_property
+from typing import Any, ClassVar, cast
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -87,6 +87,12 @@ class Tally:
         """Back from JSON.  Raises TypeError where it is no tally."""
         values: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()}
         return cls(**values)
+
+
+@cache
+def field_names(kind: type) -> tuple[str, ...]:
+    """What an operation of that kind has to be told."""
+    return tuple(field.name for field in fields(kind))
 
 
 class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the fuzzer
@@ -179,7 +185,8 @@ class BlockGroupMachine(RuleBasedStateMachine):
                 return None
             bio = in_flight[operation.index % len(in_flight)]
             return replace(operation, submitter=bio.submitter, index=bio.index)
-        names = {f.name: getattr(operation, f.name) for f in fields(operation)}  # type: ignore[arg-type]
+        kind: type = type(operation)
+        names = {name: getattr(operation, name) for name in field_names(kind)}
         if "group" in names:
             groups = self.world.data_groups()
             if not groups:
@@ -194,7 +201,7 @@ class BlockGroupMachine(RuleBasedStateMachine):
             if "block" in names:
                 names["block"] %= size
                 names["blocks"] = min(names["blocks"], size - names["block"])
-        return replace(operation, **names)  # type: ignore[type-var]
+        return cast("Operation", kind(**names)) if names else operation
 
     def apply(self, step: Step | None) -> None:
         """Take a step, if there is one; a failure carries the program so far."""

@@ -49,8 +49,7 @@ class World:
     what comes of it, and ``violations`` collects the first of each property.  An abort or a failed
     assertion of the kernel's own ends a case always: what a dead file system loses proves nothing.
 
-    ``final_crash`` is for tests that want to know what a crash alone shows; with ``thorough`` every property
-    is asked, whatever quick looks say of it.
+    ``final_crash`` is for tests of what a crash alone shows; a ``thorough`` world trusts no quick look.
 
     ``program`` lists the steps that did something, ``drained`` those that :meth:`finish` added;
     ``sim.notes`` tell what happened; ``reached`` are the ``sometimes`` sentences that came true.
@@ -225,7 +224,7 @@ class World:
     # The end of a case
 
     def finish(self) -> None:
-        """Let everything come to its end, commit, check.  Raises Violation, also where a task never goes on."""
+        """Let everything come to its end, commit, check.  Raises Violation, also if a task never goes on."""
         self.draining = True
         if not drain(self):
             self.complain(LIVENESS, Mismatch("the case ends", "it goes on and on"))

@@ -14,8 +14,10 @@ from fuzz.commands import (
     bench_mutants,
     bench_proofs,
     bench_races,
+    bench_scale,
     bench_schedules,
     bench_sctbench,
+    bench_throughput,
     coverage,
     exhaust,
     export,
@@ -52,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench_proofs.add_to(measured)
     bench_schedules.add_to(measured)
     bench_sctbench.add_to(measured)
+    bench_throughput.add_to(measured)
+    bench_scale.add_to(measured)
     options = parser.parse_args(arguments)
     try:
         code = cast("Callable[[object], int]", options.run)(options)

@@ -6,7 +6,6 @@ a process pool wait for ever when it was killed).  Ctrl-C is for the one who han
 
 from __future__ import annotations
 
-import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,13 +14,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
+from fuzz.garbage import collect_seldom
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 PATIENCE = 5.0
 """Seconds that a worker has to end by itself."""
-COLLECT_AFTER = 50_000
-"""Objects, about a case's, after which a worker looks for garbage: a case is garbage as a whole, and looking
-at every 2,000, as Python does, takes 5 % of a walk."""
 
 
 class WorkerLostError(Exception):
@@ -31,7 +29,7 @@ class WorkerLostError(Exception):
 def _serve(pipe: Connection, work: Callable[[Job], Result]) -> None:
     """Do jobs until there is nobody who hands any out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+    collect_seldom()
     with suppress(EOFError, OSError):
         while True:
             pipe.send(work(pipe.recv()))

@@ -6,7 +6,7 @@ All statistics are SciPy's (``scipy.stats.ecdf`` and ``logrank``, which know of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, isnan
 from typing import Any
 
 from fuzz.bench.time_to_failure import Result
@@ -46,10 +46,13 @@ def middle(results: Sequence[Result]) -> float:
 
 
 def chance(results: Sequence[Result], others: Sequence[Result]) -> float:
-    """The probability of a difference like theirs if there were none (log-rank test)."""
-    if not any(result.found for result in (*results, *others)):
-        return 1.0
-    return float(stats().logrank(_times(results), _times(others)).pvalue)
+    """The probability of a difference like theirs if there were none (log-rank test).
+
+    1 where there is nothing to tell them apart by: nothing was found, or all at once.
+    """
+    with library("numpy", "bench").errstate(invalid="ignore"):
+        found = float(stats().logrank(_times(results), _times(others)).pvalue)
+    return 1.0 if isnan(found) else found
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:

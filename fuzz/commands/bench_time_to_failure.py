@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 
 from fuzz.bench.command import ROOT
-from fuzz.bench.curves import Curve, matplotlib, svg
 from fuzz.bench.search_report import report
 from fuzz.bench.survival import curve, stats
 from fuzz.bench.time_to_failure import CASES, Result, Results, trials, try_search
 from fuzz.commands import Commands, UsageError, number
 from fuzz.commands.benches import add_bench_options, open_log, try_missing
+from fuzz.curves import Curve, matplotlib, svg
 from fuzz.files import write_whole
 from fuzz.searches import SEARCHES, Search
 from models.reverts import Revert, catalogue, find_reverts

@@ -150,11 +150,8 @@ def test_an_operation_waits_until_it_makes_sense() -> None:
     """If it were dropped at once, a bio would complete only where it happened to be drawn in time."""
     machine = fresh(Overwriting)
 
-    def complete_last(able: Sequence[Task], current: Task | None) -> Task:
-        return in_turn(able, current)
-
     write, complete = Drawn(StartNocowDio()), Drawn(CompleteBio())
-    Round(machine, [write, complete, complete], complete_last).run()
+    Round(machine, [write, complete, complete], in_turn).run()
     assert [type(step.operation) for step in machine.world.program] == [
         StartNocowDio,
         CompleteBio,

@@ -18,6 +18,8 @@ from fuzz.searches import SEARCHES, Search
 from models.reverts import Revert, catalogue, find_reverts
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "SEARCH.md"
+COLOURS = 10
+"""As many curves can be told apart by their colour."""
 
 
 def add_to(commands: Commands) -> None:
@@ -65,13 +67,13 @@ def run(options: argparse.Namespace) -> int:
 
 def picture(searches: Sequence[Search], results: Results) -> str:
     """A curve for each search: which share of its trials, of all races, found something by when."""
-    curves = {}
+    curves: dict[str, Curve] = {}
     for search in searches:
         every = [
             result for (_, name), several in results.items() if name == search.name for result in several
         ]
         cases, share = curve(every)
-        curves[search.name] = Curve(cases, share, steps=True)
+        curves[search.name] = Curve(cases, share, steps=True, dashed=len(curves) >= COLOURS)
     return svg(curves, x="cases", y="share of the trials that found something", logarithmic=True)
 
 

@@ -159,7 +159,6 @@ the start back, to where the pending chunk begins: two chunks in one place.""",
     overrides=(SetsStartBlindly,),
     confirmed=False,
     chain="opened by 1b9845081633, and by the pinned chunks of 04216820fe83",
-    rare=True,
 )
 
 
@@ -202,6 +201,7 @@ begins in between is not seen: he finds ``removed`` not set, trims, and the map 
             LooksTooEarly,
             RemembersFrozen,
         ),
+        operations=LEAK.operations,
         signs=(ASSERTION,),
     ),
     _wrong(

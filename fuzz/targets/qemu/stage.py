@@ -1,0 +1,186 @@
+"""A guest on which tasks run, are held at kernel functions, and go on.
+
+All of it is one loop: commands for the agent go out, and while an answer is awaited, vCPUs that come to a
+breakpoint are served.  A held vCPU is left out whenever the others are resumed.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fuzz.targets.qemu.gdb import Stop
+from fuzz.targets.qemu.guest import VCPUS, Guest, GuestError
+from fuzz.targets.qemu.symbols import Symbols
+
+ANSWER_SECONDS = 120.0
+"""For a command in the guest at most, and for a task to come to where it is to be held."""
+POLL_SECONDS = 0.02
+"""Between two looks at a task."""
+ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d+) (?P<code>\d+)\n", re.DOTALL)
+"""What the agent says of a command."""
+FRAME = re.compile(r"\[<0>\] (?P<function>\w+)(?:\.[\w.]+)?\+0x")
+"""A line of ``/proc/PID/stack``."""
+SIGTRAP = 5
+
+Served = Callable[[int], None]
+"""What is done when a vCPU comes to a breakpoint; it may hold it or change its registers."""
+
+
+class Answer(NamedTuple):
+    """How a command in the guest ended."""
+
+    code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A command that runs on a vCPU of its own, known to the guest by its number."""
+
+    vcpu: int
+    pid: int
+
+
+class Stage:
+    """The machine goes on from the first :meth:`ask` on."""
+
+    def __init__(self, guest: Guest, symbols: Symbols) -> None:
+        self.gdb, self.symbols = guest.gdb, symbols
+        self._agent = guest.agent
+        self._heard = b""
+        self._number = 0
+        self._running = False
+        self._held: set[int] = set()
+        self._served: dict[int, Served] = {}
+
+    # -- what is done to the machine while it stands still
+
+    def at(self, address: int, served: Served) -> None:
+        """Serve each vCPU that comes to this address."""
+        self.stop()
+        self._served[address] = served
+        self.gdb.insert(address)
+
+    def not_at(self, address: int) -> None:
+        """Serve nobody there any more."""
+        self.stop()
+        del self._served[address]
+        self.gdb.remove(address)
+
+    def hold(self, vcpu: int) -> None:
+        """Leave it where it stands.  Called by what is served."""
+        self._held.add(vcpu)
+
+    def release(self, vcpu: int) -> None:
+        """Let it go on with the others."""
+        self.stop()
+        self._held.discard(vcpu)
+
+    def held(self, vcpu: int) -> bool:
+        """Whether it is."""
+        return vcpu in self._held
+
+    def stop(self) -> None:
+        """Make the machine stand still, if it does not."""
+        if self._running:
+            self._running = False
+            self._serve(self.gdb.interrupt())
+
+    # -- what the guest does
+
+    def ask(self, line: str) -> Answer:
+        """Run a line of shell on vCPU 0; raises GuestError where it does not end in time."""
+        self._number += 1
+        self._agent.sendall(f"{self._number} {line}\n".encode())
+        found: list[Answer] = []
+
+        def answered() -> bool:
+            match = ANSWER.match(self._heard)
+            if match is not None:
+                self._heard = self._heard[match.end() :]
+                found.append(Answer(int(match["code"]), match["output"].decode(errors="replace")))
+            return bool(found)
+
+        self.until(answered, f"an answer to {line!r}")
+        return found[0]
+
+    def do(self, line: str) -> str:
+        """As :meth:`ask`, for what has to succeed: the output.  Raises GuestError."""
+        answer = self.ask(line)
+        if answer.code:
+            raise GuestError(f"{line!r} exits with {answer.code} in the guest: {_one_line(answer.output)}")
+        return answer.output
+
+    def start(self, vcpu: int, line: str) -> Task:
+        """Run a line of shell on a vCPU, beside everything else."""
+        log = f"/tmp/{vcpu}"
+        inner = line.replace("'", "'\\''")
+        pid = self.do(
+            f"(taskset -c {vcpu} sh -c 'echo $$ > {log}.pid; exec {inner}' > {log} 2>&1; "
+            f"echo $? > {log}.code) > /dev/null & "
+            f"while [ ! -s {log}.pid ]; do usleep 1000; done; cat {log}.pid"
+        )
+        return Task(vcpu, int(pid))
+
+    def ended(self, task: Task) -> Answer | None:
+        """How a task ended, if it did."""
+        log = f"/tmp/{task.vcpu}"
+        code, _, output = self.ask(f"cat {log}.code 2> /dev/null || echo; cat {log}").output.partition("\n")
+        return Answer(int(code), output) if code else None
+
+    def waits_in(self, task: Task) -> str:
+        """The kernel function in which a task sleeps; empty if it runs or is gone."""
+        found = FRAME.match(self.ask(f"cat /proc/{task.pid}/stack 2> /dev/null").output)
+        return found["function"] if found else ""
+
+    def hear(self, text: str) -> None:
+        """Until the agent has said something by itself.  Raises GuestError."""
+        self.until(lambda: text.encode() in self._heard, f"a word of the agent ({text!r})")
+        self._heard = b""
+
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        """Let the machine go on until something is so.  Raises GuestError naming what did not come."""
+        end = time.monotonic() + ANSWER_SECONDS
+        while not true():
+            left = end - time.monotonic()
+            if left <= 0:
+                raise GuestError(f"the guest has not given {what} for {ANSWER_SECONDS:.0f} seconds")
+            self._go_on(left)
+
+    def _go_on(self, seconds: float) -> None:
+        if not self._running:
+            self._running = True
+            self.gdb.resume(vcpu for vcpu in range(VCPUS) if vcpu not in self._held)
+        ready = select.select([self.gdb, self._agent], [], [], seconds)[0]
+        if self._agent in ready:
+            data = self._agent.recv(1 << 16)
+            if not data:
+                raise GuestError("the guest has gone")
+            self._heard += data
+        if self.gdb in ready and (stop := self.gdb.poll()) is not None:
+            self._running = False
+            self._serve(stop)
+
+    def _serve(self, stop: Stop) -> None:
+        """Do what is to be done at a breakpoint, and step over it unless that has led elsewhere."""
+        if stop.signal != SIGTRAP:
+            return
+        address = self.gdb.registers(stop.vcpu)["rip"]
+        served = self._served.get(address)
+        if served is None:
+            return
+        served(stop.vcpu)
+        if address in self._served and self.gdb.registers(stop.vcpu)["rip"] == address:
+            self.gdb.remove(address)
+            if not self.held(stop.vcpu):
+                self.gdb.step(stop.vcpu)
+            self.gdb.insert(address)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:500] or "no output"

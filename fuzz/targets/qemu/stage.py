@@ -21,6 +21,8 @@ ANSWER_SECONDS = 120.0
 """For a command in the guest at most, and for a task to come to where it is to be held."""
 POLL_SECONDS = 0.02
 """Between two looks at a task."""
+END = b"\x01"
+"""Stands behind the output of a command."""
 ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d+) (?P<code>\d+)\n", re.DOTALL)
 """What the agent says of a command."""
 FRAME = re.compile(r"\[<0>\] (?P<function>\w+)(?:\.[\w.]+)?\+0x")
@@ -56,21 +58,24 @@ class Stage:
         self._number = 0
         self._running = False
         self._held: set[int] = set()
-        self._served: dict[int, Served] = {}
+        self._served: dict[int, list[Served]] = {}
 
     # -- what is done to the machine while it stands still
 
     def at(self, address: int, served: Served) -> None:
-        """Serve each vCPU that comes to this address."""
+        """Serve each vCPU that comes to this address, behind whatever serves it there already."""
         self.stop()
-        self._served[address] = served
-        self.gdb.insert(address)
+        if address not in self._served:
+            self.gdb.insert(address)
+        self._served.setdefault(address, []).append(served)
 
-    def not_at(self, address: int) -> None:
-        """Serve nobody there any more."""
+    def not_at(self, address: int, served: Served) -> None:
+        """Serve it so no more."""
         self.stop()
-        del self._served[address]
-        self.gdb.remove(address)
+        self._served[address].remove(served)
+        if not self._served[address]:
+            del self._served[address]
+            self.gdb.remove(address)
 
     def hold(self, vcpu: int) -> None:
         """Leave it where it stands.  Called by what is served."""
@@ -80,10 +85,16 @@ class Stage:
         """Let it go on with the others."""
         self.stop()
         self._held.discard(vcpu)
+        self._step_over(vcpu)
 
     def held(self, vcpu: int) -> bool:
         """Whether it is."""
         return vcpu in self._held
+
+    @property
+    def anybody_held(self) -> bool:
+        """Whether a vCPU is."""
+        return bool(self._held)
 
     def stop(self) -> None:
         """Make the machine stand still, if it does not."""
@@ -100,7 +111,7 @@ class Stage:
         found: list[Answer] = []
 
         def answered() -> bool:
-            match = ANSWER.match(self._heard)
+            match = ANSWER.match(self._heard) if END in self._heard else None
             if match is not None:
                 self._heard = self._heard[match.end() :]
                 found.append(Answer(int(match["code"]), match["output"].decode(errors="replace")))
@@ -167,18 +178,21 @@ class Stage:
             self._serve(stop)
 
     def _serve(self, stop: Stop) -> None:
-        """Do what is to be done at a breakpoint, and step over it unless that has led elsewhere."""
+        """Do what is to be done where a vCPU came to a breakpoint."""
         if stop.signal != SIGTRAP:
             return
         address = self.gdb.registers(stop.vcpu)["rip"]
-        served = self._served.get(address)
-        if served is None:
-            return
-        served(stop.vcpu)
-        if address in self._served and self.gdb.registers(stop.vcpu)["rip"] == address:
+        for served in self._served.get(address, []):
+            served(stop.vcpu)
+        if not self.held(stop.vcpu):
+            self._step_over(stop.vcpu)
+
+    def _step_over(self, vcpu: int) -> None:
+        """Get a vCPU that stands at a breakpoint behind it."""
+        address = self.gdb.registers(vcpu)["rip"]
+        if address in self._served:
             self.gdb.remove(address)
-            if not self.held(stop.vcpu):
-                self.gdb.step(stop.vcpu)
+            self.gdb.step(vcpu)
             self.gdb.insert(address)
 
 

@@ -169,7 +169,9 @@ def framed(payload: str) -> bytes:
 
 def unescaped(body: bytes) -> str:
     """What a packet says: an escaped byte stands behind ``}``, with bit 5 turned over."""
-    return re.sub(rb"\}(.)", lambda match: bytes([match[1][0] ^ 0x20]), body, flags=re.DOTALL).decode("latin-1")
+    return re.sub(rb"\}(.)", lambda match: bytes([match[1][0] ^ 0x20]), body, flags=re.DOTALL).decode(
+        "latin-1"
+    )
 
 
 def _checksum(body: bytes) -> bytes:

@@ -18,6 +18,8 @@ MODULES = ("brd", "crc32c_intel", "btrfs")
 """What is loaded, in this order, each behind what it needs."""
 DISK_KIB = 128 << 10
 """Of the RAM disk; pages that were never written take no memory."""
+TASKS = "tasks"
+"""Where the output of the tasks of a trace goes."""
 READY = "agent ready"
 """What the agent says when all is loaded."""
 TOOLS = {"busybox": "busybox-static", "btrfs": "btrfs-progs", "mkfs.btrfs": "btrfs-progs"}
@@ -57,12 +59,9 @@ def build(kernel: Package) -> bytes:
         [
             file("init", INIT.encode(), executable=True),
             file("modules", "".join(f"{name}\n" for name in names).encode()),
-            *(
-                file(name.lstrip("/"), path.read_bytes())
-                for name, path in zip(names, modules, strict=True)
-            ),
+            *(file(name.lstrip("/"), path.read_bytes()) for name, path in zip(names, modules, strict=True)),
             *_tools(),
-            *(directory(path) for path in ("proc", "sys", "dev", "mnt", "tmp")),
+            *(directory(path) for path in ("proc", "sys", "dev", "mnt", "tmp", TASKS)),
             character_device("dev/console", 5, 1),
         ]
     )

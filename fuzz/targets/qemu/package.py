@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from fuzz.targets.qemu.cache import unfinished
 
 NAME = "linux-image-6.1.0-*-cloud-amd64"
 FILE = re.compile(r"linux-image-(?P<release>6\.1\.0-(?P<abi>\d+)-cloud-amd64)_[^/]*\.deb")
@@ -65,7 +66,8 @@ def find(cache: Path, asked: Path | None) -> Package:
     if not packages:
         raise MissingError(
             f"no kernel package {NAME} in {asked or cache}; on Debian 12: mkdir -p {cache} && cd {cache} && "
-            "apt-get download $(apt-cache pkgnames linux-image-6.1.0 | grep -- '-cloud-amd64$' | sort -V | tail -1)"
+            "apt-get download $(apt-cache pkgnames linux-image-6.1.0 | grep -- '-cloud-amd64$' | "
+            "sort -V | tail -1)"
         )
     return _unpacked(packages[-1], cache)
 
@@ -83,7 +85,9 @@ def _unpacked(package: Path, cache: Path) -> Package:
     if not directory.is_dir():
         _unpack(package, directory)
     release = found["release"]
-    kernel = Package(release, directory / "boot" / f"vmlinuz-{release}", directory / "lib" / "modules" / release)
+    kernel = Package(
+        release, directory / "boot" / f"vmlinuz-{release}", directory / "lib" / "modules" / release
+    )
     for path in (kernel.image, kernel.modules):
         if not path.exists():
             raise MissingError(f"{package} has no {path.relative_to(directory)}: take another package {NAME}")
@@ -94,12 +98,12 @@ def _unpack(package: Path, directory: Path) -> None:
     tool = shutil.which("dpkg-deb")
     if tool is None:
         raise MissingError("no dpkg-deb to unpack the kernel package with: install dpkg")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".unpack-") as place:
-        whole = Path(place) / "whole"
+    with unfinished(directory.parent) as place:
+        whole = place / "whole"
         run = subprocess.run(  # noqa: S603 - Debian's own tool, on a file that the user names
             [tool, "-x", package, whole], capture_output=True, text=True, check=False
         )
         if run.returncode:
             raise MissingError(f"{package} cannot be unpacked: {' '.join(run.stderr.split())}")
-        whole.rename(directory)
+        if not directory.is_dir():
+            whole.rename(directory)

@@ -1,9 +1,10 @@
-"""One run of a script in a fresh guest, and what is made of several."""
+"""One run of a script in a fresh guest."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fuzz.targets.qemu.guest import GuestError
@@ -28,25 +29,6 @@ class Run:
     seconds: float
 
 
-def faults(script: Script, run: Run, *, fixed: bool) -> list[str]:
-    """What is not as it must be; empty for a run that confirms the script."""
-    found = [] if run.window else ["the window of the race was not reached"]
-    if fixed:
-        due = [part.waits_in for part in script.moves if part.waits_in]
-        found += [
-            f"nobody waited in {' or '.join(functions)}"
-            for functions in due
-            if not set(functions) & set(run.waited)
-        ]
-    elif not run.switched:
-        found.append("the fix was not switched off")
-    for observation, observed in zip(script.observations, run.observed, strict=True):
-        wanted = observation.good if fixed else observation.bad
-        if observed != wanted:
-            found.append(f"{observation.name} {observed or 'nothing'}, expected {wanted or 'nothing'}")
-    return found
-
-
 def play(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) -> Run:
     """Run a script in a fresh guest.  Raises GuestError, GdbError, SymbolError where it gets nowhere."""
     began = time.monotonic()
@@ -58,19 +40,20 @@ def play(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) ->
             stage.do(line)
         window = script.window.watch(stage)
         switched = None if fixed else script.switch_off.apply(stage)
-        tasks, waited = [], []
-        for vcpu, move in parts:
+        tasks: list[Task] = []
+        waited: list[str] = []
+        for name, (vcpu, move) in enumerate(parts, start=1):
             if move.hold:
-                tasks.append(_start_and_hold(stage, vcpu, move))
+                tasks.append(_start_and_hold(stage, vcpu, move, str(name)))
             else:
-                task, function = _start_and_settle(stage, vcpu, move)
+                task, function = _start_and_settle(stage, vcpu, move, str(name))
                 tasks.append(task)
-                waited.append(function)
+                waited += [function] if function else []
         for task in tasks:
             if stage.held(task.vcpu):
                 stage.release(task.vcpu)
         for task in tasks:
-            _end(stage, task)
+            deque(_while_it_runs(stage, task), maxlen=0)
         for line in script.settle:
             stage.do(line)
         observed = tuple(stage.ask(told.line).output.strip() for told in script.observations)
@@ -78,7 +61,7 @@ def play(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) ->
     return Run(window.times, switched.times if switched else 0, tuple(waited), observed, seconds)
 
 
-def _start_and_hold(stage: Stage, vcpu: int, move: Move) -> Task:
+def _start_and_hold(stage: Stage, vcpu: int, move: Move, name: str) -> Task:
     """Let a task run until it is held at the last of its functions."""
     left = list(move.hold)
 
@@ -94,14 +77,19 @@ def _start_and_hold(stage: Stage, vcpu: int, move: Move) -> Task:
     gates = [(stage.symbols.span(function).start, gate(function)) for function in move.hold]
     for address, come in gates:
         stage.at(address, come)
-    task = stage.start(vcpu, move.line)
-    stage.until(lambda: stage.held(vcpu), f"CPU {vcpu} at {move.hold[-1]}")
+    task = stage.start(vcpu, move.line, name)
+    for _ in _while_it_runs(stage, task):
+        if stage.held(vcpu):
+            break
+    else:
+        ended = stage.ended(task)
+        raise GuestError(f"CPU {vcpu} never came to {move.hold[-1]}; it ended: {ended}")
     for address, come in gates:
         stage.not_at(address, come)
     return task
 
 
-def _start_and_settle(stage: Stage, vcpu: int, move: Move) -> tuple[Task, str]:
+def _start_and_settle(stage: Stage, vcpu: int, move: Move, name: str) -> tuple[Task, str]:
     """Let a task run until its move is over; also the function that it sleeps in, if it does.
 
     That it sleeps there is believed when it is seen twice in succession.
@@ -115,22 +103,25 @@ def _start_and_settle(stage: Stage, vcpu: int, move: Move) -> tuple[Task, str]:
     address = stage.symbols.span(move.comes_to).start if move.comes_to else None
     if address is not None:
         stage.at(address, come)
-    task = stage.start(vcpu, move.line)
-    end = time.monotonic() + ANSWER_SECONDS
+    task = stage.start(vcpu, move.line, name)
     before = function = ""
-    while not came and stage.ended(task) is None:
+    for _ in _while_it_runs(stage, task):
         before, function = function, stage.waits_in(task)
-        if function == before and function in move.waits_in:
+        if came or (function == before and function in move.waits_in):
             break
-        if time.monotonic() > end:
-            raise GuestError(f"CPU {vcpu} neither ends nor waits: it is in {function or 'no function'}")
+    else:
+        function = ""
     if address is not None:
         stage.not_at(address, come)
     return task, function if function in move.waits_in else ""
 
 
-def _end(stage: Stage, task: Task) -> None:
+def _while_it_runs(stage: Stage, task: Task) -> Iterator[None]:
+    """As long as a task has not ended.  Raises GuestError if that takes too long."""
     end = time.monotonic() + ANSWER_SECONDS
     while stage.ended(task) is None:
         if time.monotonic() > end:
-            raise GuestError(f"CPU {task.vcpu} does not end: it is in {stage.waits_in(task) or 'no function'}")
+            raise GuestError(
+                f"CPU {task.vcpu} does not end: it is in {stage.waits_in(task) or 'no function'}"
+            )
+        yield

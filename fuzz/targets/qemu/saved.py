@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import shlex
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuzz.targets.qemu.cache import unfinished
 from fuzz.targets.qemu.gdb import GdbError
 from fuzz.targets.qemu.guest import BOOT_OPTIONS, MACHINE, Guest, GuestError, qemu
 from fuzz.targets.qemu.initramfs import READY, build
@@ -54,9 +54,9 @@ def _key(kernel: Package, initramfs: bytes) -> str:
 
 def _boot(directory: Path, kernel: Package, initramfs: bytes) -> None:
     """Boot, look where the functions are, save; by rename, so that what is there is whole."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".boot-") as name:
-        place = Path(name)
+    with unfinished(directory.parent) as place:
+        if directory.is_dir():
+            return
         (place / "initramfs").write_bytes(initramfs)
         arguments = [
             *("-S", "-kernel", str(kernel.image)),

@@ -18,7 +18,6 @@ from typing import NamedTuple
 from fuzz.targets.qemu import scripts
 from fuzz.targets.qemu.guest import VCPUS
 from fuzz.targets.qemu.switches import Switch, Window
-from fuzz.traces import Trace
 from models.operations import Step
 
 TASK = re.compile(r"CPU ([1-9])")
@@ -62,7 +61,7 @@ class Script:
 
     ``setup`` are shell lines before the tasks start, ``settle`` those between their end and the
     observations.  ``window`` tells whether the interleaving came about at all: without it, a good outcome
-    means nothing.
+    means nothing.  ``/tasks/N.code`` in the guest has the exit code of the Nth move, counted from 1.
     """
 
     race: str
@@ -89,13 +88,13 @@ def catalogue() -> dict[str, Script]:
     return {script.race: script for script in found}
 
 
-def script_for(trace: Trace) -> Script:
-    """The script of the trace's race.  Raises ScriptError where there is none."""
+def script_for(reverts: Sequence[str]) -> Script:
+    """The script of the race that a trace with these reverts shows.  Raises ScriptError for want of one."""
     known = catalogue()
-    if len(trace.reverts) == 1 and trace.reverts[0] in known:
-        return known[trace.reverts[0]]
+    if len(reverts) == 1 and reverts[0] in known:
+        return known[reverts[0]]
     raise ScriptError(
-        f"no script for {' with '.join(trace.reverts) or 'a trace without a revert'}; there are: "
+        f"no script for {' with '.join(reverts) or 'a trace without a revert'}; there are: "
         f"{', '.join(known)}; another needs a file in fuzz/targets/qemu/scripts/ with the guest's commands, "
         "the kernel functions to hold them at, a way to switch the fix off, and both outcomes"
     )

@@ -11,10 +11,11 @@ import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fuzz.targets.qemu.gdb import Stop
 from fuzz.targets.qemu.guest import VCPUS, Guest, GuestError
+from fuzz.targets.qemu.initramfs import TASKS
 from fuzz.targets.qemu.symbols import Symbols
 
 ANSWER_SECONDS = 120.0
@@ -29,6 +30,14 @@ FRAME = re.compile(r"\[<0>\] (?P<function>\w+)(?:\.[\w.]+)?\+0x")
 """A line of ``/proc/PID/stack``."""
 SIGTRAP = 5
 
+
+class HasFileno(Protocol):
+    """What ``select`` can wait for."""
+
+    def fileno(self) -> int:
+        """Of the open file."""
+
+
 Served = Callable[[int], None]
 """What is done when a vCPU comes to a breakpoint; it may hold it or change its registers."""
 
@@ -42,10 +51,14 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A command that runs on a vCPU of its own, known to the guest by its number."""
+    """A command that runs on a vCPU of its own.
+
+    ``log`` is the guest's file with its output; beside it, ``log.code`` has its exit code when it has ended.
+    """
 
     vcpu: int
     pid: int
+    log: str
 
 
 class Stage:
@@ -127,21 +140,22 @@ class Stage:
             raise GuestError(f"{line!r} exits with {answer.code} in the guest: {_one_line(answer.output)}")
         return answer.output
 
-    def start(self, vcpu: int, line: str) -> Task:
-        """Run a line of shell on a vCPU, beside everything else."""
-        log = f"/tmp/{vcpu}"
+    def start(self, vcpu: int, line: str, name: str) -> Task:
+        """Run a command on a vCPU, beside everything else; its output goes to ``/tasks/NAME``."""
+        log = f"/{TASKS}/{name}"
         inner = line.replace("'", "'\\''")
         pid = self.do(
             f"(taskset -c {vcpu} sh -c 'echo $$ > {log}.pid; exec {inner}' > {log} 2>&1; "
             f"echo $? > {log}.code) > /dev/null & "
             f"while [ ! -s {log}.pid ]; do usleep 1000; done; cat {log}.pid"
         )
-        return Task(vcpu, int(pid))
+        return Task(vcpu, int(pid), log)
 
     def ended(self, task: Task) -> Answer | None:
         """How a task ended, if it did."""
-        log = f"/tmp/{task.vcpu}"
-        code, _, output = self.ask(f"cat {log}.code 2> /dev/null || echo; cat {log}").output.partition("\n")
+        code, _, output = self.ask(
+            f"cat {task.log}.code 2> /dev/null || echo; cat {task.log}"
+        ).output.partition("\n")
         return Answer(int(code), output) if code else None
 
     def waits_in(self, task: Task) -> str:
@@ -167,7 +181,8 @@ class Stage:
         if not self._running:
             self._running = True
             self.gdb.resume(vcpu for vcpu in range(VCPUS) if vcpu not in self._held)
-        ready = select.select([self.gdb, self._agent], [], [], seconds)[0]
+        sources: list[HasFileno] = [self.gdb, self._agent]
+        ready = select.select(sources, [], [], seconds)[0]
         if self._agent in ready:
             data = self._agent.recv(1 << 16)
             if not data:

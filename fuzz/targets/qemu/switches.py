@@ -7,7 +7,7 @@ lives.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from fuzz.targets.qemu.gdb import WORD
@@ -84,8 +84,8 @@ class Call:
         found = [start + place + CALL_LENGTH for place in calls(code, start, target, compare)]
         if len(found) != 1:
             raise SymbolError(
-                f"{self.caller} compares what {self.callee} returns with {self.value} in {len(found)} places, "
-                "must be 1: this kernel was compiled in another way"
+                f"{self.caller} compares what {self.callee} returns with {self.value} in {len(found)} "
+                "places, must be 1: this kernel was compiled in another way"
             )
         return found[0]
 

@@ -6,8 +6,8 @@ between these two, as only a writer that is counted can be waited for.  Without 
 between the model's point and this one.
 
 Switched off is the half of the fix that waits.  The relocation copies the old block and comes to where it
-replaces the file's pointers (``replace_file_extents``).  It tries that again and again, as the writer holds the
-extent range.  The writer goes on, and overwrites the old block, which nobody will read any more.
+replaces the file's pointers (``replace_file_extents``).  It tries that again and again, as the writer
+holds the extent range.  The writer goes on, and overwrites the old block, which nobody will read any more.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SCRIPT = Script(
     switch_off=Skip("btrfs_wait_nocow_writers"),
     settle=("sync", "echo 3 > /proc/sys/vm/drop_caches"),
     observations=(
-        Observation("the write is acknowledged", "cat /tmp/1.code", good="0", bad="0"),
+        Observation("the write is acknowledged", "cat /tasks/1.code", good="0", bad="0"),
         Observation("the file reads", "tr -s NO < /mnt/file", good="N", bad="O"),
     ),
 )

@@ -26,8 +26,8 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "confirm",
         help="play a trace on a real kernel, under QEMU",
-        description="Plays the race of a trace in Debian's kernel under QEMU, with the fix as shipped and with "
-        "it switched off in the running kernel.  The exit code is 0 if the first is always good and the "
+        description="Plays the race of a trace in Debian's kernel under QEMU, with the fix as shipped, and "
+        "switched off in the running kernel.  The exit code is 0 if the first is always good and the "
         "second always the historical failure, else 1; it is 2 if it cannot be tried here.",
     )
     add_trace(parser)

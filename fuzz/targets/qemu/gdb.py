@@ -105,7 +105,7 @@ class Gdb:
 
     def interrupt(self) -> Stop:
         """Make all stand still.  It may turn out that one has just come to a breakpoint."""
-        self._connection.sendall(b"\x03")
+        self._write(b"\x03")
         return _stop(self._receive(REPLY_SECONDS))
 
     def poll(self) -> Stop | None:
@@ -127,7 +127,13 @@ class Gdb:
             raise GdbError(f"the stub answers {answer or 'nothing'!r} to {request.partition(':')[0]!r}")
 
     def _send(self, payload: str) -> None:
-        self._connection.sendall(framed(payload))
+        self._write(framed(payload))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._connection.sendall(data)
+        except ConnectionError:
+            raise GdbError("the stub has gone") from None
 
     def _receive(self, seconds: float) -> str:
         end = time.monotonic() + seconds
@@ -157,7 +163,7 @@ class Gdb:
         self._buffer = self._buffer[end + 3 :]
         if checksum != _checksum(body):
             raise GdbError(f"a packet came with checksum {checksum!r}, should be {_checksum(body)!r}")
-        self._connection.sendall(b"+")
+        self._write(b"+")
         return unescaped(body)
 
 

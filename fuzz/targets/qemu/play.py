@@ -35,7 +35,7 @@ def play(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) ->
     with saved.guest() as guest:
         guest.wait_restored()
         guest.gdb.greet()
-        stage = Stage(guest, saved.symbols)
+        stage = Stage(guest.gdb, guest.agent, saved.symbols)
         for line in script.setup:
             stage.do(line)
         window = script.window.watch(stage)

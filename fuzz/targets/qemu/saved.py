@@ -67,7 +67,7 @@ def _boot(directory: Path, kernel: Package, initramfs: bytes) -> None:
         with Guest(arguments) as guest:
             try:
                 guest.gdb.greet()
-                stage = Stage(guest, Symbols(""))
+                stage = Stage(guest.gdb, guest.agent, Symbols(""))
                 stage.hear(f"{READY}\n")
                 functions = stage.do(f"grep -F '[{MODULE}]' /proc/kallsyms")
                 stage.stop()

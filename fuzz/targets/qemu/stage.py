@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import select
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from fuzz.targets.qemu.gdb import Stop
-from fuzz.targets.qemu.guest import VCPUS, Guest, GuestError
+from fuzz.targets.qemu.gdb import Gdb, Stop
+from fuzz.targets.qemu.guest import VCPUS, GuestError
 from fuzz.targets.qemu.initramfs import TASKS
 from fuzz.targets.qemu.symbols import Symbols
 
@@ -64,9 +65,9 @@ class Task:
 class Stage:
     """The machine goes on from the first :meth:`ask` on."""
 
-    def __init__(self, guest: Guest, symbols: Symbols) -> None:
-        self.gdb, self.symbols = guest.gdb, symbols
-        self._agent = guest.agent
+    def __init__(self, gdb: Gdb, agent: socket.socket, symbols: Symbols) -> None:
+        self.gdb, self.symbols = gdb, symbols
+        self._agent = agent
         self._heard = b""
         self._number = 0
         self._running = False

@@ -18,6 +18,8 @@ from fuzz.targets.qemu.switches import Call, NotTolerated, Returned
 
 GROUP = 13631488
 """Logical start of the only DATA block group that mkfs makes."""
+EXTENTS = 32
+"""That are written into the new block group."""
 UPDATE = Call("btrfs_start_dirty_block_groups", "update_block_group_item", -errno.ENOENT)
 
 SCRIPT = Script(
@@ -27,8 +29,11 @@ SCRIPT = Script(
         "mount /dev/ram0 /mnt",
         "head -c 1048576 /dev/urandom > /mnt/old && sync",
         # Data that waits for its writeback has space promised, so the balance finds too little left.
+        "head -c 4096 /dev/urandom > /tmp/block",
         "echo 0 > /proc/sys/vm/dirty_writeback_centisecs",
-        "head -c 65536 /dev/urandom > /mnt/new",
+        # Many extents: a run of the delayed references takes as many as there are when it begins, those of
+        # tree blocks first, which make new ones.  A single extent might be left for the critical section.
+        f"for number in $(seq {EXTENTS}); do cp /tmp/block /mnt/$number; done",
     ),
     moves=(
         Move(

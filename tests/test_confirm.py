@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from runs import ROOT, cli
+from runs import ROOT, cli, environment
 
 from fuzz.targets.qemu.cache import default_cache
 from fuzz.targets.qemu.guest import GuestError, qemu
@@ -174,6 +179,40 @@ def test_a_seed_race_is_confirmed_on_a_real_kernel(script: Script) -> None:
     told = json.loads(run.stdout)
     assert (run.returncode, told["confirmed"], told["race"]) == (0, True, script.race)
     assert [(one["fix"], one["faults"]) for one in told["runs"]] == [("as shipped", []), ("switched off", [])]
+
+
+def emulators(tag: str) -> list[str]:
+    """The emulators, and what else runs under that tag but Python."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            tagged = f"TAG={tag}".encode() in (place / "environ").read_bytes().split(b"\0")
+            name = (place / "comm").read_text(encoding="utf-8").strip()
+            if tagged and not name.startswith("python"):
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 1.0, 3.0])
+def test_a_kill_leaves_no_emulator(seconds: float) -> None:
+    """If one stayed, it would take a core for ever, and nobody would know whose it is."""
+    skip_without_a_guest()
+    tag = f"{os.getpid()}-{seconds}"
+    command = [sys.executable, "-m", "fuzz", "confirm", str(trace_of(NOCOW))]
+    with subprocess.Popen(  # noqa: S603 - ourselves
+        command, cwd=ROOT, env=environment(TAG=tag), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as killed:
+        deadline = time.monotonic() + 120
+        while not any(name.startswith("qemu") for name in emulators(tag)):
+            assert time.monotonic() < deadline
+            assert killed.poll() is None
+            time.sleep(0.01)
+        time.sleep(seconds)
+        killed.kill()
+        end = time.monotonic() + 1
+        while emulators(tag) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert emulators(tag) == []
 
 
 def test_a_switch_that_does_nothing_confirms_nothing() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import signal
 import stat
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -21,8 +23,8 @@ from fuzz.targets.qemu.package import MissingError, Package, depends, find
 HEADER = 110
 """Bytes of a member of an archive before its name: 6, and 13 numbers of 8."""
 PARENT = """
-import subprocess, sys, time
-command = [sys.executable, "-I", "-S", sys.argv[1], sys.argv[2] or str(__import__("os").getpid()), "7", "sleep", "60"]
+import os, subprocess, sys, time
+command = [sys.executable, "-I", "-S", sys.argv[1], sys.argv[2] or str(os.getpid()), "7", "sleep", "60"]
 print(subprocess.Popen(command).pid, flush=True)
 time.sleep(60)
 """
@@ -127,11 +129,46 @@ def test_what_is_missing_is_said_in_one_line(tmp_path: Path) -> None:
         find(tmp_path, packaged(tmp_path, 3, "lib/modules/{}/btrfs.ko"))
 
 
-def test_a_package_that_is_none_is_refused(tmp_path: Path) -> None:
+def deb(*members: tuple[str, bytes]) -> bytes:
+    """An archive as Debian packages are."""
+    whole = b"!<arch>\n"
+    for name, content in members:
+        whole += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode() + content
+        whole += b"\n" * (len(content) % 2)
+    return whole
+
+
+def test_a_package_is_unpacked(tmp_path: Path) -> None:
+    """If a member of odd length were passed over wrongly, no package could be read."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:xz") as tar:
+        for name in ("boot/vmlinuz-{}", "lib/modules/{}/btrfs.ko"):
+            tar.addfile(tarfile.TarInfo(f"./{name.format(RELEASE.format(1))}"), io.BytesIO())
+    path = tmp_path / f"linux-image-{RELEASE.format(1)}_1_amd64.deb"
+    path.write_bytes(
+        deb(("debian-binary", b"2.0"), ("control.tar.xz", b"x"), ("data.tar.xz", packed.getvalue()))
+    )
+    kernel = find(tmp_path, None)
+    assert kernel.image.is_file()
+    assert [file.name for file in kernel.modules.iterdir()] == ["btrfs.ko"]
+    assert not (tmp_path / ".unfinished").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no archive", "it is no Debian package"),
+        (deb(("data.tar.gz", b"")), "it has no data.tar.xz"),
+        (deb(("data.tar.xz", b"12")), "cannot be unpacked"),
+        (deb(("data.tar.xz", b"")), "cannot be unpacked"),
+        (deb(("data.tar.xz", b"")).replace(b"0         `", b"no number `"), "cannot be unpacked"),
+    ],
+)
+def test_a_package_that_is_none_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     """If half of it stayed, it would be taken for a kernel the next time."""
     path = tmp_path / f"linux-image-{RELEASE.format(1)}_1_amd64.deb"
-    path.write_bytes(b"no archive")
-    with pytest.raises(MissingError, match="cannot be unpacked|no dpkg-deb"):
+    path.write_bytes(content)
+    with pytest.raises(MissingError, match=said):
         find(tmp_path, path)
     assert not (tmp_path / path.stem).exists()
 

@@ -8,13 +8,11 @@ parent ends (see :mod:`~fuzz.targets.qemu.lifeline`).
 from __future__ import annotations
 
 import json
-import os
 import select
 import shlex
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,8 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fuzz.targets.qemu import lifeline
 from fuzz.targets.qemu.gdb import Gdb
+from fuzz.targets.qemu.lifeline import on_lifeline
 from fuzz.targets.qemu.package import MissingError
 
 QEMU = "qemu-system-x86_64"
@@ -78,14 +76,16 @@ class Guest:
                 fds.append(other.fileno())
                 options += ["-chardev", f"socket,id={name},fd={other.fileno()}"]
             self._process = subprocess.Popen(  # noqa: S603 - ourselves, to become QEMU
-                [
-                    *(sys.executable, "-I", "-S", lifeline.__file__, str(os.getpid()), str(CPU_SECONDS)),
-                    *(qemu(), *MACHINE, *options),
-                    *("-mon", "chardev=monitor,mode=control", "-gdb", "chardev:gdb"),
-                    *("-chardev", f"ringbuf,id=console,size={CONSOLE_BYTES}"),
-                    *("-serial", "chardev:console", "-serial", "chardev:agent"),
-                    *arguments,
-                ],
+                on_lifeline(
+                    [
+                        *(qemu(), *MACHINE, *options),
+                        *("-mon", "chardev=monitor,mode=control", "-gdb", "chardev:gdb"),
+                        *("-chardev", f"ringbuf,id=console,size={CONSOLE_BYTES}"),
+                        *("-serial", "chardev:console", "-serial", "chardev:agent"),
+                        *arguments,
+                    ],
+                    CPU_SECONDS,
+                ),
                 pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -13,9 +13,15 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 
 PR_SET_PDEATHSIG = 1
 """Source: include/uapi/linux/prctl.h."""
+
+
+def on_lifeline(program: Sequence[str], seconds: int) -> list[str]:
+    """The command of a program that dies with this process, or after so many seconds of processor time."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(seconds), *program]
 
 
 def main(parent: int, seconds: int, program: list[str]) -> None:

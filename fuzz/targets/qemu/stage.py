@@ -154,9 +154,9 @@ class Stage:
 
     def ended(self, task: Task) -> Answer | None:
         """How a task ended, if it did."""
-        code, _, output = self.ask(
-            f"cat {task.log}.code 2> /dev/null || echo; cat {task.log}"
-        ).output.partition("\n")
+        # The shell makes the file before it writes to it.
+        told = self.ask(f"if [ -s {task.log}.code ]; then cat {task.log}.code; else echo; fi; cat {task.log}")
+        code, _, output = told.output.partition("\n")
         return Answer(int(code), output) if code else None
 
     def waits_in(self, task: Task) -> str:

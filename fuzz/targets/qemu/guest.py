@@ -42,6 +42,9 @@ BOOT_OPTIONS = (
     # Interrupts, workers and the scheduler stay away from vCPUs that are held.
     "irqaffinity=0",
     f"isolcpus=managed_irq,domain,{','.join(map(str, range(1, VCPUS)))}",
+    # Else the clocks' watchdog, in its turn on a held vCPU, may find the clock wrong, and stop all to
+    # change it.
+    "tsc=reliable",
     "nohz=off",  # else a held vCPU may be the one that counts jiffies
     # A held vCPU answers nobody, and that is no fault.
     "rcupdate.rcu_cpu_stall_suppress=1",

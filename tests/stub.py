@@ -156,7 +156,8 @@ def agent(connection: socket.socket, answer: Callable[[str], tuple[int, str]]) -
     def serve() -> None:
         with connection.makefile("rwb") as lines:
             for line in lines:
-                number, _, command = line.decode().rstrip("\n").partition(" ")
+                number, length, command = line.decode().rstrip("\n").split(" ", 2)
+                assert int(length) == len(command)
                 code, output = answer(command)
                 lines.write(f"{output}\x01{number} {code}\n".encode())
                 lines.flush()

@@ -74,6 +74,15 @@ def test_a_line_is_answered_with_its_exit_code() -> None:
             stage.do("such")
 
 
+def test_a_line_that_came_in_parts_is_sent_again() -> None:
+    """If it were not, the guest and this side would wait for each other."""
+    ours, theirs = socket.socketpair()
+    with stubbed([], [], []) as (gdb, _), ours, theirs, theirs.makefile("rb") as lines:
+        theirs.sendall(b"\x01 lost\n\x01 lost\nout\x011 7\n")
+        assert Stage(gdb, ours, SYMBOLS).ask("such a line") == (7, "out")
+        assert [lines.readline() for _ in range(3)] == [b"1 11 such a line\n"] * 3
+
+
 def test_breakpoints_are_served_and_passed() -> None:
     """If a vCPU did not get past a breakpoint that does not hold it, the guest would stand still."""
     with staged([1, CALLEE, 2, CALLEE, END]) as (stage, stub):

@@ -18,6 +18,8 @@ from fuzz.targets.qemu.symbols import Symbols
 
 STATE, SYMBOLS = "state", "kallsyms"
 """Files of a saved machine."""
+LINES = 1
+"""That the agent has run when the machine is saved; it runs none of the same number again."""
 MODULE = "btrfs"
 """The module whose functions tasks are held at."""
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from fuzz.targets.qemu.gdb import Gdb, Stop
 from fuzz.targets.qemu.guest import VCPUS, GuestError
-from fuzz.targets.qemu.initramfs import TASKS
+from fuzz.targets.qemu.initramfs import LOST, TASKS
 from fuzz.targets.qemu.symbols import Symbols
 
 ANSWER_SECONDS = 120.0
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.02
 """Between two looks at a task."""
 END = b"\x01"
 """Stands behind the output of a command."""
-ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d+) (?P<code>\d+)\n", re.DOTALL)
+ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d*) (?P<code>\w+)\n", re.DOTALL)
 """What the agent says of a command."""
 FRAME = re.compile(r"\[<0>\] (?P<function>\w+)(?:\.[\w.]+)?\+0x")
 """A line of ``/proc/PID/stack``."""
@@ -63,13 +63,13 @@ class Task:
 
 
 class Stage:
-    """The machine goes on from the first :meth:`ask` on."""
+    """The machine goes on from the first :meth:`ask` on.  The agent has run so many ``lines`` before."""
 
-    def __init__(self, gdb: Gdb, agent: socket.socket, symbols: Symbols) -> None:
+    def __init__(self, gdb: Gdb, agent: socket.socket, symbols: Symbols, lines: int = 0) -> None:
         self.gdb, self.symbols = gdb, symbols
         self._agent = agent
         self._heard = b""
-        self._number = 0
+        self._number = lines
         self._running = False
         self._held: set[int] = set()
         self._served: dict[int, list[Served]] = {}
@@ -121,14 +121,17 @@ class Stage:
     def ask(self, line: str) -> Answer:
         """Run a line of shell on vCPU 0; raises GuestError where it does not end in time."""
         self._number += 1
-        self._agent.sendall(f"{self._number} {line}\n".encode())
+        message = f"{self._number} {len(line)} {line}\n".encode()
+        self._agent.sendall(message)
         found: list[Answer] = []
 
         def answered() -> bool:
-            match = ANSWER.match(self._heard) if END in self._heard else None
-            if match is not None:
+            while END in self._heard and (match := ANSWER.match(self._heard)) is not None:
                 self._heard = self._heard[match.end() :]
-                found.append(Answer(int(match["code"]), match["output"].decode(errors="replace")))
+                if match["code"].decode() == LOST:
+                    self._agent.sendall(message)
+                elif int(match["number"]) == self._number:
+                    found.append(Answer(int(match["code"]), match["output"].decode(errors="replace")))
             return bool(found)
 
         self.until(answered, f"an answer to {line!r}")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from functools import cache, cached_property
+from typing import Any, ClassVar, cast
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -88,6 +89,12 @@ class Tally:
         return cls(**values)
 
 
+@cache
+def field_names(kind: type) -> tuple[str, ...]:
+    """What an operation of that kind has to be told."""
+    return tuple(field.name for field in fields(kind))
+
+
 class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the fuzzer
     """A case breaks a property.  Carries the case as data; Hypothesis shrinks whatever raises it."""
 
@@ -122,8 +129,12 @@ class BlockGroupMachine(RuleBasedStateMachine):
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__()
         self.reverts, self.tally = reverts, tally
-        self.world = WatchedWorld(Geometry(), reverts)
         self.failed = False
+
+    @cached_property
+    def world(self) -> WatchedWorld:
+        """The case's; what has no ``mkfs`` yet is told of as if it had a default file system."""
+        return WatchedWorld(Geometry(), self.reverts)
 
     @initialize(geometry=geometries())
     def mkfs(self, geometry: Geometry) -> None:
@@ -174,7 +185,8 @@ class BlockGroupMachine(RuleBasedStateMachine):
                 return None
             bio = in_flight[operation.index % len(in_flight)]
             return replace(operation, submitter=bio.submitter, index=bio.index)
-        names = {f.name: getattr(operation, f.name) for f in fields(operation)}  # type: ignore[arg-type]
+        kind: type = type(operation)
+        names = {name: getattr(operation, name) for name in field_names(kind)}
         if "group" in names:
             groups = self.world.data_groups()
             if not groups:
@@ -189,7 +201,7 @@ class BlockGroupMachine(RuleBasedStateMachine):
             if "block" in names:
                 names["block"] %= size
                 names["blocks"] = min(names["blocks"], size - names["block"])
-        return replace(operation, **names)  # type: ignore[type-var]
+        return cast("Operation", kind(**names)) if names else operation
 
     def apply(self, step: Step | None) -> None:
         """Take a step, if there is one; a failure carries the program so far."""

@@ -56,9 +56,9 @@ class Shrink(enum.Enum):
 
 
 PROFILES = {
-    "default": Profile(shards=75, examples=400),
-    "ci": Profile(shards=25, examples=40, seed=CI_SEED),
-    "long": Profile(shards=100, examples=500, must_reach=True),
+    "default": Profile(shards=78, examples=400),
+    "ci": Profile(shards=26, examples=40, seed=CI_SEED),
+    "long": Profile(shards=104, examples=500, must_reach=True),
     "replay": Profile(shards=0, examples=0),
 }
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from fuzz.machine import BlockGroupMachine, Tally
 from fuzz.machines.creation import Adding, Allocating, Committing, Creation, Handles, Reuse
-from fuzz.machines.durability import Durability, Faults, Joining, Logging, LoggingPages, Syncing
+from fuzz.machines.durability import Durability, Failing, Faults, Joining, Logging, LoggingPages, Syncing
 from fuzz.machines.everything import Everything
 from fuzz.machines.removal import Cleaning, Removal, Unpinning
 from fuzz.machines.upkeep import Freezing, Moving, Pausing, Scrubbing, Trimming
@@ -52,6 +52,7 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Joining,
     Syncing,
     Faults,
+    Failing,
     Durability,
     Everything,
 )

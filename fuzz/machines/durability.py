@@ -66,6 +66,14 @@ class Faults(BlockGroupMachine):
     focus = ("btrfs_endio_direct_write", "btrfs_write_and_wait_transaction")
 
 
+class Failing(BlockGroupMachine):
+    """Commits that fail, against fsyncs that wait for them."""
+
+    operations = (CreateBg, Commit, Fsync, Inject, Crash)
+    focus = ("TRANS_STATE_UNBLOCKED",)
+    seldom = (CreateBg, Crash)
+
+
 class Durability(BlockGroupMachine):
     """What a loss of power or an umount leaves of writes and of relocation."""
 

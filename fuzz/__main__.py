@@ -19,6 +19,7 @@ from fuzz.commands import (
     bench_sctbench,
     bench_throughput,
     bench_time_to_failure,
+    confirm,
     coverage,
     exhaust,
     export,
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     minimise.add_to(commands)
     prove.add_to(commands)
     exhaust.add_to(commands)
+    confirm.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)

@@ -171,6 +171,13 @@ def commit_group_item(world: World, used: int, kind: BlockGroupType = DATA) -> N
     world.fs.device.committed[-1] = replace(image(world), block_groups=groups)
 
 
+def leave_a_superblock_out(world: World) -> None:
+    """A superblock was written, and the one of the transaction before was not."""
+    image = world.fs.device.superblock
+    world.fs.device.committed.append(image)
+    world.fs.history.superblocks.append((image.generation, image.generation - 2))
+
+
 def commit_bytes_used(world: World) -> None:
     """The last committed superblock counts a block too many."""
     world.fs.device.committed[-1] = replace(image(world), bytes_used=image(world).bytes_used + 1)

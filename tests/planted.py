@@ -119,6 +119,9 @@ TRANSACTION_DAMAGE = {
     "a_transaction_waited_for_leaves_no_earlier_one": [
         Damage("it did", used_world, lambda w: w.fs.history.waited.append((9, [8]))),
     ],
+    "a_superblock_follows_that_of_the_transaction_before": [
+        Damage("one is left out", used_world, do.leave_a_superblock_out),
+    ],
     "no_transaction_is_left": [
         Damage(
             "one is",

@@ -2,7 +2,8 @@
 
 Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical section: nobody else can
 hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may
-run while this one is still written; the superblock write is the durability point.
+run while this one is still written; the superblock write is the durability point.  Who finds no transaction
+before it looks whether that was aborted, as since cb2d3daddbfb (v5.3).
 
 Left out, because nothing here uses them: delayed items, qgroups, flushoncommit, last_byte_to_unpin
 (block groups are cached whole from mount on).
@@ -10,6 +11,7 @@ Left out, because nothing here uses them: delayed items, qgroups, flushoncommit,
 
 from __future__ import annotations
 
+import errno
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -94,6 +96,8 @@ class Commit:
             yield from fs.trans_waits.wait_for_commit(previous, self.awaited_state(handle))
             if previous.aborted:
                 raise Errno(previous.aborted)
+        if not before and self.was_aborted():
+            raise Errno(errno.EROFS)
         trans.num_extwriters -= handle.extwriter
         handle.extwriter = False
         yield from fs.sim.wait_event(
@@ -112,6 +116,10 @@ class Commit:
             lambda: [h.task for h in trans.handles if h is not handle],
         )
         yield "TRANS_STATE_COMMIT_DOING"
+
+    def was_aborted(self) -> bool:
+        """Whether a transaction was aborted; it may not be listed any more (BTRFS_FS_STATE_TRANS_ABORTED)."""
+        return self.fs.error != 0
 
     def btrfs_wait_pending_ordered(self, trans: Transaction) -> Steps[None]:
         """What the log has, and this commit drops, must be in the trees: the ordered extents complete.
@@ -228,6 +236,7 @@ class Commit:
         code = self.fs.faults.strikes(SUPERBLOCK)
         if code:
             raise Errno(code)
+        self.fs.history.superblocks.append((image.generation, self.fs.device.superblock.generation))
         self.fs.device.write_super(image)
 
     def _finish(self, handle: Handle) -> Steps[None]:

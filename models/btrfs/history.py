@@ -23,7 +23,8 @@ class History:
     what the superblock reached then; ``discarded``: a discard, and what the superblock reached when it was
     done; ``past_barrier``: block group, and its reserved blocks and ordered extents then; ``relocated``:
     block group, and its ``ro`` then; ``placed``: what writeback has written; ``lost``: a page that it could
-    not write; ``waited``: a transaction that somebody waited for, and earlier ones not COMPLETED then.
+    not write; ``waited``: a transaction that somebody waited for, and earlier ones not COMPLETED then;
+    ``superblocks``: the generation of one that is written, and of the one before.
     """
 
     became_ro: list[tuple[BlockGroup, bool]] = field(default_factory=list)
@@ -34,6 +35,7 @@ class History:
     past_barrier: list[tuple[BlockGroup, int, int]] = field(default_factory=list)
     relocated: list[tuple[BlockGroup, int]] = field(default_factory=list)
     waited: list[tuple[int, list[int]]] = field(default_factory=list)
+    superblocks: list[tuple[int, int]] = field(default_factory=list)
     placed: list[OrderedExtent] = field(default_factory=list)
     lost: list[tuple[Inode, int]] = field(default_factory=list)
 
@@ -47,5 +49,6 @@ class History:
         self.past_barrier.clear()
         self.relocated.clear()
         self.waited.clear()
+        self.superblocks.clear()
         self.placed.clear()
         self.lost.clear()

@@ -11,6 +11,7 @@ from models.properties import Mismatch, Observation, When, holds
 from models.properties.quick import (
     handles_are_held,
     nothing_is_aborted,
+    nothing_was_committed,
     nothing_was_judged_at_a_lock,
     transactions_stand_still,
 )
@@ -116,3 +117,14 @@ def no_transaction_is_left(seen: Observation) -> Iterator[Mismatch]:
     """C.25: after the last commit there is none (warn_about_uncommitted_trans)."""
     for trans in seen.fs.transactions.trans_list:
         yield Mismatch("all transactions are COMPLETED", f"{trans.transid} is {trans.state.name}")
+
+
+@holds(When.COMMIT, quick=nothing_was_committed)
+def a_superblock_follows_that_of_the_transaction_before(seen: Observation) -> Iterator[Mismatch]:
+    """C.18: N + 1 is made on top of N.  If N was never written, nothing may refer to what N was to write."""
+    for generation, before in seen.fs.history.superblocks:
+        if before != generation - 1:
+            yield Mismatch(
+                f"the superblock of transaction {generation} follows that of {generation - 1}",
+                f"the last one on disk is of {before}",
+            )

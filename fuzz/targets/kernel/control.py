@@ -1,0 +1,134 @@
+"""The other end of the gate: starts its process, and gives it orders."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fuzz.targets.kernel.rules import Kind
+
+GATE = "fuzz.targets.kernel.gate"
+"""The module that the gate's process runs."""
+LONGEST_ANSWER = 1 << 20
+ANSWER_WITHIN = 20.0
+"""Seconds; the gate answers within one turn of its loop, unless the machine is out of breath."""
+
+
+class GateLost(Exception):  # noqa: N818 - what happened, not a mistake
+    """The gate has gone: whatever waited for it has been failed by the kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A request that the gate holds: ``tags`` are the values that it writes, if it is a data write."""
+
+    number: int
+    kind: Kind
+    offset: int
+    size: int
+    tags: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class State:
+    """What the gate holds, and what it did since it was asked last.
+
+    ``requests`` counts all that ever came.  ``written`` are values and the errno with which each of their
+    blocks was completed; ``struck`` are the faults that struck since the device was made, ``served`` what was completed.
+    """
+
+    held: list[Held] = field(default_factory=list)
+    requests: int = 0
+    written: list[tuple[int, int]] = field(default_factory=list)
+    struck: list[str] = field(default_factory=list)
+    served: dict[str, int] = field(default_factory=dict)
+    volatile: int = 0
+
+
+class GateControl:
+    """A gate over the image ``base`` (a descriptor), mounted on the directory ``place``.
+
+    ``module`` is what its process runs.  Raises GateLost where the process ends.
+    """
+
+    def __init__(self, base: int, fsid: bytes, place: Path, module: str = GATE) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(ANSWER_WITHIN)
+        arguments = [str(theirs.fileno()), str(base), str(place), fsid.hex(), str(os.getpid())]
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", module, *arguments], pass_fds=[theirs.fileno(), base]
+        )
+        theirs.close()
+        self._receive()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    def rules(self, tags: Iterable[int] = (), stops: Iterable[Kind] = (), faults: Iterable[Kind] = ()) -> None:
+        """What to hold and to fail from now on (:class:`~fuzz.targets.kernel.rules.Rules`)."""
+        self._ask(do="rules", tags=sorted(tags), stops=list(stops), faults=list(faults))
+
+    def release(self, number: int, error: int = 0) -> None:
+        """Let a held request through, or fail it with this errno."""
+        self._ask(do="release", number=number, error=error)
+
+    def cut(self) -> None:
+        """Cut the power: what is held fails, and everything that still comes."""
+        self._ask(do="cut")
+
+    def restart(self, *, crashed: bool, kept: int = 0) -> None:
+        """The device anew: as it was made, or as the loss of power left it.
+
+        Bit ``i`` modulo 4 of ``kept`` says whether the ``i``-th volatile write survived.
+        """
+        self._ask(do="restart", crashed=crashed, kept=kept)
+
+    def image(self, kept: int) -> int:
+        """A copy of what a loss of power would leave now: a descriptor of a file in memory."""
+        _, (descriptor,) = self._ask(do="image", kept=kept)
+        return descriptor
+
+    def state(self) -> State:
+        """What is held, and what was done since the last call."""
+        answer, _ = self._ask(do="state")
+        held = [Held(number, Kind(kind), at, size, tuple(tags)) for number, kind, at, size, tags in answer["held"]]
+        written = [(value, error) for value, error in answer["written"]]
+        return State(
+            held, answer["requests"], written, answer["struck"], answer["served"], answer["volatile"]
+        )
+
+    def close(self) -> None:
+        """End the process; whatever waits for it fails."""
+        self._socket.close()
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _ask(self, **order: object) -> tuple[dict[str, Any], list[int]]:
+        try:
+            self._socket.send(json.dumps(order).encode())
+        except OSError as error:
+            raise GateLost(f"the gate takes no orders any more: {error}") from error
+        return self._receive()
+
+    def _receive(self) -> tuple[dict[str, Any], list[int]]:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._socket, LONGEST_ANSWER, 1)
+        except OSError as error:
+            raise GateLost(f"the gate does not answer: {error}") from error
+        if not message:
+            raise GateLost("the gate has ended")
+        return json.loads(message), descriptors

@@ -1,0 +1,204 @@
+"""The gate: a process that serves a block device as one file over FUSE, and lets through what it is told to.
+
+One thread, one loop: a request is answered at once, or held until somebody says what becomes of it.  A
+write takes effect when it is completed.  Orders come over a SEQPACKET socket (:mod:`control` has the other
+end).  The process ends with its parent, with the socket, and when it has held a request for too long; then
+the kernel fails whatever waits, so that no task hangs for good.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fuzz.targets.kernel import fuse, libc
+from fuzz.targets.kernel.fuse import Io, Opcode, Request
+from fuzz.targets.kernel.image import copy_image
+from fuzz.targets.kernel.payload import tags_of
+from fuzz.targets.kernel.rules import Kind, Rules, kind_of
+from fuzz.targets.kernel.store import Store
+
+PATIENCE = 30.0
+"""Seconds for which a request may be held: far longer than any case, short for whoever waits in D state."""
+LONGEST_ORDER = 64 * 1024
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request that was not answered yet; ``covered`` is what a flush makes durable."""
+
+    number: int
+    unique: int
+    kind: Kind
+    io: Io
+    since: float
+    covered: int = 0
+
+
+class Gate:
+    """The device, what is held of it, and what was done."""
+
+    def __init__(self, device: int, store: Store, fsid: bytes) -> None:
+        self.device, self.store, self.fsid = device, store, fsid
+        self.rules = Rules()
+        self.held: dict[int, Pending] = {}
+        self.broken = False
+        self.written: list[tuple[int, int]] = []
+        self.struck: list[str] = []
+        self.served: dict[str, int] = {}
+        self._numbers = 0
+
+    def request(self, message: bytes) -> None:
+        """Take one request of the kernel's."""
+        request = fuse.decode(message)
+        if request.opcode not in {Opcode.READ, Opcode.WRITE, Opcode.FSYNC, Opcode.FALLOCATE}:
+            answered = fuse.answer(request, self.store.size)
+            if answered is not None:
+                self._send(answered)
+            return
+        io = Io(0, 0) if request.opcode == Opcode.FSYNC else fuse.io_of(request)
+        data = self.store.read(io.offset, io.size) if request.opcode == Opcode.READ else io.data
+        kind = kind_of(request, io, data, self.fsid)
+        self._numbers += 1
+        pending = Pending(
+            self._numbers, request.unique, kind, io, time.monotonic(), self.store.completed()
+        )
+        if not self.broken and self.rules.holds(kind, data):
+            self.held[pending.number] = pending
+        else:
+            self.complete(pending)
+
+    def complete(self, pending: Pending, error: int = 0) -> None:
+        """Do what was asked, and say so; or fail it."""
+        if self.broken:
+            error = error or errno.EIO
+        elif not error and self.rules.fails(pending.kind):
+            error = errno.EIO
+            self.struck.append(pending.kind)
+        self.written += [(tag, error) for tag in tags_of(pending.io.data)]
+        self.served[pending.kind] = self.served.get(pending.kind, 0) + 1
+        body = b"" if error else self.effect(pending)
+        self._send(fuse.reply(pending.unique, body, error))
+
+    def effect(self, pending: Pending) -> bytes:
+        """What a request does that is completed without an error; the body of the answer."""
+        io = pending.io
+        match pending.kind:
+            case Kind.FLUSH:
+                self.store.flush(pending.covered)
+            case Kind.DISCARD:
+                self.store.discard(io.offset, io.size)
+            case Kind.DATA_READ | Kind.OTHER_READ:
+                return self.store.read(io.offset, io.size)
+            case _:
+                self.store.write(io.offset, io.data)
+                return fuse.WRITE_OUT.pack(io.size, 0)
+        return b""
+
+    def _send(self, message: bytes) -> None:
+        try:
+            os.write(self.device, message)
+        except FileNotFoundError:
+            pass  # whoever asked was killed meanwhile
+
+    # Orders
+
+    def order(self, order: dict[str, object]) -> tuple[dict[str, object], list[int]]:
+        """Obey; what to answer, with which file descriptors."""
+        match order:
+            case {"do": "rules", "tags": list(tags), "stops": list(stops), "faults": list(faults)}:
+                self.rules = Rules(set(tags), [Kind(kind) for kind in stops], [Kind(kind) for kind in faults])
+            case {"do": "release", "number": int(number), "error": int(error)}:
+                pending = self.held.pop(number)
+                self.rules.tags.difference_update(tags_of(pending.io.data))
+                self.complete(pending, error)
+            case {"do": "cut"}:
+                self.broken = True
+                while self.held:
+                    self.complete(self.held.pop(next(iter(self.held))))
+            case {"do": "image", "kept": int(kept)}:
+                left = self.store.after_crash(lambda number: bool(kept >> number % 4 & 1))
+                return {}, [copy_image(self.store.base, left)]
+            case {"do": "restart", "crashed": bool(crashed), "kept": int(kept)}:
+                keep: Callable[[int], bool] = lambda number: bool(kept >> number % 4 & 1)  # noqa: E731
+                self.store.restart(self.store.after_crash(keep) if crashed else {})
+                self.rules, self.broken = Rules(), False
+            case {"do": "state"}:
+                return self.state(), []
+            case _:
+                raise ValueError(f"the gate does not know this order: {order}")
+        return {}, []
+
+    def state(self) -> dict[str, object]:
+        """What is held, and what happened since somebody asked."""
+        written, self.written = self.written, []
+        return {
+            "held": [
+                [p.number, str(p.kind), p.io.offset, p.io.size, list(tags_of(p.io.data))]
+                for p in self.held.values()
+            ],
+            "requests": self._numbers,
+            "written": written,
+            "struck": self.struck,
+            "served": self.served,
+            "volatile": len(self.store.volatile),
+        }
+
+    def overdue(self) -> bool:
+        """Whether somebody has waited for too long."""
+        return any(time.monotonic() - pending.since > PATIENCE for pending in self.held.values())
+
+
+def serve(gate: Gate, control: socket.socket) -> None:
+    """Answer until the other side is gone, or somebody has waited for too long."""
+    poll = select.epoll()
+    poll.register(gate.device, select.EPOLLIN)
+    poll.register(control, select.EPOLLIN)
+    while not gate.overdue():
+        for ready, _ in poll.poll(1.0):
+            if ready == control.fileno():
+                message = control.recv(LONGEST_ORDER)
+                if not message:
+                    return
+                answer, descriptors = gate.order(json.loads(message))
+                socket.send_fds(control, [json.dumps(answer).encode()], descriptors)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+            else:
+                try:
+                    message = os.read(gate.device, fuse.READ_SIZE)
+                except OSError as error:
+                    if error.errno == errno.ENODEV:  # unmounted
+                        return
+                    if error.errno in {errno.ENOENT, errno.EINTR, errno.EAGAIN}:
+                        continue
+                    raise
+                gate.request(message)
+
+
+def main(make: Callable[[int, Store, bytes], Gate] = Gate) -> None:
+    """The process: ``make`` builds the gate, also one with a defect planted for a test.
+
+    Its arguments: file descriptors of the control socket and of the image that every case begins with,
+    the directory to mount on, the id of the file system, the parent's process id.
+    """
+    socket_fd, base_fd, place, fsid, parent = sys.argv[1:]
+    libc.die_with_parent(int(parent))
+    control = socket.socket(fileno=int(socket_fd))
+    store = Store(int(base_fd))
+    device = os.open("/dev/fuse", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
+    libc.mount("bgfuzz", place, "fuse", libc.MS_NOSUID | libc.MS_NODEV, options)
+    control.send(b"{}")
+    serve(make(device, store, bytes.fromhex(fsid)), control)
+
+
+if __name__ == "__main__":
+    main()

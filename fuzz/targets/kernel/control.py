@@ -28,13 +28,18 @@ class GateLost(Exception):  # noqa: N818 - what happened, not a mistake
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A request that the gate holds: ``tags`` are the values that it writes, if it is a data write."""
+    """A request that the gate holds.
+
+    ``tags`` are the values that it writes, if it is a data write; ``stops`` is the task that was told to
+    stop at it.
+    """
 
     number: int
     kind: Kind
     offset: int
     size: int
     tags: tuple[int, ...]
+    stops: str = ""
 
 
 @dataclass(slots=True)
@@ -74,13 +79,29 @@ class GateControl:
         """The process."""
         return self._process.pid
 
-    def rules(self, tags: Iterable[int] = (), stops: Iterable[Kind] = (), faults: Iterable[Kind] = ()) -> None:
-        """What to hold and to fail from now on (:class:`~fuzz.targets.kernel.rules.Rules`)."""
-        self._ask(do="rules", tags=sorted(tags), stops=list(stops), faults=list(faults))
+    def hold(self, tags: Iterable[int]) -> None:
+        """Hold data writes of these values, until one of them is released."""
+        self._ask(do="hold", tags=sorted(tags))
+
+    def stop(self, task: str, kind: Kind) -> None:
+        """Hold the next request of that kind: ``task`` is to stop there."""
+        self._ask(do="stop", task=task, kind=kind)
+
+    def go_on(self, task: str) -> None:
+        """The task need not stop any more."""
+        self._ask(do="go on", task=task)
+
+    def fail(self, kind: Kind) -> None:
+        """Fail the next request of that kind to be completed, with EIO."""
+        self._ask(do="fail", kind=kind)
 
     def release(self, number: int, error: int = 0) -> None:
         """Let a held request through, or fail it with this errno."""
         self._ask(do="release", number=number, error=error)
+
+    def calm(self) -> None:
+        """Hold and fail nothing any more; faults that struck are forgotten."""
+        self._ask(do="calm")
 
     def cut(self) -> None:
         """Cut the power: what is held fails, and everything that still comes."""
@@ -101,7 +122,10 @@ class GateControl:
     def state(self) -> State:
         """What is held, and what was done since the last call."""
         answer, _ = self._ask(do="state")
-        held = [Held(number, Kind(kind), at, size, tuple(tags)) for number, kind, at, size, tags in answer["held"]]
+        held = [
+            Held(number, Kind(kind), at, size, tuple(tags), stops)
+            for number, kind, at, size, tags, stops in answer["held"]
+        ]
         written = [(value, error) for value, error in answer["written"]]
         return State(
             held, answer["requests"], written, answer["struck"], answer["served"], answer["volatile"]

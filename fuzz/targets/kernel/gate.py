@@ -32,7 +32,10 @@ LONGEST_ORDER = 64 * 1024
 
 @dataclass(slots=True)
 class Pending:
-    """A request that was not answered yet; ``covered`` is what a flush makes durable."""
+    """A request that was not answered yet.
+
+    ``covered`` is what a flush makes durable; ``stops`` is the task that was to stop for it, if one was.
+    """
 
     number: int
     unique: int
@@ -40,6 +43,7 @@ class Pending:
     io: Io
     since: float
     covered: int = 0
+    stops: str = ""
 
 
 class Gate:
@@ -70,7 +74,8 @@ class Gate:
         pending = Pending(
             self._numbers, request.unique, kind, io, time.monotonic(), self.store.completed()
         )
-        if not self.broken and self.rules.holds(kind, data):
+        pending.stops = "" if self.broken else self.rules.stop(kind)
+        if pending.stops or (not self.broken and self.rules.holds(io.data)):
             self.held[pending.number] = pending
         else:
             self.complete(pending)
@@ -113,8 +118,14 @@ class Gate:
     def order(self, order: dict[str, object]) -> tuple[dict[str, object], list[int]]:
         """Obey; what to answer, with which file descriptors."""
         match order:
-            case {"do": "rules", "tags": list(tags), "stops": list(stops), "faults": list(faults)}:
-                self.rules = Rules(set(tags), [Kind(kind) for kind in stops], [Kind(kind) for kind in faults])
+            case {"do": "hold", "tags": list(tags)}:
+                self.rules.tags.update(tags)
+            case {"do": "stop", "task": str(task), "kind": str(kind)}:
+                self.rules.stops[task] = Kind(kind)
+            case {"do": "go on", "task": str(task)}:
+                self.rules.stops.pop(task, None)
+            case {"do": "fail", "kind": str(kind)}:
+                self.rules.faults.append(Kind(kind))
             case {"do": "release", "number": int(number), "error": int(error)}:
                 pending = self.held.pop(number)
                 self.rules.tags.difference_update(tags_of(pending.io.data))
@@ -129,7 +140,9 @@ class Gate:
             case {"do": "restart", "crashed": bool(crashed), "kept": int(kept)}:
                 keep: Callable[[int], bool] = lambda number: bool(kept >> number % 4 & 1)  # noqa: E731
                 self.store.restart(self.store.after_crash(keep) if crashed else {})
-                self.rules, self.broken = Rules(), False
+                self.rules, self.broken, self.written, self.struck = Rules(), False, [], []
+            case {"do": "calm"}:
+                self.rules, self.struck = Rules(), []
             case {"do": "state"}:
                 return self.state(), []
             case _:
@@ -141,7 +154,7 @@ class Gate:
         written, self.written = self.written, []
         return {
             "held": [
-                [p.number, str(p.kind), p.io.offset, p.io.size, list(tags_of(p.io.data))]
+                [p.number, p.kind, p.io.offset, p.io.size, list(tags_of(p.io.data)), p.stops]
                 for p in self.held.values()
             ],
             "requests": self._numbers,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ START_SYNC, WAIT_SYNC = 0x80089418, 0x40089416
 BALANCE_V2, BALANCE_CTL = 0xC4009420, 0x40049421
 SNAP_CREATE_V2, TREE_SEARCH_V2 = 0x50009417, 0xC0709411
 SCRUB = 0xC400941B
+FS_INFO = 0x8400941F
 FITRIM, SETFLAGS, FIEMAP = 0xC0185879, 0x40086602, 0xC020660B
 
 FS_NOCOW_FL = 0x00800000
@@ -35,7 +37,8 @@ _BALANCE_SIZE, _BALANCE_DATA_AT = 1024, 16
 _SNAPSHOT = struct.Struct("<qQQ4Q")
 _SNAPSHOT_SIZE = 4096
 _SCRUB = struct.Struct("<4Q")
-_SCRUB_SIZE = 1024
+_SCRUB_PROGRESS = struct.Struct("<15Q")
+_SCRUB_SIZE = _FS_INFO_SIZE = 1024
 _SEARCH_BUFFER = 64 * 1024
 
 
@@ -93,11 +96,20 @@ def trim(fs: int, start: int) -> None:
     ioctl(fs, FITRIM, bytearray(struct.pack("<3Q", start, 2**64 - 1 - start, 0)))
 
 
-def scrub(fs: int, start: int, length: int) -> None:
-    """Scrub a range of the device, without repairing anything."""
+def scrub(fs: int, start: int, length: int) -> int:
+    """Scrub a range of the device, without repairing anything; how many errors it found."""
     args = bytearray(_SCRUB_SIZE)
     _SCRUB.pack_into(args, 0, 1, start, start + length - 1, SCRUB_READONLY)
     ioctl(fs, SCRUB, args)
+    _, _, _, _, read, csum, verify, _, _, supers, _, uncorrectable, *_ = _SCRUB_PROGRESS.unpack_from(args, _SCRUB.size)
+    return int(read + csum + verify + supers + uncorrectable)
+
+
+def fsid(fs: int) -> str:
+    """The id of the mounted file system, as /sys has it."""
+    info = bytearray(_FS_INFO_SIZE)
+    ioctl(fs, FS_INFO, info)
+    return str(uuid.UUID(bytes=bytes(info[16:32])))
 
 
 def set_nocow(fd: int) -> None:

@@ -49,22 +49,23 @@ def kind_of(request: Request, io: Io, data: bytes, fsid: bytes) -> Kind:
 class Rules:
     """What to hold and what to fail.
 
-    ``tags``: data writes of these values are held.  ``stops``: the next request of each of these kinds is
-    held.  ``faults``: the next one of each of these kinds to be completed fails.
+    ``tags``: data writes of these values are held.  ``stops``: the next request of that kind is held, where
+    the task of that name stops for it.  ``faults``: the next one of that kind to be completed fails.
     """
 
     tags: set[int] = field(default_factory=set)
-    stops: list[Kind] = field(default_factory=list)
+    stops: dict[str, Kind] = field(default_factory=dict)
     faults: list[Kind] = field(default_factory=list)
 
-    def holds(self, kind: Kind, data: bytes) -> bool:
-        """Whether to hold it; a stop is used up by that."""
-        if kind is Kind.DATA_WRITE and not self.tags.isdisjoint(tags_of(data)):
-            return True
-        if kind in self.stops:
-            self.stops.remove(kind)
-            return True
-        return False
+    def stop(self, kind: Kind) -> str:
+        """The task that stops for such a request, which uses up its stop; empty if none does."""
+        task = next((task for task, wanted in self.stops.items() if wanted is kind), "")
+        self.stops.pop(task, None)
+        return task
+
+    def holds(self, data: bytes) -> bool:
+        """Whether to hold a write of that."""
+        return not self.tags.isdisjoint(tags_of(data))
 
     def fails(self, kind: Kind) -> bool:
         """Whether to fail it; a fault is used up by that."""

@@ -1,0 +1,437 @@
+"""One case on the live kernel: tasks that make system calls, the gate that holds their bios, and the judges.
+
+Tasks run freely until they end or wait for something that is held: only then is there a choice.  What is
+judged while something is in flight is what cannot change any more; contents are looked at in quiet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
+
+from fuzz.targets.kernel import ioctls, oracles
+from fuzz.targets.kernel.calls import CALLS
+from fuzz.targets.kernel.control import Held
+from fuzz.targets.kernel.machinery import Machinery
+from fuzz.targets.kernel.settling import PATIENCE, settle
+from fuzz.targets.kernel.tasks import Job, waits_in
+from fuzz.targets.kernel.vocabulary import FAULT_KINDS, STOPS, NO_STOP, refusal, stop_for
+from models.geometry import Geometry
+from models.operations import (
+    Commit,
+    CompleteBio,
+    Crash,
+    Inject,
+    Operation,
+    Remount,
+    Step,
+    Writeback,
+)
+from models.properties import Mismatch
+from models.reference import Reference
+from models.world import ABORT, LIVENESS, REFUSAL, Violation
+
+KTHREAD = "transaction kthread"
+"""Who does what is left at the end of a case."""
+WAITS = "a_relocation_waits_for_writes_to_its_block_group"
+MOUNTS = "what_the_superblock_reaches_can_be_mounted"
+KEEP_ALL, KEEP_NONE, KEEP_SOME = 15, 0, 5
+"""Which volatile writes survive a crash, as in the operation: bit ``i`` modulo 4 keeps the ``i``-th."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a case did: counts for the summary."""
+
+    operations: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    waits: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+    struck: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    images: int = 0
+
+
+class KernelWorld:
+    """A case; ``then`` says how each step of ``program`` left its task.  Raises OSError where nothing mounts."""
+
+    def __init__(self, machinery: Machinery, geometry: Geometry) -> None:
+        self.geometry, self.machinery = geometry, machinery
+        self.gate = machinery.fresh_gate()
+        self.reference = Reference(geometry)
+        self.program: list[Step] = []
+        self.drained: list[Step] = []
+        self.then: list[str] = []
+        self.seen = Seen()
+        self.jobs: dict[str, Job] = {}
+        self.held: list[Held] = []
+        self.dirty: dict[int, list[int]] = {}
+        self.unsettled: list[tuple[int, int]] = []
+        self.doubtful: dict[tuple[int, int], set[int]] = {}
+        self.draining = False
+        self._submitters: dict[int, tuple[str, int]] = {}
+        self._written: dict[tuple[int, int], set[int]] = {}
+        self._values = 0
+        self._numbers = len(geometry.files)
+        list(machinery.log.complaints())
+        self.mounted = False
+        self.struck: list[str] = []
+        self.volume = machinery.mount()
+        self.mounted = True
+        self.volume.populate(geometry)
+        self.look()
+
+    # What can be done now
+
+    def idle(self, task: str) -> bool:
+        """Whether the task could start an operation."""
+        return task not in self.jobs
+
+    def has_handle(self, task: str) -> bool:
+        """No task of user space has one between its system calls."""
+        del task
+        return False
+
+    def idle_worker(self) -> str:
+        """The gate completes bios: one name is enough."""
+        return "gate"
+
+    def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """Tasks that stand at an IO of theirs."""
+        return [(task, tuple(STOPS)) for task in sorted({held.stops for held in self.held} - {""})]
+
+    def in_flight(self) -> Sequence[CompleteBio]:
+        """Held data writes, by who submitted them."""
+        counts: Counter[str] = Counter()
+        bios = []
+        for held in self._bios():
+            task = self._submitter(held)
+            bios.append(CompleteBio(task, counts[task]))
+            counts[task] += 1
+        return bios
+
+    def _bios(self) -> list[Held]:
+        return [held for held in self.held if not held.stops]
+
+    def _submitter(self, held: Held) -> str:
+        return next((self._submitters[tag][0] for tag in held.tags if tag in self._submitters), "CPU 1")
+
+    def data_groups(self) -> Sequence[int]:
+        """Numbers of the DATA block groups."""
+        return sorted(self.volume.groups())
+
+    def file_sizes(self) -> Mapping[int, int]:
+        """How many blocks each file has."""
+        return {number: len(file.blocks) for number, file in self.reference.files.items()}
+
+    def has_file(self, number: int) -> bool:
+        """Whether there is such a file."""
+        return number in self.reference.files
+
+    def is_inside(self, number: int, block: int, blocks: int) -> bool:
+        """Whether a file has these blocks."""
+        return self.has_file(number) and block + blocks <= len(self.reference.files[number].blocks)
+
+    def is_used(self, number: int) -> bool:
+        """Whether an operation on a file is running, or a bio to it in flight."""
+        busy = any(getattr(job.operation, "file", None) == number for job in self.jobs.values())
+        return busy or any(self._submitters.get(tag, ("", -1))[1] == number for h in self.held for tag in h.tags)
+
+    @property
+    def submitting(self) -> bool:
+        """Whether bios may be on their way to the gate although no task waits for them."""
+        steps = [*self.program, *self.drained]
+        return bool(steps) and isinstance(steps[-1].operation, Writeback)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is held and nobody is inside an operation."""
+        return not self.held and not self.jobs
+
+    def makes_sense(self, step: Step) -> bool:
+        """Whether the step can be taken here."""
+        operation = step.operation
+        if operation is None:
+            return any(held.stops == step.task for held in self.held)
+        why = refusal(operation)
+        if why:
+            self.seen.refused[f"{operation.name}: {why}"] += 1
+            return False
+        match operation:
+            case CompleteBio():
+                return CompleteBio(operation.submitter, operation.index) in self.in_flight()
+            case Crash() | Inject():
+                return True
+            case Remount():
+                return self.quiet
+        return self.idle(step.task) and CALLS[type(operation)].makes_sense(self, operation)
+
+    # Names for what a step makes
+
+    def new_value(self) -> int:
+        """A value that nobody has written before."""
+        self._values += 1
+        return self._values
+
+    def new_number(self) -> int:
+        """A number that no file or snapshot has had."""
+        self._numbers += 1
+        return self._numbers - 1
+
+    def submit(self, task: str, number: int, values: Sequence[int]) -> None:
+        """From now on data writes of these values are held, as bios of ``task`` to a file."""
+        self._submitters |= {value: (task, number) for value in values}
+        self.gate.hold(values)
+
+    # Doing it
+
+    def apply(self, step: Step) -> bool:
+        """Take a step, wait until nothing moves, and judge it; False if it makes no sense here.
+
+        Raises Violation.
+        """
+        if not self.makes_sense(step):
+            return False
+        (self.drained if self.draining else self.program).append(step)
+        self._count(step)
+        match step.operation:
+            case None:
+                self._arm(step)
+                for held in [held for held in self.held if held.stops == step.task]:
+                    self.gate.release(held.number)
+            case CompleteBio(submitter, index):
+                bios = [held for held in self._bios() if self._submitter(held) == submitter]
+                self.gate.release(bios[index].number)
+            case Inject(kind):
+                self.gate.fail(FAULT_KINDS[kind])
+            case Crash(kept):
+                self.crash(kept)
+            case Remount():
+                self.remount()
+            case operation:
+                self._start(step, operation)
+        self.settle()
+        stands = self.how_it_stands(step)
+        if not self.draining:
+            self.then.append(stands)
+        if self.quiet:
+            self.judge_quiet()
+        return True
+
+    def _count(self, step: Step) -> None:
+        self.seen.operations["resume" if step.operation is None else step.operation.name] += 1
+        if step.until and stop_for(step) is None:
+            self.seen.refused[f"preemption: {NO_STOP}"] += 1
+
+    def _arm(self, step: Step) -> None:
+        """Have the gate stop the task where the step says, if it can."""
+        kind = stop_for(step)
+        if kind is None:
+            self.gate.go_on(step.task)
+        else:
+            self.gate.stop(step.task, kind)
+
+    def _start(self, step: Step, operation: Operation) -> None:
+        self._arm(step)
+        run, memo = CALLS[type(operation)].begin(self, step.task, operation)
+        job = self.jobs[step.task] = Job(step.task, operation, run, memo)
+        self.machinery.worker(step.task).start(job)
+
+    def settle(self) -> None:
+        """Wait until every task has ended or waits for what is held.  Raises Violation."""
+        hanging = settle(self)
+        for task in hanging:
+            stack = " < ".join(self.machinery.worker(task).stack())
+            self.machinery.forget(task)
+            job = self.jobs.pop(task)
+            self.complain(LIVENESS, "no task waits for ever", f"{task} is in {job.operation}: {stack}")
+
+    def look(self) -> int:
+        """What the gate holds now, and what it wrote; how many requests ever came."""
+        state = self.gate.state()
+        for held in state.held:
+            if held.number not in {known.number for known in self.held}:
+                self.seen.held[held.kind] += 1
+        self.held = state.held
+        for value, error in state.written:
+            if error:
+                self._lost(value)
+        self.struck = state.struck
+        return state.requests
+
+    def _lost(self, value: int) -> None:
+        """A block of that value could not be written: nobody knows what it holds, of all that was."""
+        number = self._submitters.get(value, ("", -1))[1]
+        file = self.reference.files.get(number)
+        for block, state in enumerate(file.blocks if file else ()):
+            if any(write.value == value for write in state.past):
+                known = {write.value for write in (*state.past, *state.candidates, *state.stored)}
+                self.doubtful.setdefault((number, block), set()).update(known)
+                self.reference.lost(number, block)
+
+    def end(self, job: Job) -> None:
+        """An operation came back: tell the reference, and ask whether it may have."""
+        del self.jobs[job.task]
+        self.gate.go_on(job.task)
+        call = CALLS[type(job.operation)]
+        if job.error is not None:
+            self.seen.outcomes[f"{job.operation.name}: {job.error.errno and os.strerror(job.error.errno)}"] += 1
+            if job.error.errno not in call.refusals and not self.struck:
+                observed = f"{job.operation} fails: {job.error}"
+                self.complain(REFUSAL, "the kernel refuses for lack of space only", observed)
+        call.end(self, job.operation, job)
+
+    def how_it_stands(self, step: Step) -> str:
+        """How a step left its task."""
+        job = self.jobs.get(step.task)
+        if job is None:
+            return "done"
+        if any(held.stops == step.task for held in self.held):
+            return f"preempted at {step.until}"
+        where = waits_in(self.machinery.worker(step.task).stack())
+        self.seen.waits[f"{job.operation.name} in {where}"] += 1
+        return f"waits in {where}"
+
+    # Judging it
+
+    def complain(self, name: str, expected: str, observed: str) -> NoReturn:
+        """A property does not hold.  Raises Violation."""
+        raise Violation(name, Mismatch(expected, observed))
+
+    def moved(self, group: int, before: frozenset[int]) -> None:
+        """A relocation is done; these requests were held before it began."""
+        early = [held for held in self.held if held.number in before]
+        if early:
+            observed = f"block group {group} is gone while a write to {early[0].offset:#x} in it is in flight"
+            self.complain(WAITS, "the relocation waits for it", observed)
+
+    def judge_quiet(self) -> None:
+        """Nothing moves: look at everything.  Raises Violation."""
+        for number, value in self.unsettled:
+            if self.has_file(number) and not self.struck:
+                ioctls.wait_ordered(self.volume.buffered(number))
+                self.reference.end_completion(value)
+        self.unsettled.clear()
+        if self.volume.readonly and not self.struck:
+            self.complain(ABORT, "the file system stays writable", "it was forced readonly")
+        found = {}
+        for number in sorted(self.reference.files):
+            clean = not self.dirty.get(number)
+            found[number] = self.volume.read(number, direct=clean)
+        self._judge_contents(found)
+        for mismatch in self.machinery.log.complaints():
+            self.complain(oracles.LOG, *mismatch)
+
+    def _judge_contents(self, found: Mapping[int, oracles.Values]) -> None:
+        allowed = oracles.live(self.reference)
+        if self.volume.readonly:  # a write that completed may not be in the trees any more
+            allowed = oracles.AfterCrash.of(self.reference, {}).allowed
+        for mismatch in oracles.contents(found, allowed, self.doubtful):
+            self.complain(oracles.CONTENTS, *mismatch)
+        for mismatch in oracles.snapshots(self.volume, self.reference, self.doubtful):
+            self.complain(oracles.SNAPSHOTS, *mismatch)
+
+    # Losing power, unmounting, and the end
+
+    def crash(self, kept: int) -> None:
+        """Cut the power, mount what it left, and judge that.  Raises Violation."""
+        expected = oracles.AfterCrash.of(self.reference, self.doubtful)
+        self.gate.cut()
+        for job in list(self.jobs.values()):
+            if not job.done.wait(PATIENCE):
+                self.complain(LIVENESS, "a device that has gone ends every wait", f"{job.operation} goes on")
+        self.jobs.clear()
+        self._umount()
+        self.gate.restart(crashed=True, kept=kept)
+        self._mount_again(expected, flushed=True)
+
+    def remount(self) -> None:
+        """Unmount and mount again.  Raises Violation."""
+        aborted = self.volume.readonly
+        self._umount()
+        expected = oracles.AfterCrash.of(self.reference, self.doubtful)
+        self.gate.calm()
+        self._mount_again(expected, flushed=not aborted)
+
+    def _mount_again(self, expected: oracles.AfterCrash, *, flushed: bool) -> None:
+        self.look()
+        self.dirty.clear()
+        self.unsettled.clear()
+        try:
+            self.volume = self.machinery.mount()
+            self.mounted = True
+        except OSError as error:
+            self.complain(MOUNTS, "the file system can be mounted", f"mount fails: {error}")
+        found = oracles.files_of(self.volume)
+        for name, mismatch in expected.judge(found):
+            self.complain(name, *mismatch)
+        self.doubtful.clear()
+        whole = {number: [value or 0 for value in values] for number, values in found.items()}
+        sizes = {number: [len(values)] for number, values in found.items()}
+        self.reference.mounted(whole, sizes, self.volume.snapshots(), flushed=flushed)
+
+    def next_to_drain(self) -> Step | None:
+        """Tasks go on, then bios complete, then dirty pages are written back."""
+        for task, _ in self.runnable():
+            return Step(task)
+        for bio in self.in_flight():
+            return Step(self.idle_worker(), bio)
+        for number in sorted(self.dirty):
+            if self.dirty[number] and self.has_file(number):
+                return Step(KTHREAD, Writeback(number))
+        return None
+
+    def finish(self) -> None:
+        """Let everything come to its end and judge it, on the device and on what a crash would have left.
+
+        Raises Violation.
+        """
+        with ExitStack() as images:
+            crashed = [self._crash_image(images, kept) for kept in (KEEP_NONE, KEEP_SOME)]
+            self.draining = True
+            while (step := self.next_to_drain()) is not None:
+                self.apply(step)
+            self.apply(Step(KTHREAD, Commit()))
+            aborted = self.volume.readonly
+            live, later = oracles.live(self.reference), oracles.AfterCrash.of(self.reference, self.doubtful)
+            self._umount()
+            last = images.enter_context(oracles.closing(self.gate.image(KEEP_ALL)))
+            self._judge_image(last, later if aborted else replace(later, allowed={**later.allowed, **live}))
+            for image, expected in crashed:
+                self._judge_image(image, expected)
+
+    def _crash_image(self, images: ExitStack, kept: int) -> tuple[int, oracles.AfterCrash]:
+        image = images.enter_context(oracles.closing(self.gate.image(kept)))
+        return image, oracles.AfterCrash.of(self.reference, self.doubtful)
+
+    def _judge_image(self, image: int, expected: oracles.AfterCrash) -> None:
+        """Check an image, mount it, read it.  Raises Violation."""
+        self.seen.images += 1
+        for mismatch in oracles.btrfs_check(image):
+            self.complain(oracles.CHECK, *mismatch)
+        try:
+            volume = self.machinery.mount_image(image)
+        except OSError as error:
+            self.complain(MOUNTS, "the file system can be mounted", f"mount fails: {error}")
+        try:
+            for name, mismatch in expected.judge(oracles.files_of(volume)):
+                self.complain(name, *mismatch)
+        finally:
+            volume.umount()
+
+    def close(self) -> None:
+        """Give everything back, whatever state it is in.  Raises OSError where the kernel does not let go."""
+        if self.mounted:
+            self.gate.cut()
+            for task, job in self.jobs.items():
+                if not job.done.wait(PATIENCE):
+                    self.machinery.forget(task)
+            self._umount()
+
+    def _umount(self) -> None:
+        self.mounted = False
+        self.volume.umount()

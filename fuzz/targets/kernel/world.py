@@ -6,11 +6,10 @@ judged while something is in flight is what cannot change any more; contents are
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NoReturn
 
 from fuzz.targets.kernel import ioctls, oracles
@@ -39,21 +38,30 @@ KTHREAD = "transaction kthread"
 """Who does what is left at the end of a case."""
 WAITS = "a_relocation_waits_for_writes_to_its_block_group"
 MOUNTS = "what_the_superblock_reaches_can_be_mounted"
-KEEP_ALL, KEEP_NONE, KEEP_SOME = 15, 0, 5
-"""Which volatile writes survive a crash, as in the operation: bit ``i`` modulo 4 keeps the ``i``-th."""
+KEEP = (0, 5, 15)
+"""Which volatile writes survive the crash at a case's end, as in the operation: bit ``i`` modulo 4 keeps the
+``i``-th.  Cases of different lengths take turns."""
+KEEP_ALL = 15
 
 
 @dataclass(slots=True)
 class Seen:
-    """What a case did: counts for the summary."""
+    """What a case did, for the summary: IO that was held, faults that struck, images that were judged,
+    errors of operations, functions in which tasks waited, and what was refused."""
 
-    operations: Counter[str] = field(default_factory=Counter)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    waits: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
-    struck: Counter[str] = field(default_factory=Counter)
+    fault: Counter[str] = field(default_factory=Counter)
+    image: Counter[str] = field(default_factory=Counter)
+    error: Counter[str] = field(default_factory=Counter)
+    wait: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
-    images: int = 0
+
+    def counts(self) -> Counter[str]:
+        """All of it, by names that begin with the group."""
+        counted = Counter[str]()
+        for group in fields(self):
+            counted.update({f"{group.name}: {name}": n for name, n in getattr(self, group.name).items()})
+        return counted
 
 
 class KernelWorld:
@@ -197,7 +205,8 @@ class KernelWorld:
         if not self.makes_sense(step):
             return False
         (self.drained if self.draining else self.program).append(step)
-        self._count(step)
+        if step.until and stop_for(step) is None:
+            self.seen.refused[f"preemption: {NO_STOP}"] += 1
         match step.operation:
             case None:
                 self._arm(step)
@@ -221,11 +230,6 @@ class KernelWorld:
         if self.quiet:
             self.judge_quiet()
         return True
-
-    def _count(self, step: Step) -> None:
-        self.seen.operations["resume" if step.operation is None else step.operation.name] += 1
-        if step.until and stop_for(step) is None:
-            self.seen.refused[f"preemption: {NO_STOP}"] += 1
 
     def _arm(self, step: Step) -> None:
         """Have the gate stop the task where the step says, if it can."""
@@ -260,6 +264,7 @@ class KernelWorld:
         for value, error in state.written:
             if error:
                 self._lost(value)
+        self.seen.fault.update(state.struck[len(self.struck) :])
         self.struck = state.struck
         return state.requests
 
@@ -279,7 +284,7 @@ class KernelWorld:
         self.gate.go_on(job.task)
         call = CALLS[type(job.operation)]
         if job.error is not None:
-            self.seen.outcomes[f"{job.operation.name}: {job.error.errno and os.strerror(job.error.errno)}"] += 1
+            self.seen.error[f"{job.operation.name}: {job.error.strerror}"] += 1
             if job.error.errno not in call.refusals and not self.struck:
                 observed = f"{job.operation} fails: {job.error}"
                 self.complain(REFUSAL, "the kernel refuses for lack of space only", observed)
@@ -293,7 +298,7 @@ class KernelWorld:
         if any(held.stops == step.task for held in self.held):
             return f"preempted at {step.until}"
         where = waits_in(self.machinery.worker(step.task).stack())
-        self.seen.waits[f"{job.operation.name} in {where}"] += 1
+        self.seen.wait[f"{job.operation.name} in {where}"] += 1
         return f"waits in {where}"
 
     # Judging it
@@ -391,7 +396,7 @@ class KernelWorld:
         Raises Violation.
         """
         with ExitStack() as images:
-            crashed = [self._crash_image(images, kept) for kept in (KEEP_NONE, KEEP_SOME)]
+            crashed = self._crash_image(images, KEEP[len(self.program) % len(KEEP)])
             self.draining = True
             while (step := self.next_to_drain()) is not None:
                 self.apply(step)
@@ -400,9 +405,10 @@ class KernelWorld:
             live, later = oracles.live(self.reference), oracles.AfterCrash.of(self.reference, self.doubtful)
             self._umount()
             last = images.enter_context(oracles.closing(self.gate.image(KEEP_ALL)))
+            self.seen.image["after umount"] += 1
             self._judge_image(last, later if aborted else replace(later, allowed={**later.allowed, **live}))
-            for image, expected in crashed:
-                self._judge_image(image, expected)
+            self.seen.image["after a crash"] += 1
+            self._judge_image(*crashed)
 
     def _crash_image(self, images: ExitStack, kept: int) -> tuple[int, oracles.AfterCrash]:
         image = images.enter_context(oracles.closing(self.gate.image(kept)))
@@ -410,7 +416,6 @@ class KernelWorld:
 
     def _judge_image(self, image: int, expected: oracles.AfterCrash) -> None:
         """Check an image, mount it, read it.  Raises Violation."""
-        self.seen.images += 1
         for mismatch in oracles.btrfs_check(image):
             self.complain(oracles.CHECK, *mismatch)
         try:

@@ -67,12 +67,16 @@ class Machinery:
         """Its thread does not come back: the next one gets another."""
         self.workers.pop(task, None)
 
-    def close(self) -> None:
-        """End the gate: whatever still waits for it is failed."""
+    def abandon(self) -> None:
+        """Give up what is mounted as far as that goes; the gate's end fails whatever still waits for it."""
         self.gate.close()
-        self.log.close()
         for place in (self.place, self.aside):
             try:
                 libc.umount(str(place), libc.MNT_DETACH)
             except OSError:
                 continue  # nothing is mounted there
+
+    def close(self) -> None:
+        """End the gate, and whatever still waits for it."""
+        self.abandon()
+        self.log.close()

@@ -19,7 +19,9 @@ WRITEBACK_LOOKS = 2
 PATIENCE = 20.0
 """Seconds after which a task that waits for nothing that is held is taken to hang."""
 
-Look = tuple[object, ...]
+OUTSIDE = ("futex_do_wait", "futex_wait_queue", "futex_wait_queue_me")
+"""Where the thread of a task is that has not come to its system call yet, or has come back from it."""
+Look = tuple[object, ...] | None
 
 
 def settle(world: KernelWorld) -> list[str]:
@@ -27,7 +29,8 @@ def settle(world: KernelWorld) -> list[str]:
 
     Returns the tasks that hang: they do not come back although nothing is held.  Raises Violation.
     """
-    began, same, last = time.monotonic(), 0, None
+    began, same = time.monotonic(), 0
+    last: Look = None
     while True:
         ended = [job for job in world.jobs.values() if job.done.is_set()]
         look = _look(world)
@@ -37,7 +40,7 @@ def settle(world: KernelWorld) -> list[str]:
             began = time.monotonic()
         if not world.jobs and not world.submitting:
             return []
-        same = same + 1 if look == last and not ended else 0
+        same = same + 1 if look == last and look is not None and not ended else 0
         last = look
         if same >= (LOOKS if world.jobs else WRITEBACK_LOOKS) and (world.held or not world.jobs):
             return []
@@ -47,8 +50,11 @@ def settle(world: KernelWorld) -> list[str]:
 
 
 def _look(world: KernelWorld) -> Look:
+    """What does not change while everybody waits; None while somebody runs."""
     requests = world.look()
     stacks = [tuple(world.machinery.worker(task).stack()) for task in sorted(world.jobs)]
+    if any(not stack or stack[0] in OUTSIDE for stack in stacks):
+        return None
     return (requests, len(world.held), *stacks)
 
 

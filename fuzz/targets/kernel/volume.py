@@ -165,9 +165,10 @@ class Volume:
 
     def umount(self) -> None:
         """Give everything up and unmount."""
-        for fd in (self.root, *(fd for pair in self._open.values() for fd in pair)):
-            os.close(fd)
+        descriptors = [fd for pair in self._open.values() for fd in pair]
         self._open.clear()
+        for fd in (*descriptors, self.root):
+            os.close(fd)
         libc.umount(str(self.place))
 
 

@@ -323,13 +323,18 @@ class KernelWorld:
         self.unsettled.clear()
         if self.volume.readonly and not self.struck:
             self.complain(ABORT, "the file system stays writable", "it was forced readonly")
-        found = {}
-        for number in sorted(self.reference.files):
-            clean = not self.dirty.get(number)
-            found[number] = self.volume.read(number, direct=clean)
-        self._judge_contents(found)
+        self._judge_contents({number: self._read(number) for number in sorted(self.reference.files)})
         for mismatch in self.machinery.log.complaints():
             self.complain(oracles.LOG, *mismatch)
+
+    def _read(self, number: int) -> oracles.Values:
+        """A file, from the device where no page is dirty; nothing where a fault may be why it cannot be read."""
+        try:
+            return self.volume.read(number, direct=not self.dirty.get(number) and not self.struck)
+        except OSError as error:
+            if not self.struck:
+                self.complain(oracles.CONTENTS, f"file {number} can be read", str(error))
+            return []
 
     def _judge_contents(self, found: Mapping[int, oracles.Values]) -> None:
         allowed = oracles.live(self.reference)
@@ -429,14 +434,21 @@ class KernelWorld:
             volume.umount()
 
     def close(self) -> None:
-        """Give everything back, whatever state it is in.  Raises OSError where the kernel does not let go."""
+        """Give everything back, whatever state it is in.
+
+        Where the kernel does not let go, the next case gets another gate, and the end of the process has to
+        do the rest.
+        """
         if self.mounted:
             self.gate.cut()
             for task, job in self.jobs.items():
                 if not job.done.wait(PATIENCE):
                     self.machinery.forget(task)
-            self._umount()
+            try:
+                self._umount()
+            except OSError:
+                self.machinery.abandon()
 
     def _umount(self) -> None:
-        self.mounted = False
         self.volume.umount()
+        self.mounted = False

@@ -20,8 +20,13 @@ from fuzz.targets.kernel.payload import BLOCK, decode, encode
 from models.geometry import FileKind, Geometry, initial_value
 
 FIRST_GROUP = 2
-OPTIONS = "nodiscard,skip_balance"
-"""No discards but by trim; a balance that a crash interrupted stays where it is until it is cancelled."""
+OPTIONS = "nodiscard,skip_balance,commit=1"
+"""No discards but by trim; a balance that a crash interrupted stays where it is until it is cancelled.
+
+``commit=1`` bounds a wait that nothing else ends: START_SYNC asks the transaction kthread for a commit, and one
+that asks while the kthread is committing is heard only when the kthread's timer runs out, after 30 s by
+default (seen on 6.18).  The task cannot be killed meanwhile.
+"""
 SNAPSHOT = "snapshot-"
 CREATE_BG = "create-bg-"
 """How the names begin of the files that force a block group into being; they live for that long only."""

@@ -8,15 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fuzz.targets.kernel.rules import Kind
 
-GATE = "fuzz.targets.kernel.gate"
-"""The module that the gate's process runs."""
+GATE = ("-m", "fuzz.targets.kernel.gate")
+"""What Python is to run as the gate's process; its own arguments come behind."""
 LONGEST_ANSWER = 1 << 20
 ANSWER_WITHIN = 20.0
 """Seconds; the gate answers within one turn of its loop, unless the machine is out of breath."""
@@ -61,15 +61,15 @@ class State:
 class GateControl:
     """A gate over the image ``base`` (a descriptor), mounted on the directory ``place``.
 
-    ``module`` is what its process runs.  Raises GateLost where the process ends.
+    ``program`` is what its process runs.  Raises GateLost where the process ends.
     """
 
-    def __init__(self, base: int, fsid: bytes, place: Path, module: str = GATE) -> None:
+    def __init__(self, base: int, fsid: bytes, place: Path, program: Sequence[str] = GATE) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER_WITHIN)
         arguments = [str(theirs.fileno()), str(base), str(place), fsid.hex(), str(os.getpid())]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", module, *arguments], pass_fds=[theirs.fileno(), base]
+            [sys.executable, *program, *arguments], pass_fds=[theirs.fileno(), base]
         )
         theirs.close()
         self._receive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.targets.kernel import libc, namespace
@@ -14,15 +15,15 @@ from fuzz.targets.kernel.volume import Volume, mount
 
 
 class Machinery:
-    """Everything below a case.  ``gate_module`` is what the gate's process runs: a test may have its own.
+    """Everything below a case.  ``gate`` is the program of the gate's process: a test may have its own.
 
     Raises OSError or CalledProcessError where the machine does not let us.
     """
 
-    def __init__(self, gate_module: str = GATE) -> None:
+    def __init__(self, gate: Sequence[str] = GATE) -> None:
         namespace.enter()
         self.base, self.fsid = mkfs()
-        self._gate_module = gate_module
+        self._program = gate
         self._gates = 0
         self.place, self.aside = namespace.new_directory("fs"), namespace.new_directory("aside")
         self.gate = self._new_gate()
@@ -32,7 +33,7 @@ class Machinery:
     def _new_gate(self) -> GateControl:
         self._gates += 1
         self._disk = namespace.new_directory(f"gate-{self._gates}")
-        return GateControl(self.base, self.fsid, self._disk, self._gate_module)
+        return GateControl(self.base, self.fsid, self._disk, self._program)
 
     def fresh_gate(self) -> GateControl:
         """The gate with the device as it was made; another one, should it have gone."""

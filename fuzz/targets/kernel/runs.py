@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from hypothesis import Phase, seed
 from hypothesis.errors import Flaky
@@ -19,21 +15,17 @@ from fuzz.options import Run, Shrink, make_run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.targets import KERNEL
+from fuzz.targets.kernel.child import ask_child
 from fuzz.targets.kernel.control import GATE
 from fuzz.targets.kernel.machine import KernelFailure, KernelMachine, kernel_machines, machine_factory
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.report import render
 
-SECONDS_PER_CASE = 30
-"""A case takes a fraction of a second; a search that takes so long for each hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a child is to do: the search ``shard`` of a run, or with -1 to replay what is saved.
-
-    ``gate`` is the module that the gate runs.
-    """
+    """The search ``shard`` of a run, or with -1 to replay what is saved.  ``gate`` is the gate's program."""
 
     shard: int
     profile: str
@@ -41,7 +33,7 @@ class Order:
     seed: int
     places: tuple[str, ...]
     shrink: str
-    gate: str = GATE
+    gate: tuple[str, ...] = GATE
 
     @classmethod
     def of(cls, run: Run, shard: int) -> Order:
@@ -59,36 +51,18 @@ class Order:
 
 
 def kernel_shard(run: Run, shard: int) -> Outcome:
-    """Generate and shrink, in a child; what fails is saved.  Raises RuntimeError where the child fails."""
-    return _in_child(Order.of(run, shard), run.profile.examples)
+    """Generate and shrink, in a child; what fails is saved.  Raises ChildFailed."""
+    return in_child(Order.of(run, shard), run.profile.examples)
 
 
 def kernel_replay(run: Run) -> Outcome:
-    """Run what is saved, in a child."""
-    return _in_child(Order.of(run, -1), len(run.database.saved()))
+    """Run what is saved, in a child.  Raises ChildFailed."""
+    return in_child(Order.of(run, -1), len(run.database.saved()))
 
 
-def _in_child(order: Order, cases: int) -> Outcome:
-    command = [sys.executable, "-m", "fuzz.targets.kernel", str(os.getpid())]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own module
-            command,
-            input=json.dumps(vars_of(order)),
-            capture_output=True,
-            text=True,
-            timeout=(cases + 10) * SECONDS_PER_CASE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"a search on the live kernel hangs: it was ended after {error.timeout:.0f} s") from error
-    if done.returncode:
-        raise RuntimeError(f"a search on the live kernel ended with {done.returncode}:\n{done.stderr[-4000:]}")
-    return Outcome.from_json(done.stdout.splitlines()[-1])
-
-
-def vars_of(order: Order) -> dict[str, object]:
-    """An order as JSON has it."""
-    return {name: getattr(order, name) for name in order.__slots__}
+def in_child(order: Order, cases: int) -> Outcome:
+    """Have a child do it.  Raises ChildFailed."""
+    return Outcome.from_json(ask_child("search", asdict(order), cases))
 
 
 def execute(order: Order) -> Outcome:

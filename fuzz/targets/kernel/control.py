@@ -22,8 +22,11 @@ ANSWER_WITHIN = 20.0
 """Seconds; the gate answers within one turn of its loop, unless the machine is out of breath."""
 
 
-class GateLost(Exception):  # noqa: N818 - what happened, not a mistake
-    """The gate has gone: whatever waited for it has been failed by the kernel."""
+class GateLost(BaseException):  # noqa: N818 - what happened, not a mistake
+    """The gate has gone: whatever waited for it has been failed by the kernel.
+
+    No Exception: it ends the process, and nobody takes it for something that a case found.
+    """
 
 
 @dataclass(frozen=True, slots=True)

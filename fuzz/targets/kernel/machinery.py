@@ -32,7 +32,7 @@ class Machinery:
 
     def _new_gate(self) -> GateControl:
         self._gates += 1
-        self._disk = namespace.new_directory(f"gate-{self._gates}")
+        self._disk = namespace.new_directory(f"gate-{os.getpid()}-{self._gates}")
         return GateControl(self.base, self.fsid, self._disk, self._program)
 
     def fresh_gate(self) -> GateControl:

@@ -12,9 +12,9 @@ import pytest
 
 from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, register_profiles
 from fuzz.shards import Outcome
+from fuzz.summary import never_reached, save_traces, summary_lines
 from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
 from fuzz.targets.kernel.requirements import require
-from fuzz.summary import never_reached, save_traces, summary_lines
 
 
 class WorkerNode(Protocol):
@@ -68,8 +68,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--target",
         choices=TARGETS,
         default=MODEL,
-        help="what is fuzzed: the model, or btrfs of the kernel that runs here (needs root, and a machine that "
-        "may be lost)",
+        help="what is fuzzed: the model, or btrfs of the kernel that runs here (needs root, and a machine "
+        "that may be lost)",
     )
     for name in LIMITS:
         group.addoption(f"--fuzz-{name}", type=int, metavar="N", help=f"{name} instead of the profile's")

@@ -52,7 +52,9 @@ class Tally:
         """Count one case by its program."""
         self.examples += 1
         self.steps += len(program)
-        self.operations.update("resume" if step.operation is None else step.operation.name for step in program)
+        self.operations.update(
+            "resume" if step.operation is None else step.operation.name for step in program
+        )
 
     def add(self, world: WatchedWorld) -> None:
         """Count one case of the model."""

@@ -66,9 +66,9 @@ PROFILES = {
 }
 
 SLOW_PROFILES = {
-    "default": Profile(shards=18, examples=60, steps=25),
-    "ci": Profile(shards=18, examples=5, steps=25, seed=CI_SEED),
-    "long": Profile(shards=36, examples=300, steps=25),
+    "default": Profile(shards=21, examples=50, steps=25),
+    "ci": Profile(shards=21, examples=5, steps=25, seed=CI_SEED),
+    "long": Profile(shards=42, examples=300, steps=25),
 }
 """The same for targets that take some hundred times as long for a step."""
 

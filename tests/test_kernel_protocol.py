@@ -28,6 +28,7 @@ from fuzz.targets.kernel.vocabulary import (
     stop_for,
     table,
 )
+from fuzz.targets.kernel.volume import Values
 from models.faults import FAULTS
 from models.geometry import Geometry
 from models.operations import OPERATIONS, Commit, EndTransaction, Inject, Step
@@ -150,7 +151,7 @@ def test_init_asks_for_asynchronous_direct_io_and_no_more_than_is_offered() -> N
     fields = fuse.INIT_OUT.unpack(fuse.init_out(offered))
     assert fields[3] == fuse.ASYNC_DIO | fuse.MAX_PAGES
     assert fields[4] == fuse.MAX_BACKGROUND
-    with pytest.raises(ValueError, match="FUSE 7.5"):
+    with pytest.raises(ValueError, match=r"FUSE 7\.5"):
         fuse.init_out(fuse.INIT_IN.pack(7, 5, 0, 0))
 
 
@@ -302,8 +303,7 @@ def test_a_lost_write_is_seen_and_a_concurrent_one_is_allowed() -> None:
     """Contents against the reference model, live and after a loss of power."""
     reference = Reference(Geometry())
     write = reference.start_write(0, 0, 1, 1)
-    old = [[-1000], [-1001], [-1002], [-1003]]
-    fresh = {0: [value for (value,) in old]}
+    fresh: dict[int, Values] = {0: [-1000, -1001, -1002, -1003]}
     assert not list(contents(fresh, live(reference), {}))
     reference.end_write(0, write, [Piece(0, 1, in_place=True)])
     (mismatch,) = contents(fresh, live(reference), {})

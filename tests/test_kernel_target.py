@@ -74,7 +74,10 @@ def test_what_is_durable_survives() -> None:
     """The program that each defect below is planted in."""
     played = play(WRITTEN)
     assert played.broken == ""
-    assert [line.partition("-- ")[2] for line in played.lines] == ["waits in btrfs_direct_write", *["done"] * 3]
+    assert [line.partition("-- ")[2] for line in played.lines] == [
+        "waits in btrfs_direct_write",
+        *["done"] * 3,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ def searching() -> subprocess.Popen[str]:
         "shrink": "none",
         "gate": list(GATE),
     }
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "fuzz.targets.kernel", "search", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -199,7 +202,9 @@ def gate_of(child: subprocess.Popen[str]) -> int:
     until = time.monotonic() + 60
     while time.monotonic() < until and child.poll() is None:
         if loops_of(child):
-            for number in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text(encoding="ascii").split():
+            for number in (
+                Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text(encoding="ascii").split()
+            ):
                 if b"fuzz.targets.kernel.gate" in Path(f"/proc/{number}/cmdline").read_bytes():
                     return int(number)
         time.sleep(0.01)

@@ -12,7 +12,7 @@ import models
 from fuzz.commands import Commands, UsageError
 from fuzz.report import render
 from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
-from fuzz.targets.kernel.child import ChildFailed
+from fuzz.targets.kernel.child import ChildError
 from fuzz.targets.kernel.replaying import play
 from fuzz.targets.kernel.requirements import require
 from fuzz.traces import Outcome, Sign, Trace, TraceError
@@ -94,7 +94,7 @@ def _on_the_kernel(trace: Trace) -> int:
     try:
         require()
         played = play(trace.case)
-    except (TargetUnavailable, ChildFailed) as error:
+    except (TargetUnavailable, ChildError) as error:
         raise UsageError(str(error)) from error
     for line in played.lines:
         _say(line)

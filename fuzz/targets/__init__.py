@@ -48,7 +48,7 @@ class Target(Protocol):
         """What comes next when nobody chooses; None where everything has come to its end."""
 
     def finish(self) -> None:
-        """Let everything come to its end, and judge it: also what a crash would have left.  Raises Violation."""
+        """Let everything end, and judge it: also what a crash would have left.  Raises Violation."""
 
     def close(self) -> None:
         """Give back what the case had of the machine."""

@@ -12,12 +12,12 @@ SECONDS_PER_CASE = 30
 SPARE_CASES = 10
 
 
-class ChildFailed(RuntimeError):
+class ChildError(RuntimeError):
     """The child did not come to its end; the message has what it said."""
 
 
 def ask_child(what: str, order: object, cases: int) -> str:
-    """What the child answers to an order (JSON), one line; ``cases`` limits its time.  Raises ChildFailed."""
+    """What the child answers to an order (JSON), one line; ``cases`` limits its time.  Raises ChildError."""
     command = [sys.executable, "-m", "fuzz.targets.kernel", what, str(os.getpid())]
     try:
         done = subprocess.run(  # noqa: S603 - our own module
@@ -29,7 +29,7 @@ def ask_child(what: str, order: object, cases: int) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ChildFailed(f"the live kernel hangs: ended after {error.timeout:.0f} s") from error
+        raise ChildError(f"the live kernel hangs: ended after {error.timeout:.0f} s") from error
     if done.returncode:
-        raise ChildFailed(f"the child on the live kernel ended with {done.returncode}:\n{done.stderr[-4000:]}")
+        raise ChildError(f"the child on the live kernel ended with {done.returncode}:\n{done.stderr[-4000:]}")
     return done.stdout.splitlines()[-1]

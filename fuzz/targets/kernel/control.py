@@ -22,7 +22,7 @@ ANSWER_WITHIN = 20.0
 """Seconds; the gate answers within one turn of its loop, unless the machine is out of breath."""
 
 
-class GateLost(BaseException):  # noqa: N818 - what happened, not a mistake
+class GateLost(BaseException):
     """The gate has gone: whatever waited for it has been failed by the kernel.
 
     No Exception: it ends the process, and nobody takes it for something that a case found.
@@ -49,8 +49,9 @@ class Held:
 class State:
     """What the gate holds, and what it did since it was asked last.
 
-    ``requests`` counts all that ever came.  ``written`` are values and the errno with which each of their
-    blocks was completed; ``struck`` are the faults that struck since the device was made, ``served`` what was completed.
+    ``requests`` counts all that ever came, ``served`` what was completed.  ``written`` are values and the
+    errno with which each of their blocks was completed, ``struck`` the faults that struck since the device
+    was made.
     """
 
     held: list[Held] = field(default_factory=list)

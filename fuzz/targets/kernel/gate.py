@@ -8,6 +8,7 @@ the kernel fails whatever waits, so that no task hangs for good.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -19,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fuzz.targets.kernel import fuse, libc
-from fuzz.targets.kernel.fuse import Io, Opcode, Request
+from fuzz.targets.kernel.fuse import Io, Opcode
 from fuzz.targets.kernel.image import copy_image
 from fuzz.targets.kernel.payload import tags_of
 from fuzz.targets.kernel.rules import Kind, Rules, kind_of
@@ -71,9 +72,7 @@ class Gate:
         data = self.store.read(io.offset, io.size) if request.opcode == Opcode.READ else io.data
         kind = kind_of(request, io, data, self.fsid)
         self._numbers += 1
-        pending = Pending(
-            self._numbers, request.unique, kind, io, time.monotonic(), self.store.completed()
-        )
+        pending = Pending(self._numbers, request.unique, kind, io, time.monotonic(), self.store.completed())
         pending.stops = "" if self.broken else self.rules.stop(kind)
         if pending.stops or (not self.broken and self.rules.holds(io.data)):
             self.held[pending.number] = pending
@@ -108,24 +107,14 @@ class Gate:
         return b""
 
     def _send(self, message: bytes) -> None:
-        try:
+        with contextlib.suppress(FileNotFoundError):  # whoever asked was killed meanwhile
             os.write(self.device, message)
-        except FileNotFoundError:
-            pass  # whoever asked was killed meanwhile
 
     # Orders
 
     def order(self, order: dict[str, object]) -> tuple[dict[str, object], list[int]]:
         """Obey; what to answer, with which file descriptors."""
         match order:
-            case {"do": "hold", "tags": list(tags)}:
-                self.rules.tags.update(tags)
-            case {"do": "stop", "task": str(task), "kind": str(kind)}:
-                self.rules.stops[task] = Kind(kind)
-            case {"do": "go on", "task": str(task)}:
-                self.rules.stops.pop(task, None)
-            case {"do": "fail", "kind": str(kind)}:
-                self.rules.faults.append(Kind(kind))
             case {"do": "release", "number": int(number), "error": int(error)}:
                 pending = self.held.pop(number)
                 self.rules.tags.difference_update(tags_of(pending.io.data))
@@ -141,13 +130,27 @@ class Gate:
                 keep: Callable[[int], bool] = lambda number: bool(kept >> number % 4 & 1)  # noqa: E731
                 self.store.restart(self.store.after_crash(keep) if crashed else {})
                 self.rules, self.broken, self.written, self.struck = Rules(), False, [], []
-            case {"do": "calm"}:
-                self.rules, self.struck = Rules(), []
             case {"do": "state"}:
                 return self.state(), []
             case _:
-                raise ValueError(f"the gate does not know this order: {order}")
+                self._rule(order)
         return {}, []
+
+    def _rule(self, order: dict[str, object]) -> None:
+        """What to hold and to fail from now on."""
+        match order:
+            case {"do": "hold", "tags": list(tags)}:
+                self.rules.tags.update(tags)
+            case {"do": "stop", "task": str(task), "kind": str(kind)}:
+                self.rules.stops[task] = Kind(kind)
+            case {"do": "go on", "task": str(task)}:
+                self.rules.stops.pop(task, None)
+            case {"do": "fail", "kind": str(kind)}:
+                self.rules.faults.append(Kind(kind))
+            case {"do": "calm"}:
+                self.rules, self.struck = Rules(), []
+            case _:
+                raise ValueError(f"the gate does not know this order: {order}")
 
     def state(self) -> dict[str, object]:
         """What is held, and what happened since somebody asked."""

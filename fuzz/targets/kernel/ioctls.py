@@ -59,7 +59,7 @@ def commit(fs: int) -> None:
 
 
 def pack_balance(logical: int) -> bytearray:
-    """struct btrfs_ioctl_balance_args: relocate the DATA chunk at this address (it is in the range of one byte)."""
+    """A struct btrfs_ioctl_balance_args for the DATA chunk at this address: the one that has this byte."""
     args = bytearray(_BALANCE_SIZE)
     _BALANCE_HEAD.pack_into(args, 0, BALANCE_DATA, 0)
     _BALANCE_ARGS.pack_into(args, _BALANCE_DATA_AT, 0, 0, 0, 0, 0, logical, logical + 1)
@@ -78,7 +78,7 @@ def cancel_balance(fs: int) -> None:
 
 
 def pack_snapshot(subvolume: int, name: str) -> bytearray:
-    """struct btrfs_ioctl_vol_args_v2: a read-only snapshot."""
+    """A struct btrfs_ioctl_vol_args_v2: a read-only snapshot."""
     args = bytearray(_SNAPSHOT_SIZE)
     _SNAPSHOT.pack_into(args, 0, subvolume, 0, SUBVOL_RDONLY, 0, 0, 0, 0)
     text = os.fsencode(name)
@@ -101,7 +101,9 @@ def scrub(fs: int, start: int, length: int) -> int:
     args = bytearray(_SCRUB_SIZE)
     _SCRUB.pack_into(args, 0, 1, start, start + length - 1, SCRUB_READONLY)
     ioctl(fs, SCRUB, args)
-    _, _, _, _, read, csum, verify, _, _, supers, _, uncorrectable, *_ = _SCRUB_PROGRESS.unpack_from(args, _SCRUB.size)
+    _, _, _, _, read, csum, verify, _, _, supers, _, uncorrectable, *_ = _SCRUB_PROGRESS.unpack_from(
+        args, _SCRUB.size
+    )
     return int(read + csum + verify + supers + uncorrectable)
 
 
@@ -123,10 +125,25 @@ def wait_ordered(fd: int) -> None:
 
 
 def pack_search(tree: int, objectid: int, kind: int) -> bytearray:
-    """struct btrfs_ioctl_search_args_v2: every item of that object and type."""
+    """A struct btrfs_ioctl_search_args_v2: every item of that object and type."""
     everything = 2**64 - 1
     head = _SEARCH_KEY.pack(
-        tree, objectid, objectid, 0, everything, 0, everything, kind, kind, 4096, 0, 0, 0, 0, 0, _SEARCH_BUFFER
+        tree,
+        objectid,
+        objectid,
+        0,
+        everything,
+        0,
+        everything,
+        kind,
+        kind,
+        4096,
+        0,
+        0,
+        0,
+        0,
+        0,
+        _SEARCH_BUFFER,
     )
     return bytearray(head) + bytes(_SEARCH_BUFFER)
 

@@ -40,18 +40,18 @@ def ioctl(fd: int, request: int, data: bytearray | int = 0) -> int:
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
-    """mount(2).  Raises OSError."""
+    """Mount a file system.  Raises OSError."""
     answer = _libc.mount(source.encode(), target.encode(), kind.encode(), flags, options.encode())
     _checked(answer, f"mount {kind} on {target}")
 
 
 def umount(target: str, flags: int = 0) -> None:
-    """umount2(2).  Raises OSError."""
+    """Give up what is mounted on ``target``, a directory.  Raises OSError."""
     _checked(_libc.umount2(target.encode(), flags), f"umount {target}")
 
 
 def unshare(flags: int) -> None:
-    """unshare(2).  Raises OSError."""
+    """Have the namespaces of ``flags`` for this process alone.  Raises OSError."""
     _checked(_libc.unshare(flags), "unshare")
 
 

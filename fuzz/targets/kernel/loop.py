@@ -22,7 +22,7 @@ ATTEMPTS = 100
 
 
 def pack_config(backing: int, flags: int, block_size: int) -> bytearray:
-    """struct loop_config: all of the file behind descriptor ``backing``."""
+    """A struct loop_config: all of the file behind descriptor ``backing``."""
     info = (0, 0, 0, 0, 0, 0, 0, 0, flags, b"bgfuzz", b"", b"", 0, 0)
     return bytearray(_CONFIG.pack(backing, block_size, *info, *[0] * 8))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,7 +15,7 @@ from models.geometry import Geometry
 from models.world import Violation
 
 FEWEST = 3
-"""Operations that a machine must have left to be worth a search; one with fewer has its like among the others."""
+"""Operations that a machine must have left to be worth a search."""
 
 
 class KernelFailure(FoundFailure):
@@ -78,7 +77,7 @@ def kernel_machines() -> tuple[type[KernelMachine], ...]:
 
 def machine_factory(
     machine: type[KernelMachine], machinery: Machinery, tally: Tally, found: list[KernelFailure]
-) -> Callable[[], Any]:
+) -> Any:  # noqa: ANN401 - Hypothesis's own type
     """What run_state_machine_as_test takes."""
 
     def new_machine() -> KernelMachine:

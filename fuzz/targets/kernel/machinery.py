@@ -1,10 +1,9 @@
-"""What a process has once and every case uses: a namespace, a fresh image, a gate, threads, the kernel's log."""
+"""What a process has once and every case uses: namespace, fresh image, gate, threads, the kernel's log."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from fuzz.targets.kernel import libc, namespace
 from fuzz.targets.kernel.control import GATE, GateControl, GateLost

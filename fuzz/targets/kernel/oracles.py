@@ -1,4 +1,4 @@
-"""Who judges a live kernel: the reference model by contents, ``btrfs check`` by the image, the kernel by its log.
+"""Who judges a live kernel: the reference model its contents, ``btrfs check`` its image, its own log.
 
 A judge yields what is wrong; nothing is looked at that an operation in flight may change.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fuzz.targets.kernel.image import path_of
-from fuzz.targets.kernel.volume import Values, Volume, closing
+from fuzz.targets.kernel.volume import Values, Volume
 from models.properties import Mismatch
 from models.properties.values import value_text
 from models.reference import Reference
@@ -29,7 +29,7 @@ COMPLAINTS = re.compile(
     r"|possible (recursive|circular) locking|kernel BUG|list_(add|del) corruption|scheduling while atomic"
     r"|BTRFS.*(checksum verify failed|csum failed|corrupt leaf|corrupt node|parent transid verify failed)"
 )
-"""Lines of the kernel's log that nothing a case does may bring about.  Errors of a device are not among them."""
+"""Lines of the kernel's log that nothing may bring about.  Errors of a device are not among them."""
 
 Allowed = Mapping[int, list[list[int]]]
 """For each file the values that each of its blocks may hold."""
@@ -40,7 +40,9 @@ def shown(value: int | None) -> str:
     return "no whole value" if value is None else value_text(value)
 
 
-def contents(found: Mapping[int, Values], allowed: Allowed, doubtful: Mapping[tuple[int, int], set[int]]) -> Iterator[Mismatch]:
+def contents(
+    found: Mapping[int, Values], allowed: Allowed, doubtful: Mapping[tuple[int, int], set[int]]
+) -> Iterator[Mismatch]:
     """Every block holds a value that it may hold.
 
     ``doubtful`` blocks, to which a writeback failed, may also hold any of the values given for them.
@@ -100,7 +102,9 @@ def files_of(volume: Volume, *, direct: bool = False) -> dict[int, Values]:
     return {number: volume.read(number, direct=direct) for number in volume.files()}
 
 
-def snapshots(volume: Volume, reference: Reference, doubtful: Mapping[tuple[int, int], set[int]]) -> Iterator[Mismatch]:
+def snapshots(
+    volume: Volume, reference: Reference, doubtful: Mapping[tuple[int, int], set[int]]
+) -> Iterator[Mismatch]:
     """Every block of every snapshot holds a value that its file had while the snapshot was taken."""
     for taken in reference.snapshots:
         if not taken.ended:

@@ -23,7 +23,7 @@ NOTHING = Sign("nothing", "nothing", "nothing")
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What became of a program: ``lines`` say it of each step, ``broken`` is the property that broke, or empty."""
+    """What became of a program, step by step; ``broken`` is the property that broke, or empty."""
 
     lines: tuple[str, ...]
     broken: str
@@ -32,7 +32,7 @@ class Played:
 
 
 def play(case: Case, gate: Sequence[str] = GATE) -> Played:
-    """Run a program in a child, over a gate with that program.  Raises ChildFailed."""
+    """Run a program in a child, over a gate with that program.  Raises ChildError."""
     then = ("done",) * len(case.steps)
     order = {"trace": dumps(Trace(case, (), then, Outcome(NOTHING, NOTHING))), "gate": list(gate)}
     data = json.loads(ask_child("case", order, 1))
@@ -47,8 +47,7 @@ def play_here(trace: str, gate: Sequence[str]) -> str:
     sign = Sign("", "", "")
     world = KernelWorld(machinery, case.geometry)
     try:
-        for step in case.steps:
-            lines.append(_take(world, step))
+        lines.extend(_take(world, step) for step in case.steps)
         world.finish()
     except Violation as violation:
         sign = Sign.of(violation)

@@ -13,8 +13,8 @@ from fuzz.report import Reproducer
 from fuzz.story import describe
 from fuzz.tables import counted, wrapped_lines
 from fuzz.targets.kernel.machine import KernelFailure
+from fuzz.targets.kernel.seen import Seen
 from fuzz.targets.kernel.vocabulary import table
-from fuzz.targets.kernel.world import Seen
 from fuzz.traces import Outcome, Sign, Trace, dumps
 
 TITLES = {
@@ -41,7 +41,12 @@ def render(failure: KernelFailure, how: str) -> Reproducer:
     sign = Sign.of(violation)
     trace = Trace(case, (), failure.then, Outcome(sign, sign))
     return Reproducer(
-        len(case.steps), text, violation.property, preemptions(case.steps), program, dumps(trace),
+        len(case.steps),
+        text,
+        violation.property,
+        preemptions(case.steps),
+        program,
+        dumps(trace),
         (violation.property,),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from fuzz.targets import TargetUnavailable
@@ -17,19 +18,20 @@ def missing() -> str:
     """What is missing first, and what to do about it, on one line; empty if nothing is."""
     if sys.platform != "linux":
         return "the target kernel needs Linux"
-    if not _may_administrate():
-        return "the target kernel needs root (CAP_SYS_ADMIN): run it with sudo, on a machine that may be lost"
+    return next((f"the target kernel needs {what}" for here, what in _needs() if not here), "")
+
+
+def _needs() -> Iterator[tuple[bool, str]]:
+    """Whether each thing is there, and what to do if it is not."""
+    yield _may_administrate(), "root (CAP_SYS_ADMIN): run it with sudo, on a machine that may be lost"
     for name, module in (("/dev/fuse", "fuse"), ("/dev/loop-control", "loop")):
-        if not os.access(name, os.R_OK | os.W_OK):
-            return f"the target kernel needs {name}: modprobe {module}, or start the container with this device"
-    if not PLACE.is_dir():
-        return f"the target kernel needs the directory {PLACE}: mkdir {PLACE}"
+        able = os.access(name, os.R_OK | os.W_OK)
+        yield able, f"{name}: modprobe {module}, or start the container with this device"
+    yield PLACE.is_dir(), f"the directory {PLACE}: mkdir {PLACE}"
     for tool in ("mkfs.btrfs", "btrfs"):
-        if shutil.which(tool) is None:
-            return f"the target kernel needs {tool}: apt-get install btrfs-progs"
-    if "btrfs" not in Path("/proc/filesystems").read_text(encoding="ascii").split():
-        return "the target kernel needs btrfs in the kernel: modprobe btrfs"
-    return ""
+        yield shutil.which(tool) is not None, f"{tool}: apt-get install btrfs-progs"
+    known = Path("/proc/filesystems").read_text(encoding="ascii").split()
+    yield "btrfs" in known, "btrfs in the kernel: modprobe btrfs"
 
 
 def _may_administrate() -> bool:

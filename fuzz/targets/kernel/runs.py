@@ -22,7 +22,6 @@ from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.report import render
 
 
-
 @dataclass(frozen=True, slots=True)
 class Order:
     """The search ``shard`` of a run, or with -1 to replay what is saved.  ``gate`` is the gate's program."""
@@ -51,17 +50,17 @@ class Order:
 
 
 def kernel_shard(run: Run, shard: int) -> Outcome:
-    """Generate and shrink, in a child; what fails is saved.  Raises ChildFailed."""
+    """Generate and shrink, in a child; what fails is saved.  Raises ChildError."""
     return in_child(Order.of(run, shard), run.profile.examples)
 
 
 def kernel_replay(run: Run) -> Outcome:
-    """Run what is saved, in a child.  Raises ChildFailed."""
+    """Run what is saved, in a child.  Raises ChildError."""
     return in_child(Order.of(run, -1), len(run.database.saved()))
 
 
 def in_child(order: Order, cases: int) -> Outcome:
-    """Have a child do it.  Raises ChildFailed."""
+    """Have a child do it.  Raises ChildError."""
     return Outcome.from_json(ask_child("search", asdict(order), cases))
 
 
@@ -100,6 +99,8 @@ def _search(
     except KernelFailure as failure:
         reproducer = render(failure, "it failed each time that it was run")
     except Flaky:
+        if not found:
+            raise
         shortest = min(found, key=lambda failure: len(failure.case.steps))
         reproducer = render(shortest, "run again it did not fail each time: the kernel chose another order")
     return Outcome(tally, time.perf_counter() - started, reproducer)

@@ -52,9 +52,7 @@ class Store:
         first, end = offset // BLOCK, -(-(offset + len(data)) // BLOCK)
         if offset % BLOCK or len(data) % BLOCK:
             after = offset + len(data)
-            data = (
-                self.read(first * BLOCK, offset % BLOCK) + data + self.read(after, end * BLOCK - after)
-            )
+            data = self.read(first * BLOCK, offset % BLOCK) + data + self.read(after, end * BLOCK - after)
         starts = range(0, len(data), BLOCK)
         self._complete({first + at // BLOCK: data[at : at + BLOCK] for at in starts})
 

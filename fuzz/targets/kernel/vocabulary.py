@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from fuzz.targets.kernel.rules import Kind
 from models.faults import CLEAR_PINNED, DATA_BIO, PHASE_2, SUBMIT_DIRECT, SUPERBLOCK, TREE_BLOCK
-from models.geometry import Geometry
 from models.operations import (
     OPERATIONS,
     Clean,
@@ -35,10 +34,10 @@ FAULT_KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 """Faults of the model, and the request that fails for them."""
 REFUSED_FAULTS: Mapping[str, str] = MappingProxyType(
-    {
-        kind: "it is no error of a device: a kernel without fault injection cannot be told to have it"
-        for kind in (SUBMIT_DIRECT, CLEAR_PINNED, PHASE_2)
-    }
+    dict.fromkeys(
+        (SUBMIT_DIRECT, CLEAR_PINNED, PHASE_2),
+        "it is no error of a device: a kernel without fault injection cannot be told to have it",
+    )
 )
 
 STOPS: Mapping[str, Kind] = MappingProxyType(
@@ -83,5 +82,3 @@ def table() -> list[str]:
     refused += [f"inject {kind}: {why}" for kind, why in REFUSED_FAULTS.items()]
     stops = ", ".join(f"{point} ({kind})" for point, kind in STOPS.items())
     return [*refused, f"preemption at {stops}; elsewhere {NO_STOP}", f"geometry: {GEOMETRY_RULE}"]
-
-

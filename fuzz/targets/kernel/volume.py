@@ -10,6 +10,7 @@ import contextlib
 import errno
 import mmap
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,13 +24,15 @@ FIRST_GROUP = 2
 OPTIONS = "nodiscard,skip_balance,commit=1"
 """No discards but by trim; a balance that a crash interrupted stays where it is until it is cancelled.
 
-``commit=1`` bounds a wait that nothing else ends: START_SYNC asks the transaction kthread for a commit, and one
-that asks while the kthread is committing is heard only when the kthread's timer runs out, after 30 s by
+``commit=1`` bounds a wait that nothing else ends: START_SYNC asks the transaction kthread for a commit, and
+one that asks while the kthread is committing is heard only when the kthread's timer runs out, after 30 s by
 default (seen on 6.18).  The task cannot be killed meanwhile.
 """
 SNAPSHOT = "snapshot-"
 CREATE_BG = "create-bg-"
-"""How the names begin of the files that force a block group into being; they live for that long only."""
+"""How the names begin of the files that force a block group into being; they live that long only."""
+ATTEMPTS, PAUSE = 400, 0.005
+"""How often to try an umount, and the seconds between: some reference to a mount is given up late."""
 
 Values = list[int | None]
 """What the blocks of a file hold; None is a block that holds no whole value."""
@@ -135,11 +138,11 @@ class Volume:
 
     def files(self) -> list[int]:
         """The files by number."""
-        return sorted(int(name) for name in os.listdir(self.root) if name.isdigit())
+        return sorted(int(entry.name) for entry in self.place.iterdir() if entry.name.isdigit())
 
     def snapshots(self) -> list[str]:
         """The snapshots by name, the oldest first."""
-        names = [name for name in os.listdir(self.root) if name.startswith(SNAPSHOT)]
+        names = [entry.name for entry in self.place.iterdir() if entry.name.startswith(SNAPSHOT)]
         return sorted(names, key=lambda name: int(name.removeprefix(SNAPSHOT)))
 
     def read(self, number: int, *, direct: bool = False) -> Values:
@@ -174,7 +177,15 @@ class Volume:
         self._open.clear()
         for fd in (*descriptors, self.root):
             os.close(fd)
-        libc.umount(str(self.place))
+        for attempt in range(ATTEMPTS):
+            try:
+                libc.umount(str(self.place))
+            except OSError as error:
+                if error.errno != errno.EBUSY or attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(PAUSE)
+            else:
+                return
 
 
 @contextlib.contextmanager

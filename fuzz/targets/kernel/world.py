@@ -6,66 +6,35 @@ judged while something is in flight is what cannot change any more; contents are
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, fields, replace
 from typing import NoReturn
 
-from fuzz.targets.kernel import ioctls, oracles
 from fuzz.targets.kernel.calls import CALLS
 from fuzz.targets.kernel.control import Held
+from fuzz.targets.kernel.judging import crash, finish, judge_quiet, remount
 from fuzz.targets.kernel.machinery import Machinery
+from fuzz.targets.kernel.seen import Seen
 from fuzz.targets.kernel.settling import PATIENCE, settle
 from fuzz.targets.kernel.tasks import Job, waits_in
-from fuzz.targets.kernel.vocabulary import FAULT_KINDS, STOPS, NO_STOP, refusal, stop_for
+from fuzz.targets.kernel.vocabulary import FAULT_KINDS, NO_STOP, STOPS, refusal, stop_for
 from models.geometry import Geometry
-from models.operations import (
-    Commit,
-    CompleteBio,
-    Crash,
-    Inject,
-    Operation,
-    Remount,
-    Step,
-    Writeback,
-)
+from models.operations import Commit, CompleteBio, Crash, Inject, Operation, Remount, Step, Writeback
 from models.properties import Mismatch
 from models.reference import Reference
-from models.world import ABORT, LIVENESS, REFUSAL, Violation
+from models.world import LIVENESS, REFUSAL, Violation
 
 KTHREAD = "transaction kthread"
 """Who does what is left at the end of a case."""
-WAITS = "a_relocation_waits_for_writes_to_its_block_group"
-MOUNTS = "what_the_superblock_reaches_can_be_mounted"
-KEEP = (0, 5, 15)
-"""Which volatile writes survive the crash at a case's end, as in the operation: bit ``i`` modulo 4 keeps the
-``i``-th.  Cases of different lengths take turns."""
-KEEP_ALL = 15
-
-
-@dataclass(slots=True)
-class Seen:
-    """What a case did, for the summary: IO that was held, faults that struck, images that were judged,
-    errors of operations, functions in which tasks waited, and what was refused."""
-
-    held: Counter[str] = field(default_factory=Counter)
-    fault: Counter[str] = field(default_factory=Counter)
-    image: Counter[str] = field(default_factory=Counter)
-    error: Counter[str] = field(default_factory=Counter)
-    wait: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-
-    def counts(self) -> Counter[str]:
-        """All of it, by names that begin with the group."""
-        counted = Counter[str]()
-        for group in fields(self):
-            counted.update({f"{group.name}: {name}": n for name, n in getattr(self, group.name).items()})
-        return counted
 
 
 class KernelWorld:
-    """A case; ``then`` says how each step of ``program`` left its task.  Raises OSError where nothing mounts."""
+    """A case; ``then`` says how each step of ``program`` left its task.
+
+    ``doubtful`` are blocks that could not be written, with all that they may hold.  Raises OSError where
+    nothing can be mounted.
+    """
 
     def __init__(self, machinery: Machinery, geometry: Geometry) -> None:
         self.geometry, self.machinery = geometry, machinery
@@ -81,15 +50,13 @@ class KernelWorld:
         self.unsettled: list[tuple[int, int]] = []
         self.doubtful: dict[tuple[int, int], set[int]] = {}
         self.draining = False
-        self._submitters: dict[int, tuple[str, int]] = {}
-        self._written: dict[tuple[int, int], set[int]] = {}
-        self._values = 0
+        self._submitters: dict[int, str] = {}
+        self._file_of: dict[int, int] = {}
         self._numbers = len(geometry.files)
         list(machinery.log.complaints())
-        self.mounted = False
         self.struck: list[str] = []
-        self.volume = machinery.mount()
-        self.mounted = True
+        self.mounted = False
+        self.mount()
         self.volume.populate(geometry)
         self.look()
 
@@ -126,7 +93,7 @@ class KernelWorld:
         return [held for held in self.held if not held.stops]
 
     def _submitter(self, held: Held) -> str:
-        return next((self._submitters[tag][0] for tag in held.tags if tag in self._submitters), "CPU 1")
+        return next(self._submitters[tag] for tag in held.tags if tag in self._submitters)
 
     def data_groups(self) -> Sequence[int]:
         """Numbers of the DATA block groups."""
@@ -147,7 +114,9 @@ class KernelWorld:
     def is_used(self, number: int) -> bool:
         """Whether an operation on a file is running, or a bio to it in flight."""
         busy = any(getattr(job.operation, "file", None) == number for job in self.jobs.values())
-        return busy or any(self._submitters.get(tag, ("", -1))[1] == number for h in self.held for tag in h.tags)
+        return busy or any(
+            self._submitters.get(tag, ("", -1))[1] == number for h in self.held for tag in h.tags
+        )
 
     @property
     def submitting(self) -> bool:
@@ -180,19 +149,20 @@ class KernelWorld:
 
     # Names for what a step makes
 
-    def new_value(self) -> int:
-        """A value that nobody has written before."""
-        self._values += 1
-        return self._values
+    def new_value(self, number: int) -> int:
+        """A value that nobody has written before, for a file."""
+        value = len(self._file_of) + 1
+        self._file_of[value] = number
+        return value
 
     def new_number(self) -> int:
         """A number that no file or snapshot has had."""
         self._numbers += 1
         return self._numbers - 1
 
-    def submit(self, task: str, number: int, values: Sequence[int]) -> None:
-        """From now on data writes of these values are held, as bios of ``task`` to a file."""
-        self._submitters |= {value: (task, number) for value in values}
+    def submit(self, task: str, values: Sequence[int]) -> None:
+        """From now on data writes of these values are held, as bios of ``task``."""
+        self._submitters |= dict.fromkeys(values, task)
         self.gate.hold(values)
 
     # Doing it
@@ -207,6 +177,16 @@ class KernelWorld:
         (self.drained if self.draining else self.program).append(step)
         if step.until and stop_for(step) is None:
             self.seen.refused[f"preemption: {NO_STOP}"] += 1
+        self._do(step)
+        self.settle()
+        stands = self.how_it_stands(step)
+        if not self.draining:
+            self.then.append(stands)
+        if self.quiet:
+            judge_quiet(self)
+        return True
+
+    def _do(self, step: Step) -> None:
         match step.operation:
             case None:
                 self._arm(step)
@@ -218,18 +198,11 @@ class KernelWorld:
             case Inject(kind):
                 self.gate.fail(FAULT_KINDS[kind])
             case Crash(kept):
-                self.crash(kept)
+                crash(self, kept)
             case Remount():
-                self.remount()
+                remount(self)
             case operation:
                 self._start(step, operation)
-        self.settle()
-        stands = self.how_it_stands(step)
-        if not self.draining:
-            self.then.append(stands)
-        if self.quiet:
-            self.judge_quiet()
-        return True
 
     def _arm(self, step: Step) -> None:
         """Have the gate stop the task where the step says, if it can."""
@@ -270,7 +243,7 @@ class KernelWorld:
 
     def _lost(self, value: int) -> None:
         """A block of that value could not be written: nobody knows what it holds, of all that was."""
-        number = self._submitters.get(value, ("", -1))[1]
+        number = self._file_of.get(value, -1)
         file = self.reference.files.get(number)
         for block, state in enumerate(file.blocks if file else ()):
             if any(write.value == value for write in state.past):
@@ -284,7 +257,7 @@ class KernelWorld:
         self.gate.go_on(job.task)
         call = CALLS[type(job.operation)]
         if job.error is not None:
-            self.seen.error[f"{job.operation.name}: {job.error.strerror}"] += 1
+            self.seen.error[f"{job.operation.name}: {os.strerror(job.error.errno or 0)}"] += 1
             if job.error.errno not in call.refusals and not self.struck:
                 observed = f"{job.operation} fails: {job.error}"
                 self.complain(REFUSAL, "the kernel refuses for lack of space only", observed)
@@ -301,88 +274,11 @@ class KernelWorld:
         self.seen.wait[f"{job.operation.name} in {where}"] += 1
         return f"waits in {where}"
 
-    # Judging it
+    # The end
 
     def complain(self, name: str, expected: str, observed: str) -> NoReturn:
         """A property does not hold.  Raises Violation."""
         raise Violation(name, Mismatch(expected, observed))
-
-    def moved(self, group: int, before: frozenset[int]) -> None:
-        """A relocation is done; these requests were held before it began."""
-        early = [held for held in self.held if held.number in before]
-        if early:
-            observed = f"block group {group} is gone while a write to {early[0].offset:#x} in it is in flight"
-            self.complain(WAITS, "the relocation waits for it", observed)
-
-    def judge_quiet(self) -> None:
-        """Nothing moves: look at everything.  Raises Violation."""
-        for number, value in self.unsettled:
-            if self.has_file(number) and not self.struck:
-                ioctls.wait_ordered(self.volume.buffered(number))
-                self.reference.end_completion(value)
-        self.unsettled.clear()
-        if self.volume.readonly and not self.struck:
-            self.complain(ABORT, "the file system stays writable", "it was forced readonly")
-        self._judge_contents({number: self._read(number) for number in sorted(self.reference.files)})
-        for mismatch in self.machinery.log.complaints():
-            self.complain(oracles.LOG, *mismatch)
-
-    def _read(self, number: int) -> oracles.Values:
-        """A file, from the device where no page is dirty; nothing where a fault may be why it cannot be read."""
-        try:
-            return self.volume.read(number, direct=not self.dirty.get(number) and not self.struck)
-        except OSError as error:
-            if not self.struck:
-                self.complain(oracles.CONTENTS, f"file {number} can be read", str(error))
-            return []
-
-    def _judge_contents(self, found: Mapping[int, oracles.Values]) -> None:
-        allowed = oracles.live(self.reference)
-        if self.volume.readonly:  # a write that completed may not be in the trees any more
-            allowed = oracles.AfterCrash.of(self.reference, {}).allowed
-        for mismatch in oracles.contents(found, allowed, self.doubtful):
-            self.complain(oracles.CONTENTS, *mismatch)
-        for mismatch in oracles.snapshots(self.volume, self.reference, self.doubtful):
-            self.complain(oracles.SNAPSHOTS, *mismatch)
-
-    # Losing power, unmounting, and the end
-
-    def crash(self, kept: int) -> None:
-        """Cut the power, mount what it left, and judge that.  Raises Violation."""
-        expected = oracles.AfterCrash.of(self.reference, self.doubtful)
-        self.gate.cut()
-        for job in list(self.jobs.values()):
-            if not job.done.wait(PATIENCE):
-                self.complain(LIVENESS, "a device that has gone ends every wait", f"{job.operation} goes on")
-        self.jobs.clear()
-        self._umount()
-        self.gate.restart(crashed=True, kept=kept)
-        self._mount_again(expected, flushed=True)
-
-    def remount(self) -> None:
-        """Unmount and mount again.  Raises Violation."""
-        aborted = self.volume.readonly
-        self._umount()
-        expected = oracles.AfterCrash.of(self.reference, self.doubtful)
-        self.gate.calm()
-        self._mount_again(expected, flushed=not aborted)
-
-    def _mount_again(self, expected: oracles.AfterCrash, *, flushed: bool) -> None:
-        self.look()
-        self.dirty.clear()
-        self.unsettled.clear()
-        try:
-            self.volume = self.machinery.mount()
-            self.mounted = True
-        except OSError as error:
-            self.complain(MOUNTS, "the file system can be mounted", f"mount fails: {error}")
-        found = oracles.files_of(self.volume)
-        for name, mismatch in expected.judge(found):
-            self.complain(name, *mismatch)
-        self.doubtful.clear()
-        whole = {number: [value or 0 for value in values] for number, values in found.items()}
-        sizes = {number: [len(values)] for number, values in found.items()}
-        self.reference.mounted(whole, sizes, self.volume.snapshots(), flushed=flushed)
 
     def next_to_drain(self) -> Step | None:
         """Tasks go on, then bios complete, then dirty pages are written back."""
@@ -395,43 +291,29 @@ class KernelWorld:
                 return Step(KTHREAD, Writeback(number))
         return None
 
+    def drain(self) -> None:
+        """Take every step that is left, and commit.  Raises Violation."""
+        self.draining = True
+        while (step := self.next_to_drain()) is not None:
+            self.apply(step)
+        self.apply(Step(KTHREAD, Commit()))
+
     def finish(self) -> None:
         """Let everything come to its end and judge it, on the device and on what a crash would have left.
 
         Raises Violation.
         """
-        with ExitStack() as images:
-            crashed = self._crash_image(images, KEEP[len(self.program) % len(KEEP)])
-            self.draining = True
-            while (step := self.next_to_drain()) is not None:
-                self.apply(step)
-            self.apply(Step(KTHREAD, Commit()))
-            aborted = self.volume.readonly
-            live, later = oracles.live(self.reference), oracles.AfterCrash.of(self.reference, self.doubtful)
-            self._umount()
-            last = images.enter_context(oracles.closing(self.gate.image(KEEP_ALL)))
-            self.seen.image["after umount"] += 1
-            self._judge_image(last, later if aborted else replace(later, allowed={**later.allowed, **live}))
-            self.seen.image["after a crash"] += 1
-            self._judge_image(*crashed)
+        finish(self)
 
-    def _crash_image(self, images: ExitStack, kept: int) -> tuple[int, oracles.AfterCrash]:
-        image = images.enter_context(oracles.closing(self.gate.image(kept)))
-        return image, oracles.AfterCrash.of(self.reference, self.doubtful)
+    def mount(self) -> None:
+        """Mount what is on the device now.  Raises OSError."""
+        self.volume = self.machinery.mount()
+        self.mounted = True
 
-    def _judge_image(self, image: int, expected: oracles.AfterCrash) -> None:
-        """Check an image, mount it, read it.  Raises Violation."""
-        for mismatch in oracles.btrfs_check(image):
-            self.complain(oracles.CHECK, *mismatch)
-        try:
-            volume = self.machinery.mount_image(image)
-        except OSError as error:
-            self.complain(MOUNTS, "the file system can be mounted", f"mount fails: {error}")
-        try:
-            for name, mismatch in expected.judge(oracles.files_of(volume)):
-                self.complain(name, *mismatch)
-        finally:
-            volume.umount()
+    def umount(self) -> None:
+        """Unmount.  Raises OSError."""
+        self.volume.umount()
+        self.mounted = False
 
     def close(self) -> None:
         """Give everything back, whatever state it is in.
@@ -445,10 +327,6 @@ class KernelWorld:
                 if not job.done.wait(PATIENCE):
                     self.machinery.forget(task)
             try:
-                self._umount()
+                self.umount()
             except OSError:
                 self.machinery.abandon()
-
-    def _umount(self) -> None:
-        self.volume.umount()
-        self.mounted = False

@@ -16,6 +16,7 @@ from fuzz.commands import (
     bench_races,
     bench_schedules,
     bench_sctbench,
+    bench_time_to_failure,
     coverage,
     exhaust,
     export,
@@ -26,6 +27,7 @@ from fuzz.commands import (
     replay,
     show,
 )
+from fuzz.libraries import MissingLibraryError
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 """Exit codes after Ctrl-C, and where whoever reads has gone, as shells have them."""
@@ -52,11 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench_proofs.add_to(measured)
     bench_schedules.add_to(measured)
     bench_sctbench.add_to(measured)
+    bench_time_to_failure.add_to(measured)
     options = parser.parse_args(arguments)
     try:
         code = cast("Callable[[object], int]", options.run)(options)
         sys.stdout.flush()
-    except UsageError as error:
+    except (UsageError, MissingLibraryError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; --resume goes on from here\n")

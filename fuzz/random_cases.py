@@ -6,7 +6,7 @@ Much faster, and good for measuring: nothing is shrunk, saved or tried again.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -95,15 +95,23 @@ def run_machine(
     mkfs, picks = random_choices(seed, steps, kind)
     machine = kind(reverts, Tally() if tally is None else tally)
     machine.mkfs(mkfs.geometry)
+    return machine, play(machine, (pick.of(kind) for pick in picks))
+
+
+def play(machine: BlockGroupMachine, choices: Iterable[Drawn | Resumed]) -> FoundFailure | None:
+    """Make these choices on its file system, and come to the end of the case: how it failed.
+
+    The next choice is asked for after the last has been made, so that it may depend on it.
+    """
     try:
         try:
-            for pick in picks:
-                machine.advance(pick.of(kind))
+            for choice in choices:
+                machine.advance(choice)
         finally:
             machine.teardown()
     except FoundFailure as failure:
-        return machine, failure
-    return machine, None
+        return failure
+    return None
 
 
 def machines_for(revert: Revert) -> list[type[BlockGroupMachine]]:

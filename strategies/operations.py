@@ -68,7 +68,7 @@ RESUMED_POINTS = max(len(operation.points) for operation in OPERATIONS)
 """How many points a resumed task may be told to stop at; its operation's, modulo what it has."""
 
 
-def _variants(kind: type[Operation]) -> list[Operation]:
+def variants(kind: type[Operation]) -> list[Operation]:
     """The operation with every combination of arguments, the lowest first."""
     values = {f.name: kind.drawn.get(f.name, ARGUMENTS.get(f.name)) for f in fields(kind)}  # type: ignore[arg-type]
     drawn_from = {name: several for name, several in values.items() if several is not None}
@@ -96,9 +96,9 @@ def drawn(kind: type[Operation], focus: Sequence[str] = ()) -> list[Drawn]:
     every: list[Drawn] = []
     stops = stopping_points(kind.points, tuple(focus))
     for in_handle in IN_HANDLE.get(kind, (False,)):
-        variants = [Drawn(op, None, in_handle) for op in _variants(kind)]
-        every += variants * max(2, len(stops))
-        every += [variant._replace(until=point) for point in stops for variant in variants]
+        plain = [Drawn(op, None, in_handle) for op in variants(kind)]
+        every += plain * max(2, len(stops))
+        every += [variant._replace(until=point) for point in stops for variant in plain]
     return every
 
 

@@ -151,6 +151,7 @@ def test_an_entry_tells_its_story(revert: Revert) -> None:
 def test_what_an_entry_names_exists(revert: Revert) -> None:
     """If a property or operation were misspelt, a control would look for what never comes."""
     assert revert.expected in (*NAMES, *OF_THE_WORLD)
+    assert {*revert.signs} <= {*NAMES, *OF_THE_WORLD} - {revert.expected}
     assert revert.operations
     assert len(set(revert.operations)) == len(revert.operations)
     assert set(revert.operations) <= BY_NAME.keys()

@@ -58,14 +58,7 @@ SHORTEST: dict[str, Case] = {
         HALF, program((1, Trim(), "btrfs_trim_fs"), (2, Relocate()), (1, None))
     ),
     "wrong/frozen-looked-at-early": Case(
-        HALF,
-        program(
-            (1, Trim(), "btrfs_trim_fs"),
-            (2, Relocate(), "btrfs_del_item"),
-            (1, None, "btrfs_trim_block_group"),
-            (2, None),
-            (1, None),
-        ),
+        HALF, program((1, Trim(), "btrfs_trim_block_group"), (2, Relocate(), "btrfs_del_item"))
     ),
     "wrong/pinned-not-searched": Case(
         HALF, program((1, Trim(), "do_trimming"), (2, Relocate()), (2, Commit()), (2, CreateBg()))

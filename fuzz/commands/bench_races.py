@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from fuzz.bench.command import ROOT
-from fuzz.bench.races import Result, Trial, report, try_race
+from fuzz.bench.races import Result, Trial, is_expected, report, try_race
 from fuzz.bench.results import Log
 from fuzz.commands import Commands, UsageError, number
 from fuzz.commands.benches import add_bench_options, open_log, try_missing
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     command = f"python -m fuzz bench races{named} --seeds {options.seeds}"
     write_whole(options.output, report(command, reverts, results))
     sys.stdout.write(f"{options.output}\n")
-    found = all(any(r.property == revert.expected for r in results[revert.id]) for revert in reverts)
+    found = all(any(is_expected(revert, r) for r in results[revert.id]) for revert in reverts)
     return 0 if found else 1
 
 

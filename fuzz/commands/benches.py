@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from fuzz.bench.command import ROOT, side_by_side
+from fuzz.bench.command import ROOT, in_processes, side_by_side
 from fuzz.bench.results import Log, digest
 from fuzz.commands import UsageError, number
 
@@ -66,10 +66,20 @@ def open_log(options: argparse.Namespace) -> Log:
 
 
 def try_missing(
-    title: str, log: Log, jobs: Sequence[Job], work: Callable[[Job], Logged], *, workers: int = 1
+    title: str,
+    log: Log,
+    jobs: Sequence[Job],
+    work: Callable[[Job], Logged],
+    *,
+    workers: int = 1,
+    alone: bool = False,
 ) -> None:
-    """Do what the log has no result of; it has one of each job then, in their order, and no others."""
+    """Do what the log has no result of; it has one of each job then, in their order, and no others.
+
+    ``alone``: each in a process of its own (:func:`fuzz.bench.command.in_processes`).
+    """
     missing = [job for job in jobs if job.key not in log.results]
-    for job, result in side_by_side(title, missing, work, workers=workers):
+    spread = in_processes if alone else side_by_side
+    for job, result in spread(title, missing, work, workers=workers):
         log.add(job.key, **result.as_data())
     log.tidy(job.key for job in jobs)

@@ -14,7 +14,7 @@ from fuzz.commands import Commands, UsageError
 from fuzz.commands.hunt import STATE
 from fuzz.files import write_whole
 from fuzz.hunt import StateError, load
-from fuzz.interleavings import Coverage
+from fuzz.interleavings import Coverage, growth
 from fuzz.interleavings.page import page
 from fuzz.interleavings.text import listing
 from fuzz.machine import Tally
@@ -39,23 +39,35 @@ def add_to(commands: Commands) -> None:
         help=f"the state of a hunt, or what pytest's --fuzz-outcomes wrote ({STATE})",
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with every pair instead")
+    parser.add_argument(
+        "--growth",
+        type=Path,
+        metavar="FILE",
+        help="write a plot instead: how many were reached by how many cases",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it, or write the page."""
+    """Print it, or write the page or the plot."""
     coverage = read(options.result)
-    if options.html is None:
+    if options.growth is not None:
+        _write(options.growth, growth.picture(coverage))
+    if options.html is not None:
+        _write(options.html, page(coverage))
+    if options.growth is options.html is None:
         console = Console(highlight=False)
         for part in listing(coverage):
             console.print(part, soft_wrap=isinstance(part, Text))
-        return 0
-    try:
-        write_whole(options.html, page(coverage))
-    except OSError as error:
-        raise UsageError(f"{options.html}: cannot be written: {error.strerror}") from error
-    sys.stdout.write(f"{options.html}\n")
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+    sys.stdout.write(f"{path}\n")
 
 
 def read(path: Path) -> Coverage:

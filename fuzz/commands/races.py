@@ -70,6 +70,8 @@ def _what(revert: Revert) -> list[str]:
         f"operations: {', '.join(revert.operations)}",
         f"expected to break: {revert.expected}",
     ]
+    if revert.signs:
+        lines.append(f"or as a sign of it: {', '.join(revert.signs)}")
     if revert.chain:
         lines.append(f"chain: {revert.chain}")
     if revert.rare:

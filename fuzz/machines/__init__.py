@@ -21,10 +21,10 @@ from typing import Any
 
 from fuzz.machine import BlockGroupMachine, Tally
 from fuzz.machines.creation import Adding, Allocating, Committing, Creation, Handles, Reuse
-from fuzz.machines.durability import Durability, Faults, Logging, LoggingPages, Syncing
+from fuzz.machines.durability import Durability, Failing, Faults, Joining, Logging, LoggingPages, Syncing
 from fuzz.machines.everything import Everything
 from fuzz.machines.removal import Cleaning, Removal, Unpinning
-from fuzz.machines.upkeep import Pausing, Scrubbing, Trimming
+from fuzz.machines.upkeep import Freezing, Moving, Pausing, Scrubbing, Trimming
 from fuzz.machines.writing import Flushing, Overwriting, Snapshots, SnapshotsOfPages
 from models.reverts import Revert
 
@@ -43,12 +43,16 @@ MACHINES: tuple[type[BlockGroupMachine], ...] = (
     Unpinning,
     Removal,
     Trimming,
+    Freezing,
     Scrubbing,
+    Moving,
     Pausing,
     Logging,
     LoggingPages,
+    Joining,
     Syncing,
     Faults,
+    Failing,
     Durability,
     Everything,
 )

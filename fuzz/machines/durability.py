@@ -39,6 +39,13 @@ class LoggingPages(BlockGroupMachine):
     focus = ("end_bio_extent_writepage", "btrfs_sync_file", "btrfs_log_inode", "TRANS_STATE_UNBLOCKED")
 
 
+class Joining(BlockGroupMachine):
+    """Completions that join a transaction, against commits that wait for what fsync has logged."""
+
+    operations = (StartNocowDio, CompleteBio, Fsync, Commit)
+    focus = ("wait_current_trans", "TRANS_STATE_COMMIT_DOING")
+
+
 class Syncing(BlockGroupMachine):
     """Ordered extents that fsync has logged, against commits."""
 
@@ -57,6 +64,14 @@ class Faults(BlockGroupMachine):
 
     operations = (StartNocowDio, CompleteBio, CreateBg, Free, Commit, Inject, Remount)
     focus = ("btrfs_endio_direct_write", "btrfs_write_and_wait_transaction")
+
+
+class Failing(BlockGroupMachine):
+    """Commits that fail, against fsyncs that wait for them."""
+
+    operations = (CreateBg, Commit, Fsync, Inject, Crash)
+    focus = ("TRANS_STATE_UNBLOCKED",)
+    seldom = (CreateBg, Crash)
 
 
 class Durability(BlockGroupMachine):

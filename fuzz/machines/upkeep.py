@@ -7,14 +7,20 @@ from models.operations import Allocate, Clean, Commit, CreateBg, Free, Relocate,
 
 
 class Trimming(BlockGroupMachine):
-    """Trim, against those who remove block groups and use their place again."""
+    """Trim that has a discard on its way, against those who use the place of a removed block group again."""
 
     operations = (CreateBg, Commit, Relocate, Trim)
+    focus = ("do_trimming", "btrfs_discard_extent")
+
+
+class Freezing(BlockGroupMachine):
+    """Trim that begins or ends, against those who add and remove block groups."""
+
+    operations = (CreateBg, Relocate, Trim)
     focus = (
         "btrfs_trim_fs",
         "btrfs_trim_block_group",
         "do_trimming",
-        "btrfs_discard_extent",
         "btrfs_add_block_group_cache",
         "btrfs_del_item",
     )
@@ -25,6 +31,13 @@ class Scrubbing(BlockGroupMachine):
 
     operations = (Free, Clean, Commit, Scrub)
     focus = ("scrub_pause_on", "scrub_chunk", "btrfs_dec_block_group_ro", "unused_bgs_lock")
+
+
+class Moving(BlockGroupMachine):
+    """Scrub, which makes the target of a relocation read-only."""
+
+    operations = (Allocate, Free, Relocate, Scrub)
+    focus = ("scrub_pause_on", "prealloc_file_extent_cluster")
 
 
 class Pausing(BlockGroupMachine):

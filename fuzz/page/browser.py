@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fuzz.libraries import library
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -25,20 +26,14 @@ class NoBrowserError(Exception):
     """There is nothing to open a page with; the message says what to install."""
 
 
-def _library(name: str) -> Any:  # noqa: ANN401 - a module
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise NoBrowserError(f"no {name.partition('.')[0]}: pip install -e '.[browser]'") from error
-
-
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A browser without a window, which sends nothing anywhere.  Raises NoBrowserError."""
+    """A browser without a window, which sends nothing anywhere.  Raises NoBrowserError, and
+    MissingLibraryError."""
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
         raise NoBrowserError(f"no browser: install one of {', '.join(BROWSERS)}")
-    playwright = _library("playwright.sync_api")
+    playwright = library("playwright.sync_api", "browser")
     with playwright.sync_playwright() as driver:
         # A sandbox of its own cannot be had as root, or in most containers; the page is ours.
         opened = driver.chromium.launch(executable_path=path, chromium_sandbox=False)
@@ -63,7 +58,7 @@ def picture(html: str, step: int) -> bytes:
 
 
 def _with_few_colours(png: bytes) -> bytes:
-    image = _library("PIL.Image")
+    image = library("PIL.Image", "browser")
     smaller = io.BytesIO()
     full = image.open(io.BytesIO(png)).convert("RGB")
     full.quantize(COLOURS, dither=image.Dither.NONE).save(smaller, "PNG", optimize=True)

@@ -7,7 +7,8 @@ comes next drops it, and so has to have in its trees whatever the log has.
 Source: fs/btrfs/file.c btrfs_sync_file; tree-log.c btrfs_log_inode, btrfs_log_changed_extents,
 btrfs_sync_log; ordered-data.c btrfs_get_logged_extents, btrfs_wait_logged_extents (v4.9, with
 pending_ordered a counter as since 161c3549b45a); tree_log_mutex is taken for the superblock, not for the
-first log of a transaction, and a commit made by fsync is marked, as since v5.12.
+first log of a transaction, and a commit made by fsync is marked, as since v5.12.  No superblock is written
+after an error, as since 165ea85f1483 (v5.13).
 
 Deviations: all items of the file are logged, not only those that changed since the last commit, and fsync
 never finds out that nothing changed; so a file that is wrongly taken to be in the log already cannot be
@@ -17,6 +18,7 @@ trees need no blocks.
 
 from __future__ import annotations
 
+import errno
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -162,9 +164,12 @@ class TreeLog:
                 # The log has a write that failed (the kernel notes io_err before it logs the item).
                 full = True
                 self.btrfs_set_log_full_commit(handle)
-            else:
-                yield from self.write_super_with_log(log)
+            elif (yield from self.write_super_with_log(log)):
                 self.log_transid_committed = written
+            else:
+                full = True
+                self.btrfs_set_log_full_commit(handle)
+                self.fs.abort.btrfs_abort_transaction(handle, errno.EIO, "btrfs_sync_log")
         self.log_commit.unlock()
         yield "btrfs_sync_log"
         return not full
@@ -189,12 +194,24 @@ class TreeLog:
         ordered.pending = True
         trans.pending_ordered += 1
 
-    def write_super_with_log(self, log: Log) -> Steps[None]:
-        """The last superblock once more; it must be on disk before, so wait for who writes it."""
+    def write_super_with_log(self, log: Log) -> Steps[bool]:
+        """The last superblock once more; it must be on disk before, so wait for who writes it.
+
+        False if that failed: the log is of a transaction whose predecessor is not on disk.
+        Deviation: the kernel has the failed commit's superblock in memory then (super_for_commit), and would
+        write that one; here it would be the one before.
+        """
         yield from self.fs.tree_log_mutex.lock()
-        self.fs.device.write_super_with_log(log)
+        failed = self.has_fs_error()
+        if not failed:
+            self.fs.device.write_super_with_log(log)
+            self.fs.sim.note("btrfs_sync_log", f"the log of transaction {log.transid} is on disk")
         self.fs.tree_log_mutex.unlock()
-        self.fs.sim.note("btrfs_sync_log", f"the log of transaction {log.transid} is on disk")
+        return not failed
+
+    def has_fs_error(self) -> bool:
+        """Whether something was aborted (BTRFS_FS_STATE_ERROR)."""
+        return self.fs.error != 0
 
     def btrfs_free_log(self) -> None:
         """A commit drops the log: what it has is in the trees (btrfs_free_log_root_tree)."""

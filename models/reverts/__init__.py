@@ -28,8 +28,9 @@ class Revert:
     ``wrong_fix_of`` names the commit that it stands for.  ``version`` is the kernel that got the fix;
     ``mechanism`` is the story, ``symptom`` what a user saw; ``chain`` says which fix opened this race, or
     which this one opened; ``operations`` are those of the shortest program; ``expected`` names the
-    property that breaks; ``overrides`` are subclasses of rooms.  ``rare``: its window is so narrow that a
-    run of the default profile may miss it; a program for it is in the tests.
+    property that breaks there, ``signs`` those that may break in its place in other programs;
+    ``overrides`` are subclasses of rooms.  ``rare``: its window is so narrow that a run of the default
+    profile may miss it; a program for it is in the tests.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Revert:
     chain: str = ""
     wrong_fix_of: str = ""
     rare: bool = False
+    signs: tuple[str, ...] = ()
 
     @property
     def age(self) -> tuple[bool, list[int], str]:

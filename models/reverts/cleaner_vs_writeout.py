@@ -66,6 +66,7 @@ FIX = Revert(
     symptom="transaction abort with -ENOENT in commit, file system forced read-only",
     operations=("free", "run-delayed-refs", "clean", "commit"),
     expected="no_legal_schedule_aborts",
+    signs=("committed_used_bytes_are_the_extents",),
     overrides=(UnusedBeforeDirty,),
     confirmed=False,
     chain="the fix left a gap, see wrong/dirty-before-unused",

@@ -33,6 +33,7 @@ FIX = Revert(
     symptom="tasks hang, waiting for an ordered extent that no bio will complete",
     operations=("inject", "start-nocow-dio"),
     expected="every_ordered_extent_is_finished",
+    signs=("every_task_can_finish",),
     overrides=(NobodyCompletesIt,),
 )
 

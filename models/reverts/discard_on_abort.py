@@ -53,6 +53,10 @@ FIX = Revert(
     symptom="after an abort and a mount, metadata and data are erased",
     operations=("inject", "free", "commit"),
     expected="what_the_superblock_references_is_not_free",
+    signs=(
+        "a_block_holds_its_last_durable_write_or_a_newer_one",
+        "every_block_reads_as_its_last_write_or_a_concurrent_one",
+    ),
     overrides=(DiscardOnAbort,),
 )
 

@@ -34,10 +34,9 @@ FIX = Revert(
     version="v6.19",
     mechanism=__doc__,
     symptom="the file system hangs: a commit and a completion wait for each other",
-    operations=("start-nocow-dio", "allocate", "commit", "complete-bio", "fsync"),
+    operations=("start-nocow-dio", "commit", "complete-bio", "fsync"),
     expected="every_task_can_finish",
     overrides=(EverybodySleeps,),
-    rare=True,
 )
 
 RACES = (FIX,)

@@ -29,6 +29,13 @@ Writeback holds a transaction handle, which the relocation's next commit waits f
 exists when the copying begins, but nobody waits for it any more: old blocks are read, then overwritten.
 """
 
+SIGNS = (
+    "no_bio_writes_to_space_that_is_not_its_own",
+    "nobody_is_on_the_way_once_relocation_copies",
+    "ordered_extents_do_not_overlap_and_own_their_space",
+)
+"""The writer whom nobody waited for is seen before its data is missed, and may be overwritten before that."""
+
 
 class NoNocowWriters(BlockGroups):
     """Block groups as they were before v4.7: nobody counts writers in place."""
@@ -54,6 +61,7 @@ FIX = Revert(
     symptom="an acknowledged direct write is lost",
     operations=("start-nocow-dio", "relocate", "complete-bio"),
     expected="every_block_reads_as_its_last_write_or_a_concurrent_one",
+    signs=SIGNS,
     overrides=(NoNocowWriters,),
 )
 
@@ -79,6 +87,7 @@ BUFFERED_FIX = Revert(
     symptom="a buffered write that reached the disk is lost",
     operations=("buffered-write", "writeback", "relocate", "complete-bio"),
     expected=FIX.expected,
+    signs=SIGNS,
     overrides=(BufferedNotCounted,),
     chain="exposed by 9cfa3e34e23e, which removed the flush that hid it",
 )
@@ -137,6 +146,7 @@ def _wrong(name: str, mechanism: str, override: type, expected: str = FIX.expect
         symptom=FIX.symptom,
         operations=FIX.operations,
         expected=expected,
+        signs=SIGNS,
         overrides=(override,),
         wrong_fix_of=FIX.id,
     )

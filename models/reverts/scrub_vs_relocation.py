@@ -57,7 +57,6 @@ UNDERFLOW = Revert(
     expected="no_assertion_of_the_kernel_fails",
     overrides=(NoPromise,),
     confirmed=False,
-    rare=True,
 )
 
 RACES = (SPLIT, UNDERFLOW)

@@ -12,8 +12,6 @@ writes without space.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from models.btrfs.direct_io import DirectIo
 from models.btrfs.snapshot import Snapshots
 from models.btrfs.subvolume import Inode, Root
@@ -115,14 +113,11 @@ RACES = (
         "in between is neither awaited nor warned.",
         WaitsBeforeAnnouncing,
     ),
-    replace(
-        _wrong(
-            "snapshot-guard-looks-once",
-            "A writer looks for snapshots, and is counted later: one that is announced in between finds no "
-            "writer.",
-            LooksOnce,
-        ),
-        rare=True,
+    _wrong(
+        "snapshot-guard-looks-once",
+        "A writer looks for snapshots, and is counted later: one that is announced in between finds no "
+        "writer.",
+        LooksOnce,
     ),
     _wrong(
         "snapshot-ignores-ordered-extents",

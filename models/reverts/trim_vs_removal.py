@@ -25,6 +25,7 @@ from models.simulation import Steps
 
 NOBODYS = "new_chunks_take_device_space_that_nobody_has"
 ASSERTION = "no_assertion_of_the_kernel_fails"
+LEFT = "nothing_of_a_trim_is_left"
 
 
 class NobodyIsCounted(DevExtents):
@@ -138,7 +139,7 @@ hidden one, and puts it back afterwards:
 into a block group that nobody can find any more, where nobody frees it.""",
     symptom="memory leak of free space entries",
     operations=("trim", "relocate"),
-    expected="nothing_of_a_trim_is_left",
+    expected=LEFT,
     overrides=(LeavesEntries,),
     chain="opened by 04216820fe83",
 )
@@ -158,7 +159,6 @@ the start back, to where the pending chunk begins: two chunks in one place.""",
     overrides=(SetsStartBlindly,),
     confirmed=False,
     chain="opened by 1b9845081633, and by the pinned chunks of 04216820fe83",
-    rare=True,
 )
 
 
@@ -194,14 +194,15 @@ its removal counts afterwards, when the map is gone already, and as the last one
         _wrong(
             "frozen-looked-at-early",
             "removal looks at the count of trimmers before it sets removed",
-            """Removal looks at ``trimming`` first and sets ``removed`` later.  Who counts in
-between is not seen:
-he finds ``removed`` not set, trims, and the map is dropped under him.""",
-            ASSERTION,
+            """Removal looks at ``trimming`` first and sets ``removed`` later.  Who has done with trimming in
+between finds ``removed`` not set and leaves the map, which removal then keeps for him: nobody drops it.  Who
+begins in between is not seen: he finds ``removed`` not set, trims, and the map is dropped under him.""",
+            LEFT,
             LooksTooEarly,
             RemembersFrozen,
         ),
-        rare=True,
+        operations=LEAK.operations,
+        signs=(ASSERTION,),
     ),
     _wrong(
         "pinned-not-searched",

@@ -46,6 +46,7 @@ FIX = Revert(
     symptom="BUG in unpin_extent_range: no block group for a pinned range",
     operations=("free", "commit", "clean"),
     expected="no_assertion_of_the_kernel_fails",
+    signs=("no_counter_is_negative",),
     overrides=(NoUnpinMutex,),
     confirmed=False,
 )
@@ -58,6 +59,7 @@ ONE_SIDED = Revert(
     symptom="as before",
     operations=("free", "commit", "clean"),
     expected="no_assertion_of_the_kernel_fails",
+    signs=("no_counter_is_negative",),
     overrides=(OnlyUnpinTakesIt,),
     wrong_fix_of="d4b450cd4b33",
 )

@@ -66,11 +66,11 @@ PROFILES = {
 }
 
 SLOW_PROFILES = {
-    "default": Profile(shards=21, examples=50, steps=25),
-    "ci": Profile(shards=21, examples=5, steps=25, seed=CI_SEED),
-    "long": Profile(shards=42, examples=300, steps=25),
+    "default": Profile(shards=25, examples=42, steps=25),
+    "ci": Profile(shards=25, examples=5, steps=25, seed=CI_SEED),
+    "long": Profile(shards=50, examples=300, steps=25),
 }
-"""The same for targets that take some hundred times as long for a step."""
+"""The same for targets that take some hundred times as long for a step; all their machines have a turn."""
 
 LIMITS = {"shards": (1, 10_000), "examples": (1, 2_000), "steps": (1, 400)}
 """Least and greatest: above 400 steps Hypothesis may cut a case short without a word."""

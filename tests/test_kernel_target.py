@@ -19,6 +19,7 @@ import pytest
 from fuzz.__main__ import main
 from fuzz.case import Case
 from fuzz.targets.kernel.control import GATE
+from fuzz.targets.kernel.machine import kernel_machines
 from fuzz.targets.kernel.oracles import CONTENTS, DURABLE
 from fuzz.targets.kernel.replaying import play
 from fuzz.targets.kernel.requirements import missing
@@ -52,8 +53,9 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is
 SEED_2 = Path(__file__).parent / "regressions" / "f78c436c3931.json"
 KILLS = int(os.environ.get("KERNEL_KILLS", "2"))
 """How many; a long run has more."""
-WITHIN = 1.0
-"""Seconds after which a killed run may have left nothing."""
+WITHIN = 2.0
+"""Seconds after which a killed run may have left nothing.  Nearly always it takes a tenth of one; a task that
+asks for a commit while one is being written can be killed only when the kernel's timer (1 s) runs out."""
 
 
 def case(*steps: tuple[str, Operation] | Step) -> Case:
@@ -176,7 +178,7 @@ def test_a_commit_stops_before_its_superblock() -> None:
 def searching() -> subprocess.Popen[str]:
     """A search of everything, that goes on until it is ended."""
     order = {
-        "shard": 20,
+        "shard": len(kernel_machines()) - 1,
         "profile": "default",
         "sizes": {"examples": 2000},
         "seed": 1,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +76,16 @@ class GateControl:
             [sys.executable, *program, *arguments], pass_fds=[theirs.fileno(), base]
         )
         theirs.close()
+        self._closing = False
+        threading.Thread(target=self._watch, daemon=True).start()
         self._receive()
+
+    def _watch(self) -> None:
+        """End this process with the gate: whatever the main thread waits for, in the kernel or elsewhere."""
+        self._process.wait()
+        if not self._closing:
+            os.write(sys.stderr.fileno(), b"the gate has ended, and the search with it\n")
+            os._exit(1)
 
     @property
     def pid(self) -> int:
@@ -137,12 +146,9 @@ class GateControl:
 
     def close(self) -> None:
         """End the process; whatever waits for it fails."""
+        self._closing = True
         self._socket.close()
-        self.kill()
-
-    def kill(self) -> None:
-        """End the process at once."""
-        self._process.send_signal(signal.SIGKILL)
+        self._process.kill()
         self._process.wait()
 
     def _ask(self, **order: object) -> tuple[dict[str, Any], list[int]]:

@@ -39,7 +39,7 @@ class Machinery:
         try:
             self.gate.restart(crashed=False)
         except GateLost:
-            self.gate.kill()
+            self.gate.close()
             self.gate = self._new_gate()
         return self.gate
 

@@ -52,6 +52,7 @@ class Volume:
         self.root = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: dict[int, tuple[int, int]] = {}
         self._groups: dict[int, int] = {}
+        self._chunks: dict[int, Chunk] = {}
         with contextlib.suppress(OSError):
             ioctls.cancel_balance(self.root)
         self.groups()
@@ -169,7 +170,13 @@ class Volume:
         data = [chunk for chunk in ioctls.chunks(self.root) if chunk.type & ioctls.BLOCK_GROUP_DATA]
         for chunk in data:
             self._groups.setdefault(chunk.logical, FIRST_GROUP + len(self._groups))
-        return {self._groups[chunk.logical]: chunk for chunk in data}
+        found = {self._groups[chunk.logical]: chunk for chunk in data}
+        self._chunks |= found
+        return found
+
+    def chunk_of(self, group: int) -> Chunk:
+        """Where a block group is, or was when it was seen last: the kernel may remove an empty one any time."""
+        return self._chunks[group]
 
     def umount(self) -> None:
         """Give everything up and unmount."""

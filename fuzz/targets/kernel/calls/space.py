@@ -92,7 +92,7 @@ class CallRelocate(Call[Relocate]):
     ) -> tuple[Callable[[], object], object]:
         """What is in flight to it now, it has to wait for."""
         del task
-        chunk, volume = world.volume.groups()[operation.group], world.volume
+        chunk, volume = world.volume.chunk_of(operation.group), world.volume
         end = chunk.physical + chunk.length
         held = frozenset(h.number for h in world.held if chunk.physical <= h.offset < end)
         return (lambda: ioctls.balance(volume.root, chunk.logical)), Moving(chunk, held)

@@ -56,7 +56,7 @@ class CallTrim(Call[Trim]):
     def begin(self, world: KernelWorld, task: str, operation: Trim) -> tuple[Callable[[], object], object]:
         """What it discards reads as zero at once."""
         del task
-        root, start = world.volume.root, world.volume.groups()[operation.group].logical
+        root, start = world.volume.root, world.volume.chunk_of(operation.group).logical
         return (lambda: ioctls.trim(root, start)), None
 
 
@@ -72,10 +72,10 @@ class CallScrub(Call[Scrub]):
     def begin(self, world: KernelWorld, task: str, operation: Scrub) -> tuple[Callable[[], object], object]:
         """It only reads."""
         del task
-        root, chunk = world.volume.root, world.volume.groups()[operation.group]
+        root, chunk = world.volume.root, world.volume.chunk_of(operation.group)
         return (lambda: ioctls.scrub(root, chunk.physical, chunk.length)), None
 
     def end(self, world: KernelWorld, operation: Scrub, job: Job) -> None:
-        """It finds nothing wrong."""
-        if job.error is None and job.result:
+        """It finds nothing wrong, unless a fault may have left copies of the superblock that differ."""
+        if job.error is None and job.result and not world.seen.fault:
             world.complain(SCRUB_FINDS_NOTHING, "it finds no error", f"{operation} found {job.result}")

@@ -62,6 +62,7 @@ def crash(world: KernelWorld, kept: int) -> None:
             world.complain(LIVENESS, "a device that has gone ends every wait", f"{job.operation} goes on")
     world.jobs.clear()
     world.umount()
+    world.look()
     world.gate.restart(crashed=True, kept=kept)
     _mount_again(world, expected, flushed=True)
 
@@ -70,6 +71,7 @@ def remount(world: KernelWorld) -> None:
     """Unmount and mount again, and judge that.  Raises Violation."""
     aborted = world.volume.readonly
     world.umount()
+    world.look()  # also at faults that struck just now
     expected = AfterCrash.of(world.reference, world.doubtful)
     world.gate.calm()
     _mount_again(world, expected, flushed=not aborted)

@@ -175,7 +175,7 @@ class Volume:
         return found
 
     def chunk_of(self, group: int) -> Chunk:
-        """Where a block group is, or was when it was seen last: the kernel may remove an empty one any time."""
+        """Where a block group is, or was when it was seen last: the kernel removes empty ones any time."""
         return self._chunks[group]
 
     def umount(self) -> None:

@@ -12,7 +12,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -51,7 +53,7 @@ from models.operations import (
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing")
 
 SEED_2 = Path(__file__).parent / "regressions" / "f78c436c3931.json"
-KILLS = int(os.environ.get("KERNEL_KILLS", "2"))
+KILLS = int(os.environ.get("KERNEL_KILLS", "3"))
 """How many; a long run has more."""
 WITHIN = 2.0
 """Seconds after which a killed run may have left nothing.  Nearly always it takes a tenth of one; a task that
@@ -199,29 +201,42 @@ def searching() -> subprocess.Popen[str]:
     return child
 
 
-def gate_of(child: subprocess.Popen[str]) -> int:
-    """The process id of its gate, as soon as its device is mounted."""
+class Family(NamedTuple):
+    """The processes of a search."""
+
+    keeper: int
+    search: int
+    gate: int
+
+
+def only_child(pid: int, *, named: bytes = b"") -> int:
+    """Its child whose command line has that in it; 0 if there is none."""
+    for number in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+        if named in Path(f"/proc/{number}/cmdline").read_bytes():
+            return int(number)
+    return 0
+
+
+def family_of(keeper: subprocess.Popen[str]) -> Family:
+    """All of them, as soon as the device is mounted."""
     until = time.monotonic() + 60
-    while time.monotonic() < until and child.poll() is None:
-        if loops_of(child):
-            for number in (
-                Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text(encoding="ascii").split()
-            ):
-                if b"fuzz.targets.kernel.gate" in Path(f"/proc/{number}/cmdline").read_bytes():
-                    return int(number)
+    while time.monotonic() < until and keeper.poll() is None:
+        with suppress(OSError):  # it ended while we looked
+            search = only_child(keeper.pid)
+            gate = only_child(search, named=b"kernel.gate") if search else 0
+            if gate and loops_of(search):
+                return Family(keeper.pid, search, gate)
         time.sleep(0.01)
-    raise AssertionError(f"the search does not begin: {child.poll()}")
+    raise AssertionError(f"the search does not begin: {keeper.poll()}")
 
 
-def loops_of(child: subprocess.Popen[str]) -> list[str]:
-    """The loop devices whose files are of that process's gate."""
+def loops_of(search: int) -> list[str]:
+    """The loop devices whose files are of that search's gate."""
     found = []
     for backing in sorted(Path("/sys/block").glob("loop*/loop/backing_file")):
-        try:
+        with suppress(OSError):  # it is gone meanwhile
             text = backing.read_text(encoding="utf-8")
-        except OSError:  # it is gone meanwhile
-            continue
-        found += [text] if f"/mnt/gate-{child.pid}-" in text else []
+            found += [text] if f"/gate-{search}-" in text or text.strip() == "/disk" else []
     return found
 
 
@@ -233,21 +248,41 @@ def alive(pid: int) -> bool:
         return False
 
 
+def left_after_kill(family: Family, victim: int) -> list[object]:
+    """Kill one of them; what is still there when everything should have gone."""
+    os.kill(victim, signal.SIGKILL)
+    until = time.monotonic() + WITHIN
+    while time.monotonic() < until:
+        left: list[object] = [*loops_of(family.search), *(pid for pid in family if alive(pid))]
+        if not left:
+            break
+        time.sleep(0.02)
+    return left
+
+
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_kill_leaves_nothing(number: int) -> None:
-    """Of the search or of its gate, at any moment: no process, no loop device, and so no mount."""
+    """Of any of the processes, at any moment: no process, no loop device, and so no mount."""
     source = random.Random(number)  # noqa: S311 - equal moments, as far as that goes
-    child = searching()
+    keeper = searching()
     try:
-        gate = gate_of(child)
+        family = family_of(keeper)
         time.sleep(source.uniform(0, 1.5))
-        os.kill((child.pid, gate)[number % 2], signal.SIGKILL)
-        until = time.monotonic() + WITHIN
-        left: list[object] = ["not looked"]
-        while left and time.monotonic() < until:
-            left = [*loops_of(child), *[pid for pid in (child.pid, gate) if alive(pid)]]
-            time.sleep(0.02)
-        assert left == []
+        assert left_after_kill(family, family[number % len(family)]) == []
     finally:
-        child.kill()
-        child.wait()
+        keeper.kill()
+        keeper.wait()
+
+
+@pytest.mark.parametrize("victim", Family._fields)
+def test_a_kill_while_tasks_wait_leaves_nothing(victim: str) -> None:
+    """A write is held and a balance waits for it, and nobody is there to release it."""
+    keeper = subprocess.Popen([sys.executable, "-m", "tests.holding"], stdout=subprocess.PIPE, text=True)
+    try:
+        family = family_of(keeper)
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline() == "waits in btrfs_wait_ordered_extents\n"
+        assert left_after_kill(family, getattr(family, victim)) == []
+    finally:
+        keeper.kill()
+        keeper.wait()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from typing import Any
 
-from fuzz.targets.kernel import libc
+from fuzz.targets.kernel import libc, namespace
 from fuzz.targets.kernel.replaying import play_here
 from fuzz.targets.kernel.runs import Order, execute
 
@@ -18,14 +17,18 @@ def main() -> None:
     what, parent = sys.argv[1:]
     libc.die_with_parent(int(parent))
     order = json.loads(sys.stdin.read())
-    code = 0
+    namespace.keep(lambda: search(what, order))
+
+
+def search(what: str, order: dict[str, Any]) -> int:
+    """Print the answer; the exit code."""
     try:
         sys.stdout.write(f"{answer(what, order)}\n")
+        sys.stdout.flush()
     except BaseException:  # noqa: BLE001 - whatever it was, this process ends now
         traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    os._exit(code)  # tasks that wait in the kernel must not keep the process
+        return 1
+    return 0
 
 
 def answer(what: str, order: dict[str, Any]) -> str:

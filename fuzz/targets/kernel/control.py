@@ -71,7 +71,14 @@ class GateControl:
     def __init__(self, base: int, fsid: bytes, place: Path, program: Sequence[str] = GATE) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER_WITHIN)
-        arguments = [str(theirs.fileno()), str(base), str(place), fsid.hex(), str(os.getpid())]
+        arguments = [
+            str(theirs.fileno()),
+            str(base),
+            str(place),
+            fsid.hex(),
+            str(os.getpid()),
+            str(os.getppid()),
+        ]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, *program, *arguments], pass_fds=[theirs.fileno(), base]
         )

@@ -2,8 +2,8 @@
 
 One thread, one loop: a request is answered at once, or held until somebody says what becomes of it.  A
 write takes effect when it is completed.  Orders come over a SEQPACKET socket (:mod:`control` has the other
-end).  The process ends with its parent, with the socket, and when it has held a request for too long; then
-the kernel fails whatever waits, so that no task hangs for good.
+end).  The process ends with its parent, the keeper and the socket, and when it has held a request for too
+long; then the kernel fails whatever waits, so that no task hangs for good.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fuzz.targets.kernel import fuse, libc
+from fuzz.targets.kernel import fuse, libc, namespace
 from fuzz.targets.kernel.fuse import Io, Opcode
 from fuzz.targets.kernel.image import copy_image
 from fuzz.targets.kernel.payload import tags_of
@@ -172,13 +172,16 @@ class Gate:
         return any(time.monotonic() - pending.since > PATIENCE for pending in self.held.values())
 
 
-def serve(gate: Gate, control: socket.socket) -> None:
-    """Answer until the other side is gone, or somebody has waited for too long."""
+def serve(gate: Gate, control: socket.socket, keeper: int) -> None:
+    """Answer until the other side or the keeper (a pidfd) is gone, or somebody has waited for too long."""
     poll = select.epoll()
     poll.register(gate.device, select.EPOLLIN)
     poll.register(control, select.EPOLLIN)
+    poll.register(keeper, select.EPOLLIN)
     while not gate.overdue():
         for ready, _ in poll.poll(1.0):
+            if ready == keeper:
+                return
             if ready == control.fileno():
                 message = control.recv(LONGEST_ORDER)
                 if not message:
@@ -203,17 +206,19 @@ def main(make: Callable[[int, Store, bytes], Gate] = Gate) -> None:
     """The process: ``make`` builds the gate, also one with a defect planted for a test.
 
     Its arguments: file descriptors of the control socket and of the image that every case begins with,
-    the directory to mount on, the id of the file system, the parent's process id.
+    the directory to mount on, the id of the file system, the process ids of the parent and of its keeper.
     """
-    socket_fd, base_fd, place, fsid, parent = sys.argv[1:]
+    socket_fd, base_fd, place, fsid, parent, keeper = sys.argv[1:]
     libc.die_with_parent(int(parent))
+    keeper_fd = os.pidfd_open(int(keeper))
     control = socket.socket(fileno=int(socket_fd))
     store = Store(int(base_fd))
     device = os.open("/dev/fuse", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
     libc.mount("bgfuzz", place, "fuse", libc.MS_NOSUID | libc.MS_NODEV, options)
+    namespace.leave()
     control.send(b"{}")
-    serve(make(device, store, bytes.fromhex(fsid)), control)
+    serve(make(device, store, bytes.fromhex(fsid)), control, keeper_fd)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from fuzz.targets.kernel.volume import Volume, mount
 class Machinery:
     """Everything below a case.  ``gate`` is the program of the gate's process: a test may have its own.
 
-    Raises OSError or CalledProcessError where the machine does not let us.
+    The process must be in a namespace of its own.  Raises OSError or CalledProcessError where the machine
+    does not let us.
     """
 
     def __init__(self, gate: Sequence[str] = GATE) -> None:
-        namespace.enter()
         self.base, self.fsid = mkfs()
         self._program = gate
         self._gates = 0

@@ -205,12 +205,17 @@ def closing(fd: int) -> Iterator[int]:
 
 
 def read_values(fd: int) -> Values:
-    """What the blocks of an open file hold; a part of a block at its end holds no whole value."""
+    """What the blocks of an open file hold; a part of a block at its end holds no whole value.
+
+    Raises OSError, also where not all could be read.
+    """
     size = os.fstat(fd).st_size
     if not size:
         return []
     data = mmap.mmap(-1, -(-size // BLOCK) * BLOCK)
     got = os.preadv(fd, [data], 0)
+    if got != size:
+        raise OSError(errno.EIO, f"{got} of {size} bytes were read")
     return [decode(data[at : min(at + BLOCK, got)]) for at in range(0, size, BLOCK)]
 
 

@@ -277,12 +277,12 @@ def test_a_kill_leaves_nothing(number: int) -> None:
 @pytest.mark.parametrize("victim", Family._fields)
 def test_a_kill_while_tasks_wait_leaves_nothing(victim: str) -> None:
     """A write is held and a balance waits for it, and nobody is there to release it."""
-    keeper = subprocess.Popen([sys.executable, "-m", "tests.holding"], stdout=subprocess.PIPE, text=True)
-    try:
-        family = family_of(keeper)
-        assert keeper.stdout is not None
-        assert keeper.stdout.readline() == "waits in btrfs_wait_ordered_extents\n"
-        assert left_after_kill(family, getattr(family, victim)) == []
-    finally:
-        keeper.kill()
-        keeper.wait()
+    command = [sys.executable, "-m", "tests.holding"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as keeper:  # noqa: S603 - our own module
+        try:
+            family = family_of(keeper)
+            assert keeper.stdout is not None
+            assert keeper.stdout.readline() == "waits in btrfs_wait_ordered_extents\n"
+            assert left_after_kill(family, getattr(family, victim)) == []
+        finally:
+            keeper.kill()

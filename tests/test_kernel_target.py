@@ -230,14 +230,16 @@ def family_of(keeper: subprocess.Popen[str]) -> Family:
     raise AssertionError(f"the search does not begin: {keeper.poll()}")
 
 
-def loops_of(search: int) -> list[str]:
+def backing(loop: Path) -> str:
+    """The file behind a loop device, empty if there is none.  A file whose mount has gone is ``/disk``."""
+    with suppress(OSError):
+        return (loop / "loop" / "backing_file").read_text(encoding="utf-8").strip()
+    return ""
+
+
+def loops_of(search: int) -> list[Path]:
     """The loop devices whose files are of that search's gate."""
-    found = []
-    for backing in sorted(Path("/sys/block").glob("loop*/loop/backing_file")):
-        with suppress(OSError):  # it is gone meanwhile
-            text = backing.read_text(encoding="utf-8")
-            found += [text] if f"/gate-{search}-" in text or text.strip() == "/disk" else []
-    return found
+    return [loop for loop in sorted(Path("/sys/block").glob("loop*")) if f"/gate-{search}-" in backing(loop)]
 
 
 def alive(pid: int) -> bool:
@@ -250,10 +252,12 @@ def alive(pid: int) -> bool:
 
 def left_after_kill(family: Family, victim: int) -> list[object]:
     """Kill one of them; what is still there when everything should have gone."""
+    loops = loops_of(family.search)
     os.kill(victim, signal.SIGKILL)
     until = time.monotonic() + WITHIN
     while time.monotonic() < until:
-        left: list[object] = [*loops_of(family.search), *(pid for pid in family if alive(pid))]
+        still = [loop for loop in loops if loop in loops_of(family.search) or backing(loop) == "/disk"]
+        left: list[object] = [*still, *(pid for pid in family if alive(pid))]
         if not left:
             break
         time.sleep(0.02)

@@ -14,9 +14,12 @@ from fuzz.commands import (
     bench_mutants,
     bench_proofs,
     bench_races,
+    bench_scale,
     bench_schedules,
     bench_sctbench,
+    bench_throughput,
     bench_time_to_failure,
+    confirm,
     coverage,
     exhaust,
     export,
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     minimise.add_to(commands)
     prove.add_to(commands)
     exhaust.add_to(commands)
+    confirm.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)
@@ -54,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench_proofs.add_to(measured)
     bench_schedules.add_to(measured)
     bench_sctbench.add_to(measured)
+    bench_throughput.add_to(measured)
+    bench_scale.add_to(measured)
     bench_time_to_failure.add_to(measured)
     options = parser.parse_args(arguments)
     try:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pytest
 
+from fuzz.garbage import collect_seldom
 from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, register_profiles
 from fuzz.shards import Outcome
 from fuzz.summary import never_reached, save_traces, summary_lines
@@ -78,6 +79,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before anything runs."""
+    collect_seldom()
     if config.getoption("--hypothesis-seed", None) is not None:
         raise pytest.UsageError(
             "--hypothesis-seed gives all shards the same seed and turns the database off: "

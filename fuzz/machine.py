@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -96,6 +97,12 @@ class Tally:
         return cls(**values)
 
 
+@cache
+def field_names(kind: type) -> tuple[str, ...]:
+    """What an operation of that kind has to be told."""
+    return tuple(field.name for field in fields(kind))
+
+
 class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the fuzzer
     """A case breaks a property.  Carries the case as data; Hypothesis shrinks whatever raises it."""
 
@@ -130,8 +137,12 @@ class TargetMachine(RuleBasedStateMachine, Generic[W]):
     def __init__(self, tally: Tally) -> None:
         super().__init__()
         self.tally = tally
-        self.world: W
         self.failed = False
+
+    @cached_property
+    def world(self) -> W:
+        """The case's; what has no ``mkfs`` yet is told of as if it had a default file system."""
+        return self.new_world(Geometry())
 
     def new_world(self, geometry: Geometry) -> W:
         """A fresh case of the target."""
@@ -186,7 +197,8 @@ class TargetMachine(RuleBasedStateMachine, Generic[W]):
         if isinstance(operation, CompleteBio):
             in_flight = self.world.in_flight()
             return in_flight[operation.index % len(in_flight)] if in_flight else None
-        names = {f.name: getattr(operation, f.name) for f in fields(operation)}  # type: ignore[arg-type]
+        kind: type = type(operation)
+        names = {name: getattr(operation, name) for name in field_names(kind)}
         if "group" in names:
             groups = self.world.data_groups()
             if not groups:
@@ -201,7 +213,7 @@ class TargetMachine(RuleBasedStateMachine, Generic[W]):
             if "block" in names:
                 names["block"] %= size
                 names["blocks"] = min(names["blocks"], size - names["block"])
-        return replace(operation, **names)  # type: ignore[type-var]
+        return cast("Operation", kind(**names)) if names else operation
 
     def apply(self, step: Step | None) -> None:
         """Take a step, if there is one; a failure carries the program so far."""
@@ -238,7 +250,6 @@ class BlockGroupMachine(TargetMachine[WatchedWorld]):
     def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
         super().__init__(tally)
         self.reverts = reverts
-        self.world = self.new_world(Geometry())
 
     def new_world(self, geometry: Geometry) -> WatchedWorld:
         """A world that remembers its interleavings."""

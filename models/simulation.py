@@ -173,17 +173,20 @@ class Simulation:
     def _advance(self, task: Task, until: str | None, *, next_point: bool = False) -> None:
         assert task.steps is not None, f"{task.name} has nothing to run"
         assert self._current is None, "a task cannot run another task"
-        self._current, task.blocked_on, task.woken, task.passed = task, None, False, []
+        passed: list[str] = []
+        self._current, task.blocked_on, task.woken, task.passed = task, None, False, passed
+        steps, watch = task.steps, self.watch
         try:
             for _ in range(PAUSES_LIMIT):
-                pause = next(task.steps)
+                pause = next(steps)
                 if isinstance(pause, Wait):
                     task.state, task.blocked_on = State.BLOCKED, pause
                     return
-                task.passed.append(pause)
-                task.state, task.stopped_at = State.PREEMPTED, pause
-                if next_point or pause == until or (self.watch is not None and self.watch()):
-                    return
+                passed.append(pause)
+                if next_point or pause == until or watch is not None:
+                    task.state, task.stopped_at = State.PREEMPTED, pause
+                    if watch is None or next_point or pause == until or watch():
+                        return
             raise Livelock(f"{task.name} does not come to an end")
         except StopIteration as end:
             task.steps, task.state, task.result = None, State.IDLE, end.value

@@ -65,8 +65,12 @@ def test_both_replayers_check_everything(when: When, monkeypatch: pytest.MonkeyP
         yield Mismatch("this", "that")
 
     planted = Property("a_planted_property_holds", when, broken)
-    for module in (world, second):
-        monkeypatch.setattr(module, "properties", lambda now: (planted,) if now is planted.when else ())
+
+    def asked(now: When, _: Observation | None = None) -> tuple[Property, ...]:
+        return (planted,) if now is planted.when else ()
+
+    monkeypatch.setattr(world, "to_be_asked", asked)
+    monkeypatch.setattr(second, "properties", asked)
     case = Case(Geometry(), (Step("CPU 1", CreateBg()), Step("CPU 1", Commit()), Step("CPU 2", Commit())))
     trace = record(case, ())
     assert trace.outcome.property == planted.name

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from fuzz.commands import Commands, UsageError, number
+from fuzz.commands.levels import levels
 from fuzz.commands.traces import check_output, save_trace
-from fuzz.exhaust import COVERAGE, Covered, Exhausted, Program, exhaust, read_program
+from fuzz.exhaust import COVERAGE, exhaust, read_program
 from fuzz.report import render
 from fuzz.traces import TraceError, file_name, record
-from models.reverts import Revert, find_reverts
+from models.reverts import find_reverts
 
 LIMIT = 250_000
 """Executions without --limit: half an hour or so."""
@@ -62,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
     check_output(options.output)
     without = ", ".join(f"{revert.id} ({revert.name})" for revert in reverts)
     _say(f"{program}\nwithout {without}" if without else f"{program}\nwith all fixes in")
-    result = _with_progress(program, reverts, options.preemptions, options.limit)
+    bound: int = options.preemptions
+    with levels(lambda level: f"up to {level} of {bound} preemptions") as tick:
+        result = exhaust(program, reverts, bound, limit=options.limit, tick=tick)
     if result.failing is not None:
         _say(f"\n{render(result.failing, reverts).text}\n")
     for line in result.sentences():
@@ -76,25 +75,6 @@ def run(options: argparse.Namespace) -> int:
         return NOT_COMPLETE
     _say(COVERAGE)
     return NOT_COMPLETE if result.idle else 0
-
-
-def _with_progress(program: Program, reverts: Sequence[Revert], bound: int, limit: int) -> Exhausted:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[states]} states"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", states=0)
-
-        def tick(covered: Covered) -> None:
-            level, done, known = covered.level
-            what = f"up to {level} of {bound} preemptions"
-            progress.update(bar, description=what, completed=done, total=known, states=covered.states)
-
-        return exhaust(program, reverts, bound, limit=limit, tick=tick)
 
 
 def _say(line: str) -> None:

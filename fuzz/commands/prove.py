@@ -6,14 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from fuzz.commands import Commands, number
+from fuzz.commands.levels import levels
 from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import cost
-from fuzz.prove import COVERAGE, Covered, Proof, prove
-from fuzz.traces.failing import Failing
+from fuzz.prove import COVERAGE, prove
 
 LIMIT = 250_000
 """Executions without --limit: some minutes."""
@@ -53,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
     failing = read_failing(options.trace)
     output: Path = options.output or options.trace.with_suffix(".shorter.json")
     check_output(output)
-    proof = _with_progress(failing, options.limit)
+    bound = cost(failing.case)
+    with levels(lambda level: f"{level} of {bound - 1} steps and preemptions") as tick:
+        proof = prove(failing.case, bound, failing.reverts, failing.symptom, limit=options.limit, tick=tick)
     sys.stdout.write("".join(f"{line}\n" for line in proof.sentences()))
     if proof.shorter is not None:
         sys.stdout.write("".join(f"    {step}\n" for step in proof.shorter.case.steps))
@@ -64,23 +63,3 @@ def run(options: argparse.Namespace) -> int:
         return NOT_PROVEN
     sys.stdout.write(f"{COVERAGE}\n")
     return 0
-
-
-def _with_progress(failing: Failing, limit: int) -> Proof:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[states]} states"),
-        TimeElapsedColumn(),
-    )
-    bound = cost(failing.case)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", states=0)
-
-        def tick(covered: Covered) -> None:
-            level, done, known = covered.level
-            what = f"{level} of {bound - 1} steps and preemptions"
-            progress.update(bar, description=what, completed=done, total=known, states=covered.states)
-
-        return prove(failing.case, bound, failing.reverts, failing.symptom, limit=limit, tick=tick)

@@ -14,6 +14,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
+from fuzz.garbage import collect_seldom
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 PATIENCE = 5.0
@@ -27,6 +29,7 @@ class WorkerLostError(Exception):
 def _serve(pipe: Connection, work: Callable[[Job], Result]) -> None:
     """Do jobs until there is nobody who hands any out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_seldom()
     with suppress(EOFError, OSError):
         while True:
             pipe.send(work(pipe.recv()))

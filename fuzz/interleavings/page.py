@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from fuzz.interleavings.coverage import NO_RULE, Coverage
 from fuzz.interleavings.text import by_reason
+from fuzz.templates import environment
 from models.operations import OPERATIONS, Operation
 
 SHADES = (1, 10, 100)
@@ -53,20 +52,16 @@ def _cell(coverage: Coverage, stopped: type[Operation], point: str, ran: type[Op
 
 def page(coverage: Coverage) -> str:
     """The page."""
-    environment = Environment(
-        loader=PackageLoader("fuzz.interleavings", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     waits = sorted(coverage.waits.items(), key=lambda entry: (-entry[1], entry[0]))
-    return environment.get_template("coverage.html").render(
-        coverage=coverage,
-        operations=[operation.name for operation in OPERATIONS],
-        rows=rows(coverage),
-        shades=SHADES,
-        waits=waits,
-        never=by_reason(coverage),
+    return (
+        environment("fuzz.interleavings")
+        .get_template("coverage.html")
+        .render(
+            coverage=coverage,
+            operations=[operation.name for operation in OPERATIONS],
+            rows=rows(coverage),
+            shades=SHADES,
+            waits=waits,
+            never=by_reason(coverage),
+        )
     )

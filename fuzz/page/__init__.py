@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from fuzz.mermaid import mermaid
 from fuzz.page.panels import panels
 from fuzz.page.timeline import timeline
 from fuzz.report import text
 from fuzz.story import Story, as_data
+from fuzz.templates import environment
 from models.btrfs.owners import Use
 from models.btrfs.state import SpaceState
 from models.properties.values import value_text
@@ -23,17 +22,10 @@ from models.simulation import span
 
 def page(story: Story) -> str:
     """The page: HTML with style, script and data inside."""
-    environment = Environment(
-        loader=PackageLoader("fuzz.page", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals["span"] = span
-    environment.filters["value_text"] = value_text
-    return environment.get_template("page.html").render(
+    templates = environment("fuzz.page")
+    templates.globals["span"] = span
+    templates.filters["value_text"] = value_text
+    return templates.get_template("page.html").render(
         story=story,
         data=as_data(story),
         timeline=timeline(story),

@@ -13,6 +13,7 @@ close          :meth:`Target.close`: nothing is left behind, whatever happened
 =============  =================================================================================
 
 An operation or a preemption that a target cannot express is refused by a rule that it states, and counted.
+What is searched are the model and :mod:`fuzz.targets.kernel`; :mod:`fuzz.targets.qemu` plays one trace.
 """
 
 from __future__ import annotations

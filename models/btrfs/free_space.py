@@ -24,6 +24,11 @@ class FreeSpace:
     def __contains__(self, block: int) -> bool:
         return bool(self._bits >> (block - self.start) & 1)
 
+    @property
+    def bits(self) -> int:
+        """The free blocks as a set of bits, each at its address."""
+        return self._bits << self.start
+
     def _mask(self, block: int, count: int) -> int:
         return ((1 << count) - 1) << (block - self.start)
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from typing import TypeVar
+from functools import cache
+from typing import TypeVar, cast
 
 from models.btrfs.abort import Abort
 from models.btrfs.block_group import BlockGroup, BlockGroups
@@ -57,6 +58,13 @@ from models.simulation import Simulation
 Room = TypeVar("Room")
 
 
+@cache
+def room_with(room: type, overrides: tuple[type, ...]) -> type:
+    """A room's class, with every override of it in front; it is made once, not at each mount."""
+    over = tuple(dict.fromkeys(o for o in overrides if issubclass(o, room)))
+    return type(room.__name__, (*over, room), {}) if over else room
+
+
 class FsInfo:
     """btrfs_fs_info.  ``error`` is 0, or the errno that forced the file system read-only."""
 
@@ -69,7 +77,7 @@ class FsInfo:
         """
         if not device.readable:
             raise Errno(errno.EIO)
-        self.sim, self.device, self._overrides = sim, device, overrides
+        self.sim, self.device, self._overrides = sim, device, tuple(overrides)
         self.error = 0
         self.history = History()
         self.faults = Faults()
@@ -120,9 +128,8 @@ class FsInfo:
                 self._read_inode(root, ino)
 
     def _room(self, room: type[Room]) -> type[Room]:
-        """The room's class, with every override of it in front."""
-        over = tuple(dict.fromkeys(o for o in self._overrides if issubclass(o, room)))
-        return type(room.__name__, (*over, room), {}) if over else room
+        kind: type = room
+        return cast("type[Room]", room_with(kind, self._overrides))
 
     def _read_root(self, name: str) -> Root:
         image = self.device.superblock

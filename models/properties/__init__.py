@@ -49,6 +49,8 @@ class Observation:
 
 
 Check = Callable[[Observation], Iterator[Mismatch]]
+Look = Callable[[Observation], bool]
+"""A quick look: where it says True, every property behind it holds (:mod:`models.properties.quick`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Property:
 
     ``unless_aborted`` says why it need not hold once a fault has forced the file system read-only; empty if
     it must.  ``of_history``: it looks at what happened at lock points only, so that it can be judged in the
-    middle of a step too.
+    middle of a step too.  ``quick`` is a look that makes asking needless where it says so.
     """
 
     name: str
@@ -65,16 +67,20 @@ class Property:
     check: Check
     unless_aborted: str = ""
     of_history: bool = False
+    quick: Look | None = None
 
 
 _REGISTRY: list[Property] = []
 
 
-def holds(when: When, *, unless_aborted: str = "", of_history: bool = False) -> Callable[[Check], Check]:
+def holds(
+    when: When, *, unless_aborted: str = "", of_history: bool = False, quick: Look | None = None
+) -> Callable[[Check], Check]:
     """Declare a function to be a property."""
 
     def declare(check: Check) -> Check:
-        _REGISTRY.append(Property(getattr(check, "__name__", ""), when, check, unless_aborted, of_history))
+        name = getattr(check, "__name__", "")
+        _REGISTRY.append(Property(name, when, check, unless_aborted, of_history, quick))
         return check
 
     return declare
@@ -96,3 +102,18 @@ def properties(when: When) -> tuple[Property, ...]:
     for module in subjects:
         import_module(f"models.properties.{module}")
     return tuple(p for p in _REGISTRY if p.when is when)
+
+
+def to_be_asked(when: When, seen: Observation) -> tuple[Property, ...]:
+    """The properties of that time that no quick look answers for, in their order."""
+    return _behind(when, tuple([look for look in _looks(when) if not look(seen)]))
+
+
+@cache
+def _looks(when: When) -> tuple[Look, ...]:
+    return tuple(dict.fromkeys(p.quick for p in properties(when) if p.quick is not None))
+
+
+@cache
+def _behind(when: When, failed: tuple[Look, ...]) -> tuple[Property, ...]:
+    return tuple(p for p in properties(when) if p.quick is None or p.quick in failed)

@@ -9,10 +9,16 @@ from models.btrfs.space_info import SpaceInfo
 from models.btrfs.subvolume import Leaf
 from models.btrfs.trees import BlockGroupType, Image
 from models.properties import Mismatch, Observation, When, holds
+from models.properties.quick import nothing_was_committed, nothing_was_judged_at_a_lock
+from models.properties.quick.space import block_groups_add_up, blocks_have_one_owner, nothing_is_left
 from models.simulation import span
 
 
-@holds(When.ALWAYS, unless_aborted="what was pinned is neither pinned any more nor free")
+@holds(
+    When.ALWAYS,
+    unless_aborted="what was pinned is neither pinned any more nor free",
+    quick=block_groups_add_up,
+)
 def a_block_groups_counters_add_up_to_its_length(seen: Observation) -> Iterator[Mismatch]:
     """C.7: used + reserved + pinned + bytes_super + free == length.
 
@@ -38,7 +44,7 @@ def _trimmed(seen: Observation, info: SpaceInfo) -> tuple[int, int]:
     return sum(r.blocks for r in unlisted), sum(r.blocks for r in unlisted if r.group.ro)
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=block_groups_add_up)
 def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mismatch]:
     """C.8: used, reserved, pinned, total and readonly.
 
@@ -63,7 +69,7 @@ def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mis
                 )
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=block_groups_add_up)
 def promises_never_exceed_the_space(seen: Observation) -> Iterator[Mismatch]:
     """C.9: used + reserved + pinned + readonly <= total; for DATA with may_use (as since 4.8).
 
@@ -78,7 +84,7 @@ def promises_never_exceed_the_space(seen: Observation) -> Iterator[Mismatch]:
             yield Mismatch(f"{kind.value} promises at most {info.total} blocks", f"{promised}")
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=block_groups_add_up)
 def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
     """C.13, and the lower half of C.7 and C.8."""
     names = ("used", "reserved", "pinned", "delalloc_bytes", "ro", "reservations", "nocow_writers")
@@ -93,7 +99,11 @@ def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
                 yield Mismatch(f"{kind.value} {name} is at least 0", f"{getattr(info, name)}")
 
 
-@holds(When.QUIET, unless_aborted="a removal that cannot start leaves its block group read-only")
+@holds(
+    When.QUIET,
+    unless_aborted="a removal that cannot start leaves its block group read-only",
+    quick=nothing_is_left,
+)
 def nobody_is_counted_as_writing_or_reserving(seen: Observation) -> Iterator[Mismatch]:
     """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes and ro are back to 0, and may_use is
     what is promised to dirty pages."""
@@ -120,7 +130,7 @@ def nothing_is_reserved_or_pinned(seen: Observation) -> Iterator[Mismatch]:
                 yield Mismatch(f"{kind.value} bytes_{name} is 0", f"{getattr(info, name)}")
 
 
-@holds(When.COMMIT)
+@holds(When.COMMIT, quick=nothing_was_committed)
 def committed_used_bytes_are_the_extents(seen: Observation) -> Iterator[Mismatch]:
     """C.12: each block group item's used is the sum of its extent items; bytes_used is the sum of all."""
     for image in seen.fs.device.committed:
@@ -133,7 +143,7 @@ def committed_used_bytes_are_the_extents(seen: Observation) -> Iterator[Mismatch
             yield Mismatch(f"the superblock says {total} blocks are used", f"{image.bytes_used}")
 
 
-@holds(When.COMMIT)
+@holds(When.COMMIT, quick=nothing_was_committed)
 def committed_references_are_counted(seen: Observation) -> Iterator[Mismatch]:
     """C.15: an extent item counts the file extent items that reference it ("ref mismatch")."""
     for image in seen.fs.device.committed:
@@ -152,7 +162,7 @@ def _references(image: Image) -> Counter[int]:
     return Counter(item.disk_bytenr for leaf in leaves.values() for item in leaf.items.values())
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=blocks_have_one_owner)
 def no_block_is_in_two_places(seen: Observation) -> Iterator[Mismatch]:
     """C.14: not in two of {extent item, pinned, free, being trimmed}, and in no two extents.
 
@@ -179,7 +189,7 @@ def no_block_is_in_two_places(seen: Observation) -> Iterator[Mismatch]:
         owners[block] = what
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=blocks_have_one_owner)
 def what_the_superblock_references_is_not_free(seen: Observation) -> Iterator[Mismatch]:
     """C.16: a crash now would need it.  Freed space is pinned until the commit that freed it is durable."""
     image = seen.fs.device.superblock
@@ -191,7 +201,7 @@ def what_the_superblock_references_is_not_free(seen: Observation) -> Iterator[Mi
                     yield Mismatch(f"extent {start} of the superblock is kept", f"blocks {free} are free")
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def what_is_allocated_was_nobodys(seen: Observation) -> Iterator[Mismatch]:
     """C.14, C.16, judged where space is handed out: the superblock of that moment did not need it."""
     for start, blocks, image in seen.fs.history.allocated:

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from models.btrfs.subvolume import FS_TREE
 from models.properties import Mismatch, Observation, When, holds
+from models.properties.quick import nothing_is_in_flight
+from models.properties.quick.contents import files_read_as_written
+from models.properties.quick.space import nothing_is_left
 from models.properties.values import value_text
 from models.simulation import span
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=files_read_as_written)
 def every_block_reads_as_its_last_write_or_a_concurrent_one(seen: Observation) -> Iterator[Mismatch]:
     """C.26, C.27, C.29: contents against the reference model, across relocation.
 
@@ -30,7 +33,7 @@ def every_block_reads_as_its_last_write_or_a_concurrent_one(seen: Observation) -
                 )
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=nothing_is_in_flight)
 def no_bio_writes_to_space_that_is_not_its_own(seen: Observation) -> Iterator[Mismatch]:
     """C.31: a bio in flight goes to a block group that exists, into space that is neither free nor
     pinned, at the address that its ordered extent was given."""
@@ -58,7 +61,7 @@ def _owner_trouble(seen: Observation, block: int, physical: int) -> str:
     return ""
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=nothing_is_in_flight)
 def ordered_extents_do_not_overlap_and_own_their_space(seen: Observation) -> Iterator[Mismatch]:
     """C.17: at most one ordered extent per file block, each in space of a live block group."""
     claimed = set()
@@ -77,7 +80,7 @@ def ordered_extents_do_not_overlap_and_own_their_space(seen: Observation) -> Ite
                 )
 
 
-@holds(When.QUIET)
+@holds(When.QUIET, quick=nothing_is_left)
 def every_ordered_extent_is_finished(seen: Observation) -> Iterator[Mismatch]:
     """C.17, C.40: nobody would complete one that is left, and whoever waits for it would hang."""
     for ordered in seen.fs.ordered.all():

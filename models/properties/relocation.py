@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from models.btrfs.block_group import BlockGroup
 from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, Leaf
 from models.properties import Mismatch, Observation, When, holds
+from models.properties.quick import nothing_was_judged_at_a_lock
 
 
-@holds(When.ALWAYS, of_history=True)
+@holds(When.ALWAYS, of_history=True, quick=nothing_was_judged_at_a_lock)
 def nobody_enters_a_read_only_block_group(seen: Observation) -> Iterator[Mismatch]:
     """C.33: no new allocation and no new nocow writer, judged where each is counted."""
     for what, group, ro in seen.fs.history.entered:
@@ -17,7 +18,7 @@ def nobody_enters_a_read_only_block_group(seen: Observation) -> Iterator[Mismatc
             yield Mismatch(f"no {what} enters {group}, which is read-only", "one did")
 
 
-@holds(When.ALWAYS, of_history=True)
+@holds(When.ALWAYS, of_history=True, quick=nothing_was_judged_at_a_lock)
 def nobody_is_on_the_way_once_relocation_copies(seen: Observation) -> Iterator[Mismatch]:
     """C.34: behind the three waits and the commit nothing is reserved in the block group, and no
     ordered extent touches it."""
@@ -29,7 +30,7 @@ def nobody_is_on_the_way_once_relocation_copies(seen: Observation) -> Iterator[M
             )
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def a_relocated_block_group_is_empty(seen: Observation) -> Iterator[Mismatch]:
     """C.32: used, reserved and pinned are 0, ro is still held, and no file points into it."""
     for group, ro in seen.fs.history.relocated:

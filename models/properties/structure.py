@@ -8,9 +8,11 @@ from models.btrfs.block_group import BlockGroup
 from models.btrfs.transaction import Handle, TransState
 from models.btrfs.trees import Image
 from models.properties import Mismatch, Observation, When, holds
+from models.properties.quick import nothing_was_committed, nothing_was_judged_at_a_lock
+from models.properties.quick.space import block_groups_add_up, nothing_is_left
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=block_groups_add_up)
 def every_block_group_has_a_chunk_of_its_range_for_itself(seen: Observation) -> Iterator[Mismatch]:
     """C.1: same start, same length, no overlap (check_chunk_block_group_mappings)."""
     end = 0
@@ -23,7 +25,7 @@ def every_block_group_has_a_chunk_of_its_range_for_itself(seen: Observation) -> 
         end = group.end
 
 
-@holds(When.COMMIT)
+@holds(When.COMMIT, quick=nothing_was_committed)
 def committed_chunks_block_groups_and_device_extents_agree(seen: Observation) -> Iterator[Mismatch]:
     """C.2: one block group item per chunk item and one device extent per stripe, disjoint (btrfs check)."""
     for image in seen.fs.device.committed:
@@ -51,7 +53,7 @@ def _handles(seen: Observation) -> list[Handle]:
     return [handle for trans in seen.fs.transactions.trans_list for handle in trans.handles]
 
 
-@holds(When.ALWAYS, unless_aborted="phase 2 does not run any more")
+@holds(When.ALWAYS, unless_aborted="phase 2 does not run any more", quick=block_groups_add_up)
 def a_block_group_has_an_item_or_a_handle_that_will_insert_it(seen: Observation) -> Iterator[Mismatch]:
     """C.3: a block group that can be allocated from and has no item is on the list of a live handle, in a
     transaction that is not committed yet."""
@@ -66,7 +68,7 @@ def a_block_group_has_an_item_or_a_handle_that_will_insert_it(seen: Observation)
             yield Mismatch(f"phase 2 ran before {trans.transid} was committed", "new_bgs are left")
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def new_chunks_take_device_space_that_nobody_has(seen: Observation) -> Iterator[Mismatch]:
     """C.4: not that of a device extent of the commit root, nor that of another chunk in memory; removed block
     groups that are being trimmed have theirs still.  Nor what a discard in flight will wipe out."""
@@ -84,7 +86,7 @@ def new_chunks_take_device_space_that_nobody_has(seen: Observation) -> Iterator[
             )
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=block_groups_add_up)
 def a_block_group_is_on_the_lists_that_its_hooks_say(seen: Observation) -> Iterator[Mismatch]:
     """C.5: bg_list on one of new_bgs and unused_bgs, dirty_list on one list, none when removed and new."""
     fs = seen.fs
@@ -104,7 +106,7 @@ def a_block_group_is_on_the_lists_that_its_hooks_say(seen: Observation) -> Itera
                 yield Mismatch(f"{group} knows that it is dirty", "its hook says otherwise")
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=block_groups_add_up)
 def references_are_held_by_whom_they_count(seen: Observation) -> Iterator[Mismatch]:
     """C.6: tree, dirty and unused lists, nocow writers (btrfs_free_block_groups asserts the sum)."""
     for group in seen.fs.block_groups.tree.values():
@@ -119,7 +121,7 @@ def references_are_held_by_whom_they_count(seen: Observation) -> Iterator[Mismat
                 yield Mismatch(f"{group}: {count} {holder} references", f"{group.refs[holder]}")
 
 
-@holds(When.QUIET)
+@holds(When.QUIET, quick=nothing_is_left)
 def no_lookup_reference_is_left(seen: Observation) -> Iterator[Mismatch]:
     """C.6: whoever looked a block group up has put it."""
     for group in _all_groups(seen):

@@ -8,9 +8,15 @@ from itertools import pairwise
 
 from models.btrfs.transaction import Handle, TransState
 from models.properties import Mismatch, Observation, When, holds
+from models.properties.quick import (
+    handles_are_held,
+    nothing_is_aborted,
+    nothing_was_judged_at_a_lock,
+    transactions_stand_still,
+)
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=nothing_is_aborted)
 def no_legal_schedule_aborts(seen: Observation) -> Iterator[Mismatch]:
     """C.23: without injected faults nothing forces the file system read-only.
 
@@ -26,7 +32,7 @@ def no_legal_schedule_aborts(seen: Observation) -> Iterator[Mismatch]:
         )
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=transactions_stand_still)
 def transactions_only_move_forward_one_at_a_time(seen: Observation) -> Iterator[Mismatch]:
     """C.18: states grow, one transaction runs, the list is in order, and N is COMPLETED before N+1
     enters its critical section, or SUPER_COMMITTED if an fsync commits N+1."""
@@ -55,7 +61,7 @@ def transactions_only_move_forward_one_at_a_time(seen: Observation) -> Iterator[
             )
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=handles_are_held)
 def writers_are_the_handles_that_tasks_hold(seen: Observation) -> Iterator[Mismatch]:
     """C.19: num_writers counts live handles, and behind UNBLOCKED only the committer's is left."""
     tasks = seen.fs.sim.tasks.values()
@@ -87,7 +93,7 @@ def writers_are_the_handles_that_tasks_hold(seen: Observation) -> Iterator[Misma
             )
 
 
-@holds(When.ALWAYS, of_history=True)
+@holds(When.ALWAYS, of_history=True, quick=nothing_was_judged_at_a_lock)
 def no_block_group_turns_read_only_once_writeout_began(seen: Observation) -> Iterator[Mismatch]:
     """C.21: btrfs_inc_block_group_ro never succeeds in a transaction with DIRTY_BG_RUN set."""
     for group, writeout_began in seen.fs.history.became_ro:
@@ -95,7 +101,7 @@ def no_block_group_turns_read_only_once_writeout_began(seen: Observation) -> Ite
             yield Mismatch(f"{group} waits for the next transaction", "it turned read-only in this one")
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def a_transaction_waited_for_leaves_no_earlier_one(seen: Observation) -> Iterator[Mismatch]:
     """C.11, C.18: who waits until N is COMPLETED may rely on all that was freed up to N being unpinned."""
     for transid, earlier in seen.fs.history.waited:

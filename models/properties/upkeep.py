@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from models.btrfs.device import Discard
 from models.btrfs.trees import Image
 from models.properties import Mismatch, Observation, When, holds
+from models.properties.quick import nothing_was_judged_at_a_lock
+from models.properties.quick.space import nothing_is_left
 from models.simulation import span
 
 
-@holds(When.ALWAYS)
+@holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def nothing_is_discarded_that_somebody_owns(seen: Observation) -> Iterator[Mismatch]:
     """C.16, judged when a discard is done: its blocks are free, and the superblock does not need them."""
     for discard, image in seen.fs.history.discarded:
@@ -47,7 +49,7 @@ def _reference(image: Image, discard: Discard) -> str:
     return ""
 
 
-@holds(When.QUIET)
+@holds(When.QUIET, quick=nothing_is_left)
 def nothing_of_a_trim_is_left(seen: Observation) -> Iterator[Mismatch]:
     """Nobody trims, no chunk is pinned, and a removed block group has no free space left."""
     fs = seen.fs
@@ -74,7 +76,7 @@ def nothing_of_a_scrub_is_left(seen: Observation) -> Iterator[Mismatch]:
             yield Mismatch("nobody scrubs, or keeps scrub waiting", ", ".join(names))
 
 
-@holds(When.QUIET)
+@holds(When.QUIET, quick=nothing_is_left)
 def a_block_group_that_the_cleaner_passed_over_is_queued_again(seen: Observation) -> Iterator[Mismatch]:
     """C.36: once it is writable again, or it would never be removed.
 

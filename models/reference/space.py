@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection
 
 from models.geometry import Geometry
-from models.reference.contents import File
+from models.reference.contents import Extent, File
 from models.reference.snapshots import Snapshots
 
 
@@ -34,7 +33,12 @@ def data_used(files: Collection[File], snapshots: Snapshots) -> tuple[int, int]:
     for snapshot in snapshots:
         needs += [cell.extents for cell in snapshot.cells.values()]
         certain |= {id(extent): extent for extent in snapshot.needs_for_certain()}
-    possible = {id(extent): extent for extents in needs for extent in extents}
-    needed_by = Counter(id(extent) for extents in needs for extent in extents)
+    possible: dict[int, Extent] = {}
+    needed_by: dict[int, int] = {}
+    for extents in needs:
+        for extent in extents:
+            key = id(extent)
+            possible[key] = extent
+            needed_by[key] = needed_by.get(key, 0) + 1
     most = sum(e.blocks * min(e.copies, needed_by[key]) for key, e in possible.items())
     return sum(e.blocks for e in certain.values()), most

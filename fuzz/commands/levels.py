@@ -1,0 +1,44 @@
+"""The progress of a search that goes level by level: less expensive programs or schedules first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class Covered(Protocol):
+    """How far a search is."""
+
+    @property
+    def level(self) -> tuple[int, int, int]:
+        """The level, how many of its executions were done, and how many are known."""
+
+    @property
+    def states(self) -> int:
+        """How many states that differ it has seen."""
+
+
+@contextmanager
+def levels(describe: Callable[[int], str]) -> Iterator[Callable[[Covered], None]]:
+    """A progress bar on stderr, and how to move it; ``describe`` says what a level is."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[states]} states"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", states=0)
+
+        def tick(covered: Covered) -> None:
+            level, done, known = covered.level
+            progress.update(
+                bar, description=describe(level), completed=done, total=known, states=covered.states
+            )
+
+        yield tick

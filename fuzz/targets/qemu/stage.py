@@ -1,0 +1,219 @@
+"""A guest on which tasks run, are held at kernel functions, and go on.
+
+All of it is one loop: commands for the agent go out, and while an answer is awaited, vCPUs that come to a
+breakpoint are served.  A held vCPU is left out whenever the others are resumed.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from fuzz.targets.qemu.gdb import Gdb, Stop
+from fuzz.targets.qemu.guest import VCPUS, GuestError
+from fuzz.targets.qemu.initramfs import LOST, TASKS
+from fuzz.targets.qemu.symbols import Symbols
+
+ANSWER_SECONDS = 120.0
+"""For a command in the guest at most, and for a task to come to where it is to be held."""
+POLL_SECONDS = 0.02
+"""Between two looks at a task."""
+END = b"\x01"
+"""Stands behind the output of a command."""
+ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d*) (?P<code>\w+)\n", re.DOTALL)
+"""What the agent says of a command."""
+FRAME = re.compile(r"\[<0>\] (?P<function>\w+)(?:\.[\w.]+)?\+0x")
+"""A line of ``/proc/PID/stack``."""
+SIGTRAP = 5
+
+
+class HasFileno(Protocol):
+    """What ``select`` can wait for."""
+
+    def fileno(self) -> int:
+        """Of the open file."""
+
+
+Served = Callable[[int], None]
+"""What is done when a vCPU comes to a breakpoint; it may hold it or change its registers."""
+
+
+class Answer(NamedTuple):
+    """How a command in the guest ended."""
+
+    code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A command that runs on a vCPU of its own.
+
+    ``log`` is the guest's file with its output; beside it, ``log.code`` has its exit code when it has ended.
+    """
+
+    vcpu: int
+    pid: int
+    log: str
+
+
+class Stage:
+    """The machine goes on from the first :meth:`ask` on.  The agent has run so many ``lines`` before."""
+
+    def __init__(self, gdb: Gdb, agent: socket.socket, symbols: Symbols, lines: int = 0) -> None:
+        self.gdb, self.symbols = gdb, symbols
+        self._agent = agent
+        self._heard = b""
+        self._number = lines
+        self._running = False
+        self._held: set[int] = set()
+        self._served: dict[int, list[Served]] = {}
+
+    # -- what is done to the machine while it stands still
+
+    def at(self, address: int, served: Served) -> None:
+        """Serve each vCPU that comes to this address, behind whatever serves it there already."""
+        self.stop()
+        if address not in self._served:
+            self.gdb.insert(address)
+        self._served.setdefault(address, []).append(served)
+
+    def not_at(self, address: int, served: Served) -> None:
+        """Serve it so no more."""
+        self.stop()
+        self._served[address].remove(served)
+        if not self._served[address]:
+            del self._served[address]
+            self.gdb.remove(address)
+
+    def hold(self, vcpu: int) -> None:
+        """Leave it where it stands.  Called by what is served."""
+        self._held.add(vcpu)
+
+    def release(self, vcpu: int) -> None:
+        """Let it go on with the others."""
+        self.stop()
+        self._held.discard(vcpu)
+        self._step_over(vcpu)
+
+    def held(self, vcpu: int) -> bool:
+        """Whether it is."""
+        return vcpu in self._held
+
+    @property
+    def anybody_held(self) -> bool:
+        """Whether a vCPU is."""
+        return bool(self._held)
+
+    def stop(self) -> None:
+        """Make the machine stand still, if it does not."""
+        if self._running:
+            self._running = False
+            self._serve(self.gdb.interrupt())
+
+    # -- what the guest does
+
+    def ask(self, line: str) -> Answer:
+        """Run a line of shell on vCPU 0; raises GuestError where it does not end in time."""
+        self._number += 1
+        message = f"{self._number} {len(line)} {line}\n".encode()
+        self._agent.sendall(message)
+        found: list[Answer] = []
+
+        def answered() -> bool:
+            while END in self._heard and (match := ANSWER.match(self._heard)) is not None:
+                self._heard = self._heard[match.end() :]
+                if match["code"].decode() == LOST:
+                    self._agent.sendall(message)
+                elif int(match["number"]) == self._number:
+                    found.append(Answer(int(match["code"]), match["output"].decode(errors="replace")))
+            return bool(found)
+
+        self.until(answered, f"an answer to {line!r}")
+        return found[0]
+
+    def do(self, line: str) -> str:
+        """As :meth:`ask`, for what has to succeed: the output.  Raises GuestError."""
+        answer = self.ask(line)
+        if answer.code:
+            raise GuestError(f"{line!r} exits with {answer.code} in the guest: {_one_line(answer.output)}")
+        return answer.output
+
+    def start(self, vcpu: int, line: str, name: str) -> Task:
+        """Run a command on a vCPU, beside everything else; its output goes to ``/tasks/NAME``."""
+        log = f"/{TASKS}/{name}"
+        inner = line.replace("'", "'\\''")
+        pid = self.do(
+            f"(taskset -c {vcpu} sh -c 'echo $$ > {log}.pid; exec {inner}' > {log} 2>&1; "
+            f"echo $? > {log}.code) > /dev/null & "
+            f"while [ ! -s {log}.pid ]; do usleep 1000; done; cat {log}.pid"
+        )
+        return Task(vcpu, int(pid), log)
+
+    def ended(self, task: Task) -> Answer | None:
+        """How a task ended, if it did."""
+        # The shell makes the file before it writes to it.
+        told = self.ask(f"if [ -s {task.log}.code ]; then cat {task.log}.code; else echo; fi; cat {task.log}")
+        code, _, output = told.output.partition("\n")
+        return Answer(int(code), output) if code else None
+
+    def waits_in(self, task: Task) -> str:
+        """The kernel function in which a task sleeps; empty if it runs or is gone."""
+        found = FRAME.match(self.ask(f"cat /proc/{task.pid}/stack 2> /dev/null").output)
+        return found["function"] if found else ""
+
+    def hear(self, text: str) -> None:
+        """Until the agent has said something by itself.  Raises GuestError."""
+        self.until(lambda: text.encode() in self._heard, f"a word of the agent ({text!r})")
+        self._heard = b""
+
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        """Let the machine go on until something is so.  Raises GuestError naming what did not come."""
+        end = time.monotonic() + ANSWER_SECONDS
+        while not true():
+            left = end - time.monotonic()
+            if left <= 0:
+                raise GuestError(f"the guest has not given {what} for {ANSWER_SECONDS:.0f} seconds")
+            self._go_on(left)
+
+    def _go_on(self, seconds: float) -> None:
+        if not self._running:
+            self._running = True
+            self.gdb.resume(vcpu for vcpu in range(VCPUS) if vcpu not in self._held)
+        sources: list[HasFileno] = [self.gdb, self._agent]
+        ready = select.select(sources, [], [], seconds)[0]
+        if self._agent in ready:
+            data = self._agent.recv(1 << 16)
+            if not data:
+                raise GuestError("the guest has gone")
+            self._heard += data
+        if self.gdb in ready and (stop := self.gdb.poll()) is not None:
+            self._running = False
+            self._serve(stop)
+
+    def _serve(self, stop: Stop) -> None:
+        """Do what is to be done where a vCPU came to a breakpoint."""
+        if stop.signal != SIGTRAP:
+            return
+        address = self.gdb.registers(stop.vcpu)["rip"]
+        for served in self._served.get(address, []):
+            served(stop.vcpu)
+        if not self.held(stop.vcpu):
+            self._step_over(stop.vcpu)
+
+    def _step_over(self, vcpu: int) -> None:
+        """Get a vCPU that stands at a breakpoint behind it."""
+        address = self.gdb.registers(vcpu)["rip"]
+        if address in self._served:
+            self.gdb.remove(address)
+            self.gdb.step(vcpu)
+            self.gdb.insert(address)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:500] or "no output"

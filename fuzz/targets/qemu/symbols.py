@@ -1,0 +1,50 @@
+"""Where the kernel's functions are, as the guest's ``/proc/kallsyms`` says."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping
+from typing import NamedTuple
+
+PAGE = 4096
+"""A function that no symbol stands behind is taken to be this long at most."""
+CODE = "tT"
+"""The kinds of symbols that are code."""
+
+
+class SymbolError(Exception):
+    """This kernel has no such function; the message is one line."""
+
+
+class Span(NamedTuple):
+    """A function: from ``start`` on, ``length`` bytes with what pads it."""
+
+    start: int
+    length: int
+
+
+class Symbols:
+    """The functions of a kernel, or of a module of it."""
+
+    def __init__(self, kallsyms: str) -> None:
+        self._functions: dict[str, list[int]] = {}
+        for line in kallsyms.splitlines():
+            address, kind, name, *_ = line.split()
+            if kind in CODE:
+                self._functions.setdefault(name, []).append(int(address, 16))
+        self._starts = sorted({start for starts in self._functions.values() for start in starts})
+
+    @property
+    def functions(self) -> Mapping[str, list[int]]:
+        """Every place of every name."""
+        return self._functions
+
+    def span(self, function: str) -> Span:
+        """Where a function is.  Raises SymbolError if there is none of that name, or more than one."""
+        starts = self._functions.get(function, [])
+        if len(starts) != 1:
+            raise SymbolError(f"the kernel has {len(starts) or 'no'} functions of the name {function}")
+        start = starts[0]
+        after = bisect.bisect_right(self._starts, start)
+        end = self._starts[after] if after < len(self._starts) else start + PAGE
+        return Span(start, min(end - start, PAGE))

@@ -1,0 +1,162 @@
+"""Quick looks at block groups, their counters and their blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.btrfs.transaction import TransState
+from models.btrfs.trees import BlockGroupType
+
+if TYPE_CHECKING:
+    from models.btrfs.block_group import BlockGroup
+    from models.btrfs.fs_info import FsInfo
+    from models.btrfs.space_info import SpaceInfo
+    from models.properties import Observation
+
+
+def block_groups_add_up(seen: Observation) -> bool:
+    """Each for itself, and all together for their space infos; nothing is being trimmed."""
+    fs = seen.fs
+    new = _new_groups(fs)
+    return (
+        not fs.trim.trimming_ranges
+        and new is not None
+        and _each_adds_up(fs, new)
+        and all(map(_is_the_sum, fs.space.infos.values()))
+    )
+
+
+def _new_groups(fs: FsInfo) -> list[BlockGroup] | None:
+    """Those between their two phases; None where a transaction's lists are not as they should be."""
+    new: list[BlockGroup] = []
+    for trans in fs.transactions.trans_list:
+        for handle in trans.handles:
+            new += handle.new_bgs
+        if new and trans.state >= TransState.UNBLOCKED:
+            return None
+        for group in trans.dirty_bgs:
+            if group.dirty_list is not trans.dirty_bgs:
+                return None
+    return new
+
+
+def _each_adds_up(fs: FsInfo, new: list[BlockGroup]) -> bool:
+    """Chunk, item, lists, counters and references of each block group, in the order of their addresses."""
+    chunks, items, end = fs.volumes.mapping_tree, fs.trees.block_group.root, 0
+    unused = fs.block_groups.unused_bgs
+    for start, group in fs.block_groups.tree.items():
+        chunk = chunks.get(start)
+        if (
+            chunk is None
+            or start < end
+            or chunk.length != group.length
+            or chunk.type is not group.type
+            or group.removed
+            or group.space_info is None
+            or (start not in items and group not in new)
+            or (group in new) + (group in unused) != (group.bg_list is not None)
+            or group.refs["tree"] != 1
+            or group.refs.get("unused_bgs", 0) != (group.bg_list is unused)
+            or not _counts(group)
+            or not _is_hooked(group)
+        ):
+            return False
+        end = start + group.length
+    return all(group.bg_list is not None and group not in new and _is_hooked(group) for group in unused)
+
+
+def _counts(group: BlockGroup) -> bool:
+    """The counters of a block group add up to its length, and none is negative."""
+    used, reserved, pinned = group.used, group.reserved, group.pinned
+    return (
+        used + reserved + pinned + group.bytes_super + group.in_hand + len(group.free) == group.length
+        and used >= 0
+        and reserved >= 0
+        and pinned >= 0
+        and group.delalloc_bytes >= 0
+        and group.ro >= 0
+        and group.reservations >= 0
+        and group.refs.get("nocow_writers", 0) == group.nocow_writers >= 0
+    )
+
+
+def _is_hooked(group: BlockGroup) -> bool:
+    """It is once on its dirty list, with a reference, or on none."""
+    references, dirty = group.refs.get("dirty_list", 0), group.dirty_list
+    return references == 0 if dirty is None else references == dirty.count(group) == 1
+
+
+def _is_the_sum(info: SpaceInfo) -> bool:
+    """Counters of a space info: the sums over its block groups, none negative, and no more than there is."""
+    total = used = reserved = pinned = readonly = 0
+    for group in info.block_groups:
+        total += group.length
+        used += group.used
+        reserved += group.reserved
+        pinned += group.pinned
+        readonly += group.bytes_super
+        if group.ro:
+            readonly += group.unused
+    promised = used + reserved + pinned + readonly
+    if info.type is BlockGroupType.DATA:
+        promised += info.may_use
+    return (
+        (total, used, reserved, pinned, readonly)
+        == (info.total, info.used, info.reserved, info.pinned, info.readonly)
+        and used >= 0
+        and reserved >= 0
+        and pinned >= 0
+        and readonly >= 0
+        and info.may_use >= 0
+        and promised <= total + info.unasked
+    )
+
+
+def blocks_have_one_owner(seen: Observation) -> bool:
+    """Free, pinned and in extents are disjoint; nothing free is in the last superblock."""
+    fs = seen.fs
+    claims = [group.free.bits for group in fs.block_groups.tree.values()]
+    free = _union(claims)
+    extents = [((1 << item.length) - 1) << start for start, item in fs.trees.extent.root.items()]
+    pinned = [1 << block for trans in fs.transactions.trans_list for block in trans.pinned_extents]
+    needed = 0
+    for start, item in fs.device.superblock.extents.items():
+        needed |= ((1 << item.length) - 1) << start
+    return (
+        not fs.trim.trimming_ranges
+        and free is not None
+        and not free & needed
+        and _union([free, *extents, *pinned]) is not None
+    )
+
+
+def _union(sets: list[int]) -> int | None:
+    """Of sets of bits; None where two have one in common."""
+    union = 0
+    for blocks in sets:
+        if union & blocks:
+            return None
+        union |= blocks
+    return union
+
+
+def nothing_is_left(seen: Observation) -> bool:
+    """No block group is written to, reserved from, looked at, trimmed or passed over; nothing is dirty."""
+    fs = seen.fs
+    if (
+        fs.trim.trimming_ranges
+        or fs.dev_extents.removed
+        or fs.dev_extents.pinned_chunks
+        or fs.device.discards
+    ):
+        return False
+    for root in fs.roots.values():
+        for inode in root.inodes.values():
+            if inode.delalloc or inode.ordered:
+                return False
+    for group in (*fs.block_groups.tree.values(), *fs.block_groups.unused_bgs):
+        if group.reservations or group.nocow_writers or group.delalloc_bytes or group.ro:
+            return False
+        if group.refs["lookup"] or group.trimming or group.removed or group.passed_over:
+            return False
+    return not any(info.may_use for info in fs.space.infos.values())

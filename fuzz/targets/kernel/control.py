@@ -89,9 +89,9 @@ class GateControl:
 
     def _watch(self) -> None:
         """End this process with the gate: whatever the main thread waits for, in the kernel or elsewhere."""
-        self._process.wait()
+        code = self._process.wait()
         if not self._closing:
-            os.write(sys.stderr.fileno(), b"the gate has ended, and the search with it\n")
+            os.write(2, b"the gate has ended with %d, and the search with it\n" % code)
             os._exit(1)
 
     @property

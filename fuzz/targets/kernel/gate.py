@@ -172,8 +172,11 @@ class Gate:
         return any(time.monotonic() - pending.since > PATIENCE for pending in self.held.values())
 
 
-def serve(gate: Gate, control: socket.socket, keeper: int) -> None:
-    """Answer until the other side or the keeper (a pidfd) is gone, or somebody has waited for too long."""
+def serve(gate: Gate, control: socket.socket, keeper: int) -> str:
+    """Answer until the other side or the keeper (a pidfd) is gone, or somebody has waited for too long.
+
+    Returns which of them it was.
+    """
     poll = select.epoll()
     poll.register(gate.device, select.EPOLLIN)
     poll.register(control, select.EPOLLIN)
@@ -181,11 +184,11 @@ def serve(gate: Gate, control: socket.socket, keeper: int) -> None:
     while not gate.overdue():
         for ready, _ in poll.poll(1.0):
             if ready == keeper:
-                return
+                return "the keeper has gone"
             if ready == control.fileno():
                 message = control.recv(LONGEST_ORDER)
                 if not message:
-                    return
+                    return "the search has gone"
                 answer, descriptors = gate.order(json.loads(message))
                 socket.send_fds(control, [json.dumps(answer).encode()], descriptors)
                 for descriptor in descriptors:
@@ -194,12 +197,13 @@ def serve(gate: Gate, control: socket.socket, keeper: int) -> None:
                 try:
                     message = os.read(gate.device, fuse.READ_SIZE)
                 except OSError as error:
-                    if error.errno == errno.ENODEV:  # unmounted
-                        return
+                    if error.errno == errno.ENODEV:
+                        return "its file system is unmounted"
                     if error.errno in {errno.ENOENT, errno.EINTR, errno.EAGAIN}:
                         continue
                     raise
                 gate.request(message)
+    return f"a request was held for {PATIENCE:.0f} s"
 
 
 def main(make: Callable[[int, Store, bytes], Gate] = Gate) -> None:
@@ -218,7 +222,8 @@ def main(make: Callable[[int, Store, bytes], Gate] = Gate) -> None:
     libc.mount("bgfuzz", place, "fuse", libc.MS_NOSUID | libc.MS_NODEV, options)
     namespace.leave()
     control.send(b"{}")
-    serve(make(device, store, bytes.fromhex(fsid)), control, keeper_fd)
+    why = serve(make(device, store, bytes.fromhex(fsid)), control, keeper_fd)
+    sys.stderr.write(f"the gate ends: {why}\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import write_races
 
 from fuzz.case import Case
 from models.geometry import File, FileKind, Geometry
-from models.operations import Allocate, Commit, CreateBg, EndTransaction, Free, Step
+from models.operations import Allocate, Commit, CreateBg, EndTransaction, Free, RunDelayedRefs, Step
 
 FULL = Geometry(1, 4, 2, (File(FileKind.NODATACOW, 4),))
 CREATION = {
@@ -22,6 +22,19 @@ CREATION = {
             Step("CPU 2", None, "write_one_cache_group"),
             Step("CPU 1", Free(1)),
             Step("CPU 1", EndTransaction()),
+        ),
+    ),
+    "2d8e5168d48a": Case(
+        Geometry(2, 4, 1, tuple(File(FileKind.NODATACOW, blocks) for blocks in (1, 3, 1))),
+        (
+            Step("CPU 1", CreateBg()),
+            Step("CPU 1", Allocate(1)),
+            Step("CPU 1", Allocate(1)),
+            Step("CPU 1", Allocate(2)),
+            Step("CPU 1", RunDelayedRefs()),
+            Step("CPU 1", Free(5)),
+            Step("CPU 1", EndTransaction(), "btrfs_trans_release_metadata"),
+            Step("CPU 2", RunDelayedRefs(), "unused_bgs_lock"),
         ),
     ),
     "wrong/item-update-remembered-too-early": Case(

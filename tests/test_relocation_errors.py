@@ -45,6 +45,14 @@ def test_an_abort_before_the_removal_lets_the_block_group_go() -> None:
     assert fs.fs.cleaner.delete_unused_bgs_mutex.owner is None
 
 
+@pytest.mark.parametrize("point", ["run_delalloc_nocow", "btrfs_wait_ordered_range"])
+def test_an_abort_while_the_copy_is_written_leaves_no_ordered_extent(point: str) -> None:
+    """If one that cannot complete kept the others from it, who waits for those would wait for ever."""
+    fs = Mounted(Geometry(groups=2, group_blocks=4, files=(File(FileKind.NODATACOW, 1),) * 2))
+    relocate_until_aborted(fs, "find_next_extent", point)
+    assert fs.fs.ordered.all() == []
+
+
 def test_a_write_that_misses_the_copy_of_its_neighbour_fails_and_leaks_nothing() -> None:
     """If the error escaped half-way, the extent lock, the handle and the ordered extent would stay."""
     fs = Mounted(PREALLOC)

@@ -108,7 +108,10 @@ class RelocInodes:
             except Errno as caught:
                 error = caught
                 break
-        yield from fs.transactions.btrfs_end_transaction(handle)
+        try:
+            yield from fs.transactions.btrfs_end_transaction(handle)
+        except Errno as caught:
+            error = caught
         for extent in ordered:
             yield "btrfs_wait_ordered_range"
             pages = [inode.pages.pop(extent.start + i) for i in range(extent.num)]
@@ -116,7 +119,10 @@ class RelocInodes:
             where = span(extent.disk_bytenr, extent.num)
             fs.sim.note("btrfs_wait_ordered_range", f"writes the copy to {where}")
             extent.blocks_left = 0
-            yield from fs.ordered.btrfs_finish_ordered_io(extent)
+            try:
+                yield from fs.ordered.btrfs_finish_ordered_io(extent)
+            except Errno as caught:  # each has a worker of its own in the kernel: the others go on
+                error = caught
         if error is not None:
             raise error
 

@@ -70,6 +70,7 @@ RESIDUE = Revert(
     overrides=(LooksTwice,),
     confirmed=False,
     chain="left over by 0657b20c5a76; hardened by 7511e29cf135",
+    rare=True,
 )
 
 RACES = (FIX, RESIDUE)

@@ -14,6 +14,8 @@ from fuzz.garbage import collect_seldom
 from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, register_profiles
 from fuzz.shards import Outcome
 from fuzz.summary import never_reached, save_traces, summary_lines
+from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
+from fuzz.targets.kernel.requirements import require
 
 
 class WorkerNode(Protocol):
@@ -63,6 +65,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="append what each search did and found, as JSON lines",
     )
+    group.addoption(
+        "--target",
+        choices=TARGETS,
+        default=MODEL,
+        help="what is fuzzed: the model, or btrfs of the kernel that runs here (needs root, and a machine "
+        "that may be lost)",
+    )
     for name in LIMITS:
         group.addoption(f"--fuzz-{name}", type=int, metavar="N", help=f"{name} instead of the profile's")
 
@@ -88,8 +97,11 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         reverts, places = config.getoption("--revert"), config.getoption("--database")
         shrink = Shrink(config.getoption("--fuzz-shrink"))
-        run = make_run(profile, overrides, seed, reverts, places, shrink=shrink)
-    except ValueError as error:
+        target = config.getoption("--target")
+        if target == KERNEL:
+            require()
+        run = make_run(profile, overrides, seed, reverts, places, shrink=shrink, target=target)
+    except (ValueError, TargetUnavailable) as error:
         raise pytest.UsageError(str(error)) from error
     if config.getoption("dist", "no") == "load":
         # Few heavy items: a worker that runs dry takes from the others.

@@ -23,6 +23,7 @@ from hypothesis.errors import HypothesisSideeffectWarning, HypothesisWarning
 
 from fuzz.machines import MACHINES
 
+MODEL_MACHINES = tuple(machine.__name__ for machine in MACHINES)
 KEY = "block-groups"
 """What every key begins with."""
 DEFAULT = ".hypothesis/examples"
@@ -42,23 +43,26 @@ def key_of(machine: str) -> bytes:
 class NamedDatabase(ExampleDatabase):
     """Another database, with the name of a machine in the place of every key.
 
-    Without a machine it only tells what is saved: nothing could be read again that belongs to none.
+    Without a machine it only tells what is saved, by any of the ``machines``: nothing could be read again
+    that belongs to none.
     """
 
-    def __init__(self, database: ExampleDatabase, machine: str = "") -> None:
+    def __init__(
+        self, database: ExampleDatabase, machine: str = "", machines: Sequence[str] = MODEL_MACHINES
+    ) -> None:
         super().__init__()
-        self._database, self._machine = database, machine
+        self._database, self._machine, self._machines = database, machine, tuple(machines)
 
     def __repr__(self) -> str:
         return f"NamedDatabase({self._database!r}, {self._machine!r})"
 
     def of(self, machine: str) -> NamedDatabase:
         """The part that belongs to one machine."""
-        return NamedDatabase(self._database, machine)
+        return NamedDatabase(self._database, machine, self._machines)
 
     def read_only(self) -> NamedDatabase:
         """The same, which nothing is written to or deleted from."""
-        return NamedDatabase(ReadOnlyDatabase(self._database), self._machine)
+        return NamedDatabase(ReadOnlyDatabase(self._database), self._machine, self._machines)
 
     def _named(self, key: bytes) -> bytes:
         assert self._machine, "of which machine?"
@@ -83,7 +87,7 @@ class NamedDatabase(ExampleDatabase):
     def saved(self) -> list[bytes]:
         """The saved failures, the best of each kind only, in an order of their own: the machine's, or all
         where none is named."""
-        machines = [self._machine] if self._machine else [machine.__name__ for machine in MACHINES]
+        machines = [self._machine] if self._machine else self._machines
         return sorted(value for machine in machines for value in self._best(key_of(machine)))
 
     def _best(self, key: bytes) -> list[bytes]:
@@ -100,8 +104,12 @@ def traces_folder(places: Sequence[str]) -> Path:
     return Path(first if is_directory else DEFAULT) / TRACES
 
 
-def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:
+def open_database(
+    places: Sequence[str], *, must_exist: bool, machines: Sequence[str] = MODEL_MACHINES
+) -> NamedDatabase:
     """The database at ``places``: the first is written to, the others are only read.
+
+    ``machines`` are those whose failures count as saved.
 
     A place is a directory, ``readonly:DIRECTORY``, ``redis://HOST:PORT/NUMBER`` (needs the extra
     ``databases``) or ``github:OWNER/REPO`` (reads the artifact ``hypothesis-example-db``; needs
@@ -109,7 +117,7 @@ def open_database(places: Sequence[str], *, must_exist: bool) -> NamedDatabase:
     """
     databases = [_open(place, must_exist=must_exist) for place in places or (DEFAULT,)]
     first, others = databases[0], [ReadOnlyDatabase(database) for database in databases[1:]]
-    named = NamedDatabase(MultiplexedDatabase(first, *others) if others else first)
+    named = NamedDatabase(MultiplexedDatabase(first, *others) if others else first, machines=machines)
     where = ", ".join(places or (DEFAULT,))
     try:
         with warnings.catch_warnings():

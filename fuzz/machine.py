@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fuzz.case import Case
 from fuzz.interleavings import Coverage, WatchedWorld
-from models.draining import next_to_drain
+from fuzz.targets import Target
 from models.geometry import Geometry
 from models.operations import CompleteBio, Operation, Step
 from models.reverts import Revert
@@ -24,6 +24,7 @@ from models.world import Violation
 from strategies.geometries import geometries
 from strategies.operations import Drawn, Resumed, choices, stopping_points
 
+W = TypeVar("W", bound=Target)
 TASKS = ("CPU 1", "CPU 2", "CPU 3")
 
 
@@ -33,7 +34,8 @@ class Tally:
 
     ``reached`` counts the cases in which a ``sometimes`` sentence came true; ``first_failure`` is the
     number of the first example that failed, 0 where none did.  ``interleavings``, ``waits`` and
-    ``obstacles`` count the cases that saw them (:mod:`fuzz.interleavings`).
+    ``obstacles`` count the cases that saw them (:mod:`fuzz.interleavings`).  ``seen`` is what a target that
+    is not the model counts, by its own names.
     """
 
     examples: int = 0
@@ -45,14 +47,19 @@ class Tally:
     interleavings: Counter[str] = field(default_factory=Counter)
     waits: Counter[str] = field(default_factory=Counter)
     obstacles: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def add_program(self, program: Sequence[Step]) -> None:
+        """Count one case by its program."""
+        self.examples += 1
+        self.steps += len(program)
+        self.operations.update(
+            "resume" if step.operation is None else step.operation.name for step in program
+        )
 
     def add(self, world: WatchedWorld) -> None:
-        """Count one case."""
-        self.examples += 1
-        self.steps += len(world.program)
-        self.operations.update(
-            "resume" if step.operation is None else step.operation.name for step in world.program
-        )
+        """Count one case of the model."""
+        self.add_program(world.program)
         self.stops.update(world.stops)
         self.reached.update(world.reached)
         self.interleavings.update(world.interleavings.reached)
@@ -71,6 +78,7 @@ class Tally:
         self.interleavings.update(other.interleavings)
         self.waits.update(other.waits)
         self.obstacles.update(other.obstacles)
+        self.seen.update(other.seen)
 
     def coverage(self, machines: Iterable[type[BlockGroupMachine]]) -> Coverage:
         """Which interleavings there were; ``machines`` are those that were at work."""
@@ -103,8 +111,8 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
         super().__init__(str(violation))
 
 
-class BlockGroupMachine(RuleBasedStateMachine):
-    """Tasks on a small file system, in any order that the protocol allows.
+class TargetMachine(RuleBasedStateMachine, Generic[W]):
+    """Tasks on a small file system of some target, in any order that it allows.
 
     A subclass says which ``operations`` they do; with ``focus`` at which points they stop more often, and
     with ``seldom`` what is to be rarer than the rest.  It gets one rule with one packed choice: with a rule
@@ -121,44 +129,51 @@ class BlockGroupMachine(RuleBasedStateMachine):
         """Its one rule: one choice among these operations, or going on with a paused task."""
 
         @rule(choice=choices(*cls.operations, focus=cls.focus, seldom=cls.seldom))
-        def step(self: BlockGroupMachine, choice: Drawn | Resumed) -> None:
+        def step(self: TargetMachine[Any], choice: Drawn | Resumed) -> None:
             self.advance(choice)
 
         cls.step = step
 
-    def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
+    def __init__(self, tally: Tally) -> None:
         super().__init__()
-        self.reverts, self.tally = reverts, tally
+        self.tally = tally
         self.failed = False
 
     @cached_property
-    def world(self) -> WatchedWorld:
+    def world(self) -> W:
         """The case's; what has no ``mkfs`` yet is told of as if it had a default file system."""
-        return WatchedWorld(Geometry(), self.reverts)
+        return self.new_world(Geometry())
+
+    def new_world(self, geometry: Geometry) -> W:
+        """A fresh case of the target."""
+        raise NotImplementedError
+
+    def count(self) -> None:
+        """Count the case in the tally."""
+        raise NotImplementedError
 
     @initialize(geometry=geometries())
     def mkfs(self, geometry: Geometry) -> None:
         """Every case starts on a fresh file system."""
-        self.world = WatchedWorld(geometry, self.reverts)
+        self.world = self.new_world(geometry)
 
     def advance(self, choice: Drawn | Resumed) -> None:
         """A task starts an operation, or a paused one goes on."""
         step = self.resume(choice) if isinstance(choice, Resumed) else self.start(choice)
         if step is None or not self.world.makes_sense(step):
             # What cannot be done now becomes what would be done if nobody chose: no draw is wasted.
-            step = next_to_drain(self.world)
+            step = self.world.next_to_drain()
         self.apply(step)
 
     def resume(self, choice: Resumed) -> Step | None:
         """A paused task that could go on."""
-        runnable = self.world.sim.runnable()
+        runnable = self.world.runnable()
         if not runnable:
             return None
-        task = runnable[choice.position % len(runnable)]
-        operation = self.world.operation_of(task.name)
-        points = stopping_points(operation.points, self.focus)
+        task, able = runnable[choice.position % len(runnable)]
+        points = stopping_points(able, self.focus)
         until = None if choice.point is None else points[choice.point % len(points)]
-        return Step(task.name, None, until)
+        return Step(task, None, until)
 
     def start(self, choice: Drawn) -> Step | None:
         """Give the drawn operation to a task, with names in the place of positions."""
@@ -180,11 +195,8 @@ class BlockGroupMachine(RuleBasedStateMachine):
         A field's name says what it stands for, in whatever operation it is.
         """
         if isinstance(operation, CompleteBio):
-            in_flight = self.world.fs.device.in_flight
-            if not in_flight:
-                return None
-            bio = in_flight[operation.index % len(in_flight)]
-            return replace(operation, submitter=bio.submitter, index=bio.index)
+            in_flight = self.world.in_flight()
+            return in_flight[operation.index % len(in_flight)] if in_flight else None
         kind: type = type(operation)
         names = {name: getattr(operation, name) for name in field_names(kind)}
         if "group" in names:
@@ -193,11 +205,11 @@ class BlockGroupMachine(RuleBasedStateMachine):
                 return None
             names["group"] = groups[names["group"] % len(groups)]
         if "file" in names:
-            files = sorted(self.world.reference.files)
-            if not files:
+            sizes = self.world.file_sizes()
+            if not sizes:
                 return None
-            names["file"] = files[names["file"] % len(files)]
-            size = len(self.world.reference.files[names["file"]].blocks)
+            names["file"] = sorted(sizes)[names["file"] % len(sizes)]
+            size = sizes[names["file"]]
             if "block" in names:
                 names["block"] %= size
                 names["blocks"] = min(names["blocks"], size - names["block"])
@@ -228,4 +240,21 @@ class BlockGroupMachine(RuleBasedStateMachine):
         except Violation as violation:
             raise self.failure(violation) from violation
         finally:
-            self.tally.add(self.world)
+            self.count()
+            self.world.close()
+
+
+class BlockGroupMachine(TargetMachine[WatchedWorld]):
+    """A machine on the model, with the fixes of ``reverts`` taken out."""
+
+    def __init__(self, reverts: Sequence[Revert], tally: Tally) -> None:
+        super().__init__(tally)
+        self.reverts = reverts
+
+    def new_world(self, geometry: Geometry) -> WatchedWorld:
+        """A world that remembers its interleavings."""
+        return WatchedWorld(geometry, self.reverts)
+
+    def count(self) -> None:
+        """All that such a world remembers."""
+        self.tally.add(self.world)

@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 from hypothesis import HealthCheck, Phase, settings
 
 from fuzz.database import NamedDatabase, open_database
+from fuzz.machines import MACHINES
 from fuzz.provider import BACKEND
+from fuzz.targets import KERNEL, MODEL
+from fuzz.targets.kernel.machine import kernel_machines
 from models.reverts import Revert, find_reverts
 
 MAX_SEED = 2**64 - 1
@@ -62,6 +65,13 @@ PROFILES = {
     "replay": Profile(shards=0, examples=0),
 }
 
+SLOW_PROFILES = {
+    "default": Profile(shards=25, examples=42, steps=25),
+    "ci": Profile(shards=25, examples=5, steps=25, seed=CI_SEED),
+    "long": Profile(shards=50, examples=300, steps=25),
+}
+"""The same for targets that take some hundred times as long for a step; all their machines have a turn."""
+
 LIMITS = {"shards": (1, 10_000), "examples": (1, 2_000), "steps": (1, 400)}
 """Least and greatest: above 400 steps Hypothesis may cut a case short without a word."""
 
@@ -77,6 +87,7 @@ class Run:
     database: NamedDatabase
     places: tuple[str, ...]
     shrink: Shrink = Shrink.STEPS
+    target: str = MODEL
 
     @property
     def replay_only(self) -> bool:
@@ -127,11 +138,14 @@ def make_run(
     databases: Sequence[str],
     *,
     shrink: Shrink = Shrink.STEPS,
+    target: str = MODEL,
 ) -> Run:
     """Check what was asked for.  Raises ValueError with one line that says what is wrong."""
     if profile_name not in PROFILES:
         raise ValueError(f"unknown profile {profile_name!r}; there are: {', '.join(PROFILES)}")
-    profile = PROFILES[profile_name]
+    if target != MODEL and reverts:
+        raise ValueError(f"--revert means nothing for the target {target}: a live kernel has its fixes")
+    profile = (PROFILES | SLOW_PROFILES if target != MODEL else PROFILES)[profile_name]
     sizes: dict[str, int] = {}
     for name, value in overrides.items():
         if value is None:
@@ -148,5 +162,7 @@ def make_run(
     if seed is None or not 0 <= seed <= MAX_SEED:
         raise ValueError(f"--fuzz-seed is {seed}, must be 0 to {MAX_SEED}")
     must_exist = profile_name == "replay" and bool(databases)
-    database = open_database(databases, must_exist=must_exist)
-    return Run(profile_name, profile, seed, find_reverts(reverts), database, tuple(databases), shrink)
+    machines = kernel_machines() if target == KERNEL else MACHINES
+    names = [machine.__name__ for machine in machines]
+    database = open_database(databases, must_exist=must_exist, machines=names)
+    return Run(profile_name, profile, seed, find_reverts(reverts), database, tuple(databases), shrink, target)

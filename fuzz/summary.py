@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,9 @@ from fuzz.machine import Tally
 from fuzz.options import Run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
+from fuzz.tables import counted, wrapped_lines
+from fuzz.targets import KERNEL
+from fuzz.targets.kernel.report import count_lines as kernel_lines
 from fuzz.traces import TraceError, file_name, loads, save
 from models.operations import OPERATIONS
 from models.reverts import Revert
@@ -37,7 +39,7 @@ def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: fl
     total = _total(outcomes)
     if total.examples:
         yield f"{total.examples} examples, {total.steps} steps, {total.steps / elapsed:.0f} steps per second"
-        yield from count_lines(total)
+        yield from kernel_lines(total, elapsed) if run.target == KERNEL else count_lines(total)
         missing = never_reached(outcomes)
         if missing and run.profile.must_reach:
             yield (
@@ -127,24 +129,14 @@ def _unreached(total: Tally) -> list[str]:
 def count_lines(total: Tally) -> Iterator[str]:
     """How often each operation ran, where tasks were stopped, in how many cases each sentence came true;
     and what never happened."""
-    yield from _table("operations", total.operations)
-    yield from _table("stopped at", total.stops)
+    yield from counted("operations", total.operations)
+    yield from counted("stopped at", total.stops)
     points = {point for operation in OPERATIONS for point in operation.points}
     names = {operation.name for operation in OPERATIONS}
     never = sorted(points - total.stops.keys()) + sorted(names - total.operations.keys())
     yield from wrapped_lines("never reached", ", ".join(never) or "nothing")
-    yield from _table("sometimes", Counter({name.replace("_", " "): n for name, n in total.reached.items()}))
+    yield from counted("sometimes", Counter({name.replace("_", " "): n for name, n in total.reached.items()}))
     yield from wrapped_lines("never", ", ".join(_unreached(total)) or "nothing, each was reached")
     seen = estimate(total.interleavings, total.examples)
     yield f"interleavings: {seen}"
     yield f"pairs: {Coverage.total()}, reachable or not; kinds of waits: {len(total.waits)}"
-
-
-def _table(title: str, counts: Counter[str]) -> Iterator[str]:
-    entries = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    yield from wrapped_lines(title, ", ".join(f"{name} {count}" for name, count in entries))
-
-
-def wrapped_lines(title: str, text: str) -> Iterator[str]:
-    """A title and what is under it, on as many lines as it takes."""
-    yield from textwrap.wrap(f"{title}: {text}", 100, subsequent_indent="    ", break_long_words=False)

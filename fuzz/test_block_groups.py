@@ -8,6 +8,8 @@ import pytest
 
 from fuzz.options import Run
 from fuzz.shards import Outcome, fuzz_shard, replay
+from fuzz.targets import KERNEL
+from fuzz.targets.kernel.runs import kernel_replay, kernel_shard
 
 Record = Callable[[str, object], None]
 
@@ -23,9 +25,11 @@ def test_saved_failures(fuzz_run: Run, record_property: Record) -> None:
     """What an earlier run saved."""
     if not fuzz_run.database.saved():
         pytest.skip("no failure is saved, nothing to replay")
-    _report(replay(fuzz_run), record_property)
+    again = kernel_replay if fuzz_run.target == KERNEL else replay
+    _report(again(fuzz_run), record_property)
 
 
 def test_shard(fuzz_run: Run, shard: int, record_property: Record) -> None:
     """One of the independent searches that a run consists of."""
-    _report(fuzz_shard(fuzz_run, shard), record_property)
+    search = kernel_shard if fuzz_run.target == KERNEL else fuzz_shard
+    _report(search(fuzz_run, shard), record_property)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
-from models.draining import drain
+from models.draining import drain, next_to_drain
 from models.geometry import Geometry
-from models.operations import Commit, Crash, Operation, Step
+from models.operations import Commit, CompleteBio, Crash, Operation, Step
 from models.properties import Mismatch, Observation, When, properties, to_be_asked
 from models.reference import Reference
 from models.reverts import Revert
@@ -109,6 +109,22 @@ class World:
     def data_groups(self) -> list[int]:
         """Numbers of the DATA block groups that can be relocated."""
         return [group.number for group in self.fs.balanceable()]
+
+    def file_sizes(self) -> dict[int, int]:
+        """How many blocks each file has."""
+        return {number: len(file.blocks) for number, file in self.reference.files.items()}
+
+    def in_flight(self) -> list[CompleteBio]:
+        """How each bio in flight would be completed."""
+        return [CompleteBio(bio.submitter, bio.index) for bio in self.fs.device.in_flight]
+
+    def runnable(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Paused tasks that could go on, and the points at which they could stop again."""
+        return [(task.name, self.operation_of(task.name).points) for task in self.sim.runnable()]
+
+    def next_to_drain(self) -> Step | None:
+        """What comes next when nobody chooses; None where everything has come to its end."""
+        return next_to_drain(self)
 
     def makes_sense(self, step: Step) -> bool:
         """Whether the step can be taken here."""
@@ -240,6 +256,9 @@ class World:
                 # Every case ends with a power cut and a mount, a few hundred microseconds: whatever was said
                 # to be durable, by whichever operations, has to be there.
                 self.apply(Step(Crash.task, Crash()))
+
+    def close(self) -> None:
+        """There is nothing to give back."""
 
     def idle_worker(self) -> str:
         """The first worker with nothing to do."""

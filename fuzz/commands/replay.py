@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,10 @@ from pathlib import Path
 import models
 from fuzz.commands import Commands, UsageError
 from fuzz.report import render
+from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
+from fuzz.targets.kernel.child import ChildError
+from fuzz.targets.kernel.replaying import play
+from fuzz.targets.kernel.requirements import require
 from fuzz.traces import Outcome, Sign, Trace, TraceError
 from fuzz.traces.reading import load_known
 from fuzz.traces.recording import how_it_stands
@@ -34,6 +39,12 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("trace", type=Path, metavar="TRACE", help="a file that a failing run saved")
     add_revert_option(parser)
     parser.add_argument("--step", action="store_true", help="print the state after each step")
+    parser.add_argument(
+        "--target",
+        choices=TARGETS,
+        default=MODEL,
+        help="run it on the model, or on btrfs of the kernel that runs here",
+    )
     parser.set_defaults(run=run)
 
 
@@ -62,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
         trace, unknown = load_known(options.trace)
     except TraceError as error:
         raise UsageError(str(error)) from error
+    if options.target == KERNEL:
+        return _on_the_kernel(trace)
     reverts = reverts_for(trace, options.revert)
     replayed = replay(trace, reverts, unknown, print_state if options.step else None)
     if replayed.outcome is not None:
@@ -74,6 +87,22 @@ def run(options: argparse.Namespace) -> int:
         _say("that it passes proves nothing: with the recorded fixes out it does not fail as recorded either")
         return 1
     return 0 if replayed.whole else 1
+
+
+def _on_the_kernel(trace: Trace) -> int:
+    """Replay what a live kernel can express, and say how each step left its task."""
+    try:
+        require()
+        played = play(trace.case)
+    except (TargetUnavailable, ChildError) as error:
+        raise UsageError(str(error)) from error
+    for line in played.lines:
+        _say(line)
+    if played.broken:
+        _say(f"{played.broken}: expected: {played.expected}; observed: {played.observed}")
+        return 1
+    _say(f"it passes on the live kernel ({platform.release()})")
+    return 0
 
 
 def comparison(trace: Trace, replayed: Replay) -> list[str]:

@@ -1,0 +1,167 @@
+"""What btrfs is asked by ioctl.
+
+Source: include/uapi/linux/btrfs.h, btrfs_tree.h and fs.h (v6.12).  Addresses and lengths are in bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import uuid
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fuzz.targets.kernel.libc import ioctl
+
+START_SYNC, WAIT_SYNC = 0x80089418, 0x40089416
+BALANCE_V2, BALANCE_CTL = 0xC4009420, 0x40049421
+SNAP_CREATE_V2, TREE_SEARCH_V2 = 0x50009417, 0xC0709411
+SCRUB = 0xC400941B
+FS_INFO = 0x8400941F
+FITRIM, SETFLAGS, FIEMAP = 0xC0185879, 0x40086602, 0xC020660B
+
+FS_NOCOW_FL = 0x00800000
+FIEMAP_FLAG_SYNC = 1
+SUBVOL_RDONLY, SCRUB_READONLY = 2, 1
+BALANCE_DATA, BALANCE_ARGS_VRANGE, BALANCE_CTL_CANCEL = 1, 1 << 4, 2
+CHUNK_TREE, FIRST_CHUNK_TREE, CHUNK_ITEM, BLOCK_GROUP_DATA = 3, 256, 228, 1
+
+_U64 = struct.Struct("<Q")
+_SEARCH_KEY = struct.Struct("<7Q4I4QQ")
+_SEARCH_HEADER = struct.Struct("<3Q2I")
+_CHUNK = struct.Struct("<4Q3I2H")
+_STRIPE = struct.Struct("<2Q16s")
+_BALANCE_HEAD = struct.Struct("<2Q")
+_BALANCE_ARGS = struct.Struct("<7Q")
+_BALANCE_SIZE, _BALANCE_DATA_AT = 1024, 16
+_SNAPSHOT = struct.Struct("<qQQ4Q")
+_SNAPSHOT_SIZE = 4096
+_SCRUB = struct.Struct("<4Q")
+_SCRUB_PROGRESS = struct.Struct("<15Q")
+_SCRUB_SIZE = _FS_INFO_SIZE = 1024
+_SEARCH_BUFFER = 64 * 1024
+
+
+class Chunk(NamedTuple):
+    """A chunk on one device: where it is for the file system, where on the device, and of which type."""
+
+    logical: int
+    length: int
+    type: int
+    physical: int
+
+
+def commit(fs: int) -> None:
+    """Commit what runs and wait until it is on the device; ordered extents are not waited for."""
+    transid = bytearray(_U64.size)
+    ioctl(fs, START_SYNC, transid)
+    ioctl(fs, WAIT_SYNC, transid)
+
+
+def pack_balance(logical: int) -> bytearray:
+    """A struct btrfs_ioctl_balance_args for the DATA chunk at this address: the one that has this byte."""
+    args = bytearray(_BALANCE_SIZE)
+    _BALANCE_HEAD.pack_into(args, 0, BALANCE_DATA, 0)
+    _BALANCE_ARGS.pack_into(args, _BALANCE_DATA_AT, 0, 0, 0, 0, 0, logical, logical + 1)
+    _U64.pack_into(args, _BALANCE_DATA_AT + 64, BALANCE_ARGS_VRANGE)
+    return args
+
+
+def balance(fs: int, logical: int) -> None:
+    """Relocate one DATA block group, and remove it."""
+    ioctl(fs, BALANCE_V2, pack_balance(logical))
+
+
+def cancel_balance(fs: int) -> None:
+    """Give up a balance that a crash interrupted.  Raises OSError with ENOTCONN where there is none."""
+    ioctl(fs, BALANCE_CTL, BALANCE_CTL_CANCEL)
+
+
+def pack_snapshot(subvolume: int, name: str) -> bytearray:
+    """A struct btrfs_ioctl_vol_args_v2: a read-only snapshot."""
+    args = bytearray(_SNAPSHOT_SIZE)
+    _SNAPSHOT.pack_into(args, 0, subvolume, 0, SUBVOL_RDONLY, 0, 0, 0, 0)
+    text = os.fsencode(name)
+    args[_SNAPSHOT.size : _SNAPSHOT.size + len(text)] = text
+    return args
+
+
+def snapshot(directory: int, subvolume: int, name: str) -> None:
+    """Take a read-only snapshot of ``subvolume``, under that name in ``directory``."""
+    ioctl(directory, SNAP_CREATE_V2, pack_snapshot(subvolume, name))
+
+
+def trim(fs: int, start: int) -> None:
+    """Discard free space from this logical address on."""
+    ioctl(fs, FITRIM, bytearray(struct.pack("<3Q", start, 2**64 - 1 - start, 0)))
+
+
+def scrub(fs: int, start: int, length: int) -> int:
+    """Scrub a range of the device, without repairing anything; how many errors it found."""
+    args = bytearray(_SCRUB_SIZE)
+    _SCRUB.pack_into(args, 0, 1, start, start + length - 1, SCRUB_READONLY)
+    ioctl(fs, SCRUB, args)
+    _, _, _, _, read, csum, verify, _, _, supers, _, uncorrectable, *_ = _SCRUB_PROGRESS.unpack_from(
+        args, _SCRUB.size
+    )
+    return int(read + csum + verify + supers + uncorrectable)
+
+
+def fsid(fs: int) -> str:
+    """The id of the mounted file system, as /sys has it."""
+    info = bytearray(_FS_INFO_SIZE)
+    ioctl(fs, FS_INFO, info)
+    return str(uuid.UUID(bytes=bytes(info[16:32])))
+
+
+def set_nocow(fd: int) -> None:
+    """Make an empty file NODATACOW."""
+    ioctl(fd, SETFLAGS, bytearray(struct.pack("<i", FS_NOCOW_FL)))
+
+
+def wait_ordered(fd: int) -> None:
+    """Wait until writes that were acknowledged are in the trees; writes dirty pages back."""
+    ioctl(fd, FIEMAP, bytearray(struct.pack("<2Q4I", 0, 2**64 - 1, FIEMAP_FLAG_SYNC, 0, 0, 0)))
+
+
+def pack_search(tree: int, objectid: int, kind: int) -> bytearray:
+    """A struct btrfs_ioctl_search_args_v2: every item of that object and type."""
+    everything = 2**64 - 1
+    head = _SEARCH_KEY.pack(
+        tree,
+        objectid,
+        objectid,
+        0,
+        everything,
+        0,
+        everything,
+        kind,
+        kind,
+        4096,
+        0,
+        0,
+        0,
+        0,
+        0,
+        _SEARCH_BUFFER,
+    )
+    return bytearray(head) + bytes(_SEARCH_BUFFER)
+
+
+def chunks(fs: int) -> list[Chunk]:
+    """All chunks, by logical address."""
+    args = pack_search(CHUNK_TREE, FIRST_CHUNK_TREE, CHUNK_ITEM)
+    ioctl(fs, TREE_SEARCH_V2, args)
+    return list(_chunks(bytes(args)))
+
+
+def _chunks(args: bytes) -> Iterator[Chunk]:
+    (count,) = struct.unpack_from("<I", args, 64)
+    at = _SEARCH_KEY.size
+    for _ in range(count):
+        _, _, logical, _, length = _SEARCH_HEADER.unpack_from(args, at)
+        item = args[at + _SEARCH_HEADER.size :]
+        size, _, _, kind, *_ = _CHUNK.unpack_from(item)
+        _, physical, _ = _STRIPE.unpack_from(item, _CHUNK.size)
+        yield Chunk(logical, size, kind, physical)
+        at += _SEARCH_HEADER.size + length

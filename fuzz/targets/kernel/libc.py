@@ -1,0 +1,67 @@
+"""The system calls that Python does not have, by ctypes, which gives up the GIL while they block.
+
+(``fcntl.ioctl`` keeps the GIL where its buffer is larger than 1,024 bytes, and a gate that has to answer
+could wait for it.)
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+CLONE_NEWNS = 0x00020000
+MS_REC, MS_PRIVATE = 0x4000, 1 << 18
+MS_NOSUID, MS_NODEV, MS_NOATIME = 2, 4, 1024
+MNT_DETACH = 2
+PR_SET_PDEATHSIG = 1
+SYNC_FILE_RANGE_WRITE = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
+_libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+_libc.sync_file_range.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
+
+
+def _checked(answer: int, what: str) -> int:
+    if answer < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+    return answer
+
+
+def ioctl(fd: int, request: int, data: bytearray | int = 0) -> int:
+    """One ioctl; ``data`` is changed in place, or is the argument itself.  Raises OSError."""
+    if isinstance(data, int):
+        argument = ctypes.c_void_p(data)
+    else:
+        argument = ctypes.cast((ctypes.c_char * len(data)).from_buffer(data), ctypes.c_void_p)
+    return _checked(_libc.ioctl(fd, request, argument), f"ioctl {request:#x}")
+
+
+def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    """Mount a file system.  Raises OSError."""
+    answer = _libc.mount(source.encode(), target.encode(), kind.encode(), flags, options.encode())
+    _checked(answer, f"mount {kind} on {target}")
+
+
+def umount(target: str, flags: int = 0) -> None:
+    """Give up what is mounted on ``target``, a directory.  Raises OSError."""
+    _checked(_libc.umount2(target.encode(), flags), f"umount {target}")
+
+
+def unshare(flags: int) -> None:
+    """Have the namespaces of ``flags`` for this process alone.  Raises OSError."""
+    _checked(_libc.unshare(flags), "unshare")
+
+
+def die_with_parent(parent: int) -> None:
+    """SIGKILL for this process as soon as ``parent`` ends, also if it has ended already.  Raises OSError."""
+    _checked(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def start_writeback(fd: int) -> None:
+    """Put the dirty pages of a file in flight, and wait for none.  Raises OSError."""
+    _checked(_libc.sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE), "sync_file_range")

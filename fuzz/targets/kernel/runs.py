@@ -1,0 +1,106 @@
+"""Searches on the live kernel, each in a child process, so that its namespace and its tasks end with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from hypothesis import Phase, seed
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
+
+from fuzz.machine import Tally
+from fuzz.options import Run, Shrink, make_run
+from fuzz.report import Reproducer
+from fuzz.shards import Outcome
+from fuzz.targets import KERNEL
+from fuzz.targets.kernel.child import ask_child
+from fuzz.targets.kernel.control import GATE
+from fuzz.targets.kernel.machine import KernelFailure, KernelMachine, kernel_machines, machine_factory
+from fuzz.targets.kernel.machinery import Machinery
+from fuzz.targets.kernel.report import render
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The search ``shard`` of a run, or with -1 to replay what is saved.  ``gate`` is the gate's program."""
+
+    shard: int
+    profile: str
+    sizes: dict[str, int | None]
+    seed: int
+    places: tuple[str, ...]
+    shrink: str
+    gate: tuple[str, ...] = GATE
+
+    @classmethod
+    def of(cls, run: Run, shard: int) -> Order:
+        """The order for a part of a run."""
+        profile = run.profile
+        sizes = {"shards": profile.shards, "examples": profile.examples, "steps": profile.steps}
+        changed = {} if run.replay_only else sizes
+        return cls(shard, run.profile_name, dict(changed), run.seed, run.places, run.shrink.value)
+
+    def run(self) -> Run:
+        """The run that it is a part of."""
+        return make_run(
+            self.profile, self.sizes, self.seed, (), self.places, shrink=Shrink(self.shrink), target=KERNEL
+        )
+
+
+def kernel_shard(run: Run, shard: int) -> Outcome:
+    """Generate and shrink, in a child; what fails is saved.  Raises ChildError."""
+    return in_child(Order.of(run, shard), run.profile.examples)
+
+
+def kernel_replay(run: Run) -> Outcome:
+    """Run what is saved, in a child.  Raises ChildError."""
+    return in_child(Order.of(run, -1), len(run.database.saved()))
+
+
+def in_child(order: Order, cases: int) -> Outcome:
+    """Have a child do it.  Raises ChildError."""
+    return Outcome.from_json(ask_child("search", asdict(order), cases))
+
+
+def execute(order: Order) -> Outcome:
+    """In the child: do it."""
+    run = order.run()
+    machinery = Machinery(order.gate)
+    try:
+        if order.shard >= 0:
+            machine = kernel_machines()[order.shard % len(kernel_machines())]
+            phases = (Phase.generate, Phase.shrink) if run.shrink is not Shrink.NONE else (Phase.generate,)
+            return _search(run, machinery, machine, run.shard_seed(order.shard), phases)
+        total = Outcome(Tally(), 0.0)
+        for machine in kernel_machines():
+            if run.database.of(machine.__name__).saved():
+                outcome = _search(run, machinery, machine, 0, (Phase.reuse,))
+                total.tally.merge(outcome.tally)
+                total.seconds += outcome.seconds
+                total.reproducer = total.reproducer or outcome.reproducer
+        return total
+    finally:
+        machinery.close()
+
+
+def _search(
+    run: Run, machinery: Machinery, machine: type[KernelMachine], number: int, phases: Sequence[Phase]
+) -> Outcome:
+    tally, found, started = Tally(), list[KernelFailure](), time.perf_counter()
+    database = run.database.of(machine.__name__)
+    if Phase.reuse in phases:
+        database = database.read_only()
+    factory = seed(number)(machine_factory(machine, machinery, tally, found))
+    reproducer: Reproducer | None = None
+    try:
+        run_state_machine_as_test(factory, settings=run.settings(phases, database))
+    except KernelFailure as failure:
+        reproducer = render(failure, "it failed each time that it was run")
+    except Flaky:
+        if not found:
+            raise
+        shortest = min(found, key=lambda failure: len(failure.case.steps))
+        reproducer = render(shortest, "run again it did not fail each time: the kernel chose another order")
+    return Outcome(tally, time.perf_counter() - started, reproducer)

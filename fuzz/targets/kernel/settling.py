@@ -1,0 +1,67 @@
+"""When a step is over: every task has ended, or waits for a request that the gate holds.
+
+That a task waits is seen from outside: nothing comes to the gate and no kernel stack changes for a while.
+Where nothing is held a task can wait for nothing but the kernel itself, and has longer.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fuzz.targets.kernel.world import KernelWorld
+
+LOOKS, PAUSE = 4, 0.004
+"""How often all has to look the same, and the seconds between."""
+WRITEBACK_LOOKS = 2
+"""The same where no task waits: bios may still be on their way to the gate."""
+PATIENCE = 20.0
+"""Seconds after which a task that waits for nothing that is held is taken to hang."""
+
+OUTSIDE = ("futex_do_wait", "futex_wait_queue", "futex_wait_queue_me")
+"""Where the thread of a task is that has not come to its system call yet, or has come back from it."""
+Look = tuple[object, ...] | None
+
+
+def settle(world: KernelWorld) -> list[str]:
+    """Wait until a step is over, and end the operations that have come back.
+
+    Returns the tasks that hang: they do not come back although nothing is held.  Raises Violation.
+    """
+    began, same = time.monotonic(), 0
+    last: Look = None
+    while True:
+        ended = [job for job in world.jobs.values() if job.done.is_set()]
+        look = _look(world)
+        for job in ended:
+            world.end(job)
+        if ended:
+            began = time.monotonic()
+        if not world.jobs and not world.submitting:
+            return []
+        same = same + 1 if look == last and look is not None and not ended else 0
+        last = look
+        if same >= (LOOKS if world.jobs else WRITEBACK_LOOKS) and (world.held or not world.jobs):
+            return []
+        if time.monotonic() - began > PATIENCE:
+            return sorted(world.jobs)
+        _pause(world)
+
+
+def _look(world: KernelWorld) -> Look:
+    """What does not change while everybody waits; None while somebody runs."""
+    requests = world.look()
+    stacks = [tuple(world.machinery.worker(task).stack()) for task in sorted(world.jobs)]
+    if any(not stack or stack[0] in OUTSIDE for stack in stacks):
+        return None
+    return (requests, len(world.held), *stacks)
+
+
+def _pause(world: KernelWorld) -> None:
+    """A little, but no longer than until somebody comes back."""
+    job = next(iter(world.jobs.values()), None)
+    if job is None:
+        time.sleep(PAUSE)
+    else:
+        job.done.wait(PAUSE)

@@ -1,0 +1,332 @@
+"""One case on the live kernel: tasks that make system calls, the gate that holds their bios, and the judges.
+
+Tasks run freely until they end or wait for something that is held: only then is there a choice.  What is
+judged while something is in flight is what cannot change any more; contents are looked at in quiet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from fuzz.targets.kernel.calls import CALLS
+from fuzz.targets.kernel.control import Held
+from fuzz.targets.kernel.judging import crash, finish, judge_quiet, remount
+from fuzz.targets.kernel.machinery import Machinery
+from fuzz.targets.kernel.seen import Seen
+from fuzz.targets.kernel.settling import PATIENCE, settle
+from fuzz.targets.kernel.tasks import Job, waits_in
+from fuzz.targets.kernel.vocabulary import FAULT_KINDS, NO_STOP, STOPS, refusal, stop_for
+from models.geometry import Geometry
+from models.operations import Commit, CompleteBio, Crash, Inject, Operation, Remount, Step, Writeback
+from models.properties import Mismatch
+from models.reference import Reference
+from models.world import LIVENESS, REFUSAL, Violation
+
+KTHREAD = "transaction kthread"
+"""Who does what is left at the end of a case."""
+
+
+class KernelWorld:
+    """A case; ``then`` says how each step of ``program`` left its task.
+
+    ``doubtful`` are blocks that could not be written, with all that they may hold.  Raises OSError where
+    nothing can be mounted.
+    """
+
+    def __init__(self, machinery: Machinery, geometry: Geometry) -> None:
+        self.geometry, self.machinery = geometry, machinery
+        self.gate = machinery.fresh_gate()
+        self.reference = Reference(geometry)
+        self.program: list[Step] = []
+        self.drained: list[Step] = []
+        self.then: list[str] = []
+        self.seen = Seen()
+        self.jobs: dict[str, Job] = {}
+        self.held: list[Held] = []
+        self.dirty: dict[int, list[int]] = {}
+        self.unsettled: list[tuple[int, int]] = []
+        self.doubtful: dict[tuple[int, int], set[int]] = {}
+        self.draining = False
+        self._submitters: dict[int, str] = {}
+        self._file_of: dict[int, int] = {}
+        self._numbers = len(geometry.files)
+        list(machinery.log.complaints())
+        self.struck: list[str] = []
+        self.mounted = False
+        self.mount()
+        self.volume.populate(geometry)
+        self.look()
+
+    # What can be done now
+
+    def idle(self, task: str) -> bool:
+        """Whether the task could start an operation."""
+        return task not in self.jobs
+
+    def has_handle(self, task: str) -> bool:
+        """No task of user space has one between its system calls."""
+        del task
+        return False
+
+    def idle_worker(self) -> str:
+        """The gate completes bios: one name is enough."""
+        return "kworker 1"
+
+    def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """Tasks that stand at an IO of theirs."""
+        return [(task, tuple(STOPS)) for task in sorted({held.stops for held in self.held} - {""})]
+
+    def in_flight(self) -> Sequence[CompleteBio]:
+        """Held data writes, by who submitted them."""
+        counts: Counter[str] = Counter()
+        bios = []
+        for held in self._bios():
+            task = self._submitter(held)
+            bios.append(CompleteBio(task, counts[task]))
+            counts[task] += 1
+        return bios
+
+    def _bios(self) -> list[Held]:
+        return [held for held in self.held if not held.stops]
+
+    def _submitter(self, held: Held) -> str:
+        return next(self._submitters[tag] for tag in held.tags if tag in self._submitters)
+
+    def data_groups(self) -> Sequence[int]:
+        """Numbers of the DATA block groups."""
+        return sorted(self.volume.groups())
+
+    def file_sizes(self) -> Mapping[int, int]:
+        """How many blocks each file has."""
+        return {number: len(file.blocks) for number, file in self.reference.files.items()}
+
+    def has_file(self, number: int) -> bool:
+        """Whether there is such a file."""
+        return number in self.reference.files
+
+    def is_inside(self, number: int, block: int, blocks: int) -> bool:
+        """Whether a file has these blocks."""
+        return self.has_file(number) and block + blocks <= len(self.reference.files[number].blocks)
+
+    def is_used(self, number: int) -> bool:
+        """Whether an operation on a file is running, or a bio to it in flight."""
+        busy = any(getattr(job.operation, "file", None) == number for job in self.jobs.values())
+        return busy or any(
+            self._submitters.get(tag, ("", -1))[1] == number for h in self.held for tag in h.tags
+        )
+
+    @property
+    def submitting(self) -> bool:
+        """Whether bios may be on their way to the gate although no task waits for them."""
+        steps = [*self.program, *self.drained]
+        return bool(steps) and isinstance(steps[-1].operation, Writeback)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is held and nobody is inside an operation."""
+        return not self.held and not self.jobs
+
+    def makes_sense(self, step: Step) -> bool:
+        """Whether the step can be taken here."""
+        operation = step.operation
+        if operation is None:
+            return any(held.stops == step.task for held in self.held)
+        why = refusal(operation)
+        if why:
+            self.seen.refused[f"{operation.name}: {why}"] += 1
+            return False
+        match operation:
+            case CompleteBio():
+                return CompleteBio(operation.submitter, operation.index) in self.in_flight()
+            case Crash() | Inject():
+                return True
+            case Remount():
+                return self.quiet
+        return self.idle(step.task) and CALLS[type(operation)].makes_sense(self, operation)
+
+    # Names for what a step makes
+
+    def new_value(self, number: int) -> int:
+        """A value that nobody has written before, for a file."""
+        value = len(self._file_of) + 1
+        self._file_of[value] = number
+        return value
+
+    def new_number(self) -> int:
+        """A number that no file or snapshot has had."""
+        self._numbers += 1
+        return self._numbers - 1
+
+    def submit(self, task: str, values: Sequence[int]) -> None:
+        """From now on data writes of these values are held, as bios of ``task``."""
+        self._submitters |= dict.fromkeys(values, task)
+        self.gate.hold(values)
+
+    # Doing it
+
+    def apply(self, step: Step) -> bool:
+        """Take a step, wait until nothing moves, and judge it; False if it makes no sense here.
+
+        Raises Violation.
+        """
+        if not self.makes_sense(step):
+            return False
+        (self.drained if self.draining else self.program).append(step)
+        if step.until and stop_for(step) is None:
+            self.seen.refused[f"preemption: {NO_STOP}"] += 1
+        self._do(step)
+        self.settle()
+        stands = self.how_it_stands(step)
+        if not self.draining:
+            self.then.append(stands)
+        if self.quiet:
+            judge_quiet(self)
+        return True
+
+    def _do(self, step: Step) -> None:
+        match step.operation:
+            case None:
+                self._arm(step)
+                for held in [held for held in self.held if held.stops == step.task]:
+                    self.gate.release(held.number)
+            case CompleteBio(submitter, index):
+                bios = [held for held in self._bios() if self._submitter(held) == submitter]
+                self.gate.release(bios[index].number)
+            case Inject(kind):
+                self.gate.fail(FAULT_KINDS[kind])
+            case Crash(kept):
+                crash(self, kept)
+            case Remount():
+                remount(self)
+            case operation:
+                self._start(step, operation)
+
+    def _arm(self, step: Step) -> None:
+        """Have the gate stop the task where the step says, if it can."""
+        kind = stop_for(step)
+        if kind is None:
+            self.gate.go_on(step.task)
+        else:
+            self.gate.stop(step.task, kind)
+
+    def _start(self, step: Step, operation: Operation) -> None:
+        self._arm(step)
+        run, memo = CALLS[type(operation)].begin(self, step.task, operation)
+        job = self.jobs[step.task] = Job(step.task, operation, run, memo)
+        self.machinery.worker(step.task).start(job)
+
+    def settle(self) -> None:
+        """Wait until every task has ended or waits for what is held.  Raises Violation."""
+        hanging = settle(self)
+        for task in hanging:
+            stack = " < ".join(self.machinery.worker(task).stack())
+            self.machinery.forget(task)
+            job = self.jobs.pop(task)
+            self.complain(LIVENESS, "no task waits for ever", f"{task} is in {job.operation}: {stack}")
+
+    def look(self) -> int:
+        """What the gate holds now, and what it wrote; how many requests ever came."""
+        state = self.gate.state()
+        for held in state.held:
+            if held.number not in {known.number for known in self.held}:
+                self.seen.held[held.kind] += 1
+        self.held = state.held
+        for value, error in state.written:
+            if error:
+                self._lost(value)
+        self.seen.fault.update(state.struck[len(self.struck) :])
+        self.struck = state.struck
+        return state.requests
+
+    def _lost(self, value: int) -> None:
+        """A block of that value could not be written: nobody knows what it holds, of all that was."""
+        number = self._file_of.get(value, -1)
+        file = self.reference.files.get(number)
+        for block, state in enumerate(file.blocks if file else ()):
+            if any(write.value == value for write in state.past):
+                known = {write.value for write in (*state.past, *state.candidates, *state.stored)}
+                self.doubtful.setdefault((number, block), set()).update(known)
+                self.reference.lost(number, block)
+
+    def end(self, job: Job) -> None:
+        """An operation came back: tell the reference, and ask whether it may have."""
+        del self.jobs[job.task]
+        self.gate.go_on(job.task)
+        call = CALLS[type(job.operation)]
+        if job.error is not None:
+            self.seen.error[f"{job.operation.name}: {os.strerror(job.error.errno or 0)}"] += 1
+            if job.error.errno not in call.refusals and not self.struck:
+                observed = f"{job.operation} fails: {job.error}"
+                self.complain(REFUSAL, "the kernel refuses for lack of space only", observed)
+        call.end(self, job.operation, job)
+
+    def how_it_stands(self, step: Step) -> str:
+        """How a step left its task."""
+        job = self.jobs.get(step.task)
+        if job is None:
+            return "done"
+        if any(held.stops == step.task for held in self.held):
+            return f"preempted at {step.until}"
+        where = waits_in(self.machinery.worker(step.task).stack())
+        self.seen.wait[f"{job.operation.name} in {where}"] += 1
+        return f"waits in {where}"
+
+    # The end
+
+    def complain(self, name: str, expected: str, observed: str) -> NoReturn:
+        """A property does not hold.  Raises Violation."""
+        raise Violation(name, Mismatch(expected, observed))
+
+    def next_to_drain(self) -> Step | None:
+        """Tasks go on, then bios complete, then dirty pages are written back."""
+        for task, _ in self.runnable():
+            return Step(task)
+        for bio in self.in_flight():
+            return Step(self.idle_worker(), bio)
+        for number in sorted(self.dirty):
+            if self.dirty[number] and self.has_file(number):
+                return Step(KTHREAD, Writeback(number))
+        return None
+
+    def drain(self) -> None:
+        """Take every step that is left, and commit.  Raises Violation."""
+        self.draining = True
+        while (step := self.next_to_drain()) is not None:
+            self.apply(step)
+        self.apply(Step(KTHREAD, Commit()))
+
+    def finish(self) -> None:
+        """Let everything come to its end and judge it, on the device and on what a crash would have left.
+
+        Raises Violation.
+        """
+        finish(self)
+
+    def mount(self) -> None:
+        """Mount what is on the device now.  Raises OSError."""
+        self.volume = self.machinery.mount()
+        self.mounted = True
+
+    def umount(self) -> None:
+        """Unmount.  Raises OSError."""
+        self.volume.umount()
+        self.mounted = False
+
+    def close(self) -> None:
+        """Give everything back, whatever state it is in.
+
+        Where the kernel does not let go, the next case gets another gate, and the end of the process has to
+        do the rest.
+        """
+        if self.mounted:
+            self.gate.cut()
+            for task, job in self.jobs.items():
+                if not job.done.wait(PATIENCE):
+                    self.machinery.forget(task)
+            try:
+                self.umount()
+            except OSError:
+                self.machinery.abandon()

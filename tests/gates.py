@@ -1,0 +1,82 @@
+"""Gates with a planted defect: what a broken device does, and the target's judges must see.
+
+``python -m tests.gates NAME`` with a gate's arguments behind it is the process of one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from fuzz.targets.kernel.gate import Gate, Pending, main
+from fuzz.targets.kernel.payload import BLOCK, HOLE, tags_of
+from fuzz.targets.kernel.rules import Kind
+from fuzz.targets.kernel.store import Kept, Store
+
+
+class DropsOneWrite(Gate):
+    """Acknowledges the first data write of a case, and throws it away."""
+
+    def effect(self, pending: Pending) -> bytes:
+        """As the gate, but for that one."""
+        if pending.kind is Kind.DATA_WRITE and 1 in tags_of(pending.io.data):
+            data = pending.io.data
+            pending.io = pending.io._replace(data=self.store.read(pending.io.offset, len(data)))
+        return super().effect(pending)
+
+
+class FlushesNothing(Gate):
+    """Acknowledges a flush before the data is on the medium, and then loses the data."""
+
+    def effect(self, pending: Pending) -> bytes:
+        """A flush that comes after a data write covers everything but that."""
+        if pending.kind is Kind.FLUSH:
+            for blocks in self.store.volatile:
+                for number in [n for n, block in blocks.items() if max(tags_of(block), default=0) > 0]:
+                    del blocks[number]
+        return super().effect(pending)
+
+
+class ReadsStaleData(Gate):
+    """Reads return what a block held before it was last written."""
+
+    def __init__(self, device: int, store: Store, fsid: bytes) -> None:
+        super().__init__(device, store, fsid)
+        self.before: dict[int, bytes] = {}
+
+    def effect(self, pending: Pending) -> bytes:
+        """Remember what a data write replaces, and give that to whoever reads."""
+        io = pending.io
+        if pending.kind is Kind.DATA_WRITE and max(tags_of(io.data)) > 0:
+            for at in range(0, io.size, BLOCK):
+                self.before[(io.offset + at) // BLOCK] = self.store.read(io.offset + at, BLOCK)
+        if pending.kind is Kind.DATA_READ:
+            numbers = range(io.offset // BLOCK, (io.offset + io.size) // BLOCK)
+            return b"".join(self.before.get(number, self.store.block(number)) for number in numbers)
+        return super().effect(pending)
+
+
+class ForgetsDurableData(Store):
+    """A device whose medium loses a data block that had been flushed, when the power goes."""
+
+    def after_crash(self, kept: Kept) -> dict[int, bytes]:
+        """Without the newest such block."""
+        left = super().after_crash(kept)
+        newest = max(left, key=lambda number: max(tags_of(left[number]), default=0))
+        return {**left, newest: HOLE}
+
+
+def forgetful(device: int, store: Store, fsid: bytes) -> Gate:
+    """A gate over such a device."""
+    return Gate(device, ForgetsDurableData(store.base), fsid)
+
+
+DEFECTS: dict[str, Callable[[int, Store, bytes], Gate]] = {
+    "drops_one_write": DropsOneWrite,
+    "flushes_nothing": FlushesNothing,
+    "reads_stale_data": ReadsStaleData,
+    "forgets_durable_data": forgetful,
+}
+
+if __name__ == "__main__":
+    main(DEFECTS[sys.argv.pop(1)])

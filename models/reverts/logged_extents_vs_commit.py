@@ -99,7 +99,6 @@ IO_ONLY = Revert(
     expected=CONTENTS,
     overrides=(PendingUntilIoDone,),
     wrong_fix_of=ID,
-    rare=True,
 )
 
 TOO_LATE = Revert(
@@ -127,6 +126,7 @@ TOO_EARLY = Revert(
     symptom="the file system hangs, or a write that fsync had made durable is gone after a crash",
     operations=OPERATIONS[:-1],
     expected="every_task_can_finish",
+    signs=(CONTENTS,),
     overrides=(WaitBeforeTheWriters,),
     wrong_fix_of=ID,
 )

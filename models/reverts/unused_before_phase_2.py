@@ -55,6 +55,7 @@ FIX = Revert(
     symptom="a block group without items, reference underflow at unmount",
     operations=("create-bg", "allocate", "free", "run-delayed-refs"),
     expected="a_block_group_has_an_item_or_a_handle_that_will_insert_it",
+    signs=("references_are_held_by_whom_they_count",),
     overrides=(MovesAnything,),
     chain="opened by a9f189716cf1 (v6.5); its own residue is 2d8e5168d48a",
 )

@@ -43,7 +43,12 @@ class Joining(BlockGroupMachine):
     """Completions that join a transaction, against commits that wait for what fsync has logged."""
 
     operations = (StartNocowDio, CompleteBio, Fsync, Commit)
-    focus = ("wait_current_trans", "TRANS_STATE_COMMIT_DOING")
+    focus = (
+        "btrfs_endio_direct_write",
+        "wait_current_trans",
+        "btrfs_sync_file",
+        "TRANS_STATE_COMMIT_DOING",
+    )
 
 
 class Syncing(BlockGroupMachine):

@@ -173,3 +173,12 @@ def test_an_extent_of_a_missing_group_aborts() -> None:
     with pytest.raises(Errno, match="ENOENT"):
         run(fs)
     assert handle.aborted == errno.ENOENT
+
+
+def test_another_extent_in_the_same_place_has_its_own_size() -> None:
+    """If the head kept the size of the old one, the counters of the block group would be wrong."""
+    fs, handle = mounted()
+    fs.fs.delayed_refs.drop(handle, OLD, 2, KEY)
+    fs.begin("a", fs.fs.delayed_refs.btrfs_run_delayed_refs(handle), until="dirty_bgs")
+    fs.fs.delayed_refs.add(handle, OLD, 1, RELOC_KEY, insert_reserved=True)
+    assert handle.transaction.delayed_refs[OLD].num == 1

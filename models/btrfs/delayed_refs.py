@@ -55,7 +55,9 @@ class DelayedRefs:
     ) -> None:
         """Queue one more reference (btrfs_add_delayed_data_ref, BTRFS_ADD_DELAYED_REF)."""
         head = self._head(handle.transaction, bytenr, num)
-        head.must_insert_reserved |= insert_reserved
+        if insert_reserved:
+            # The place of a removed block group was used again: another extent (update_existing_head_ref).
+            head.must_insert_reserved, head.num = True, num
         if key in head.drops:
             head.drops.remove(key)
         else:

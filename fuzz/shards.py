@@ -25,6 +25,12 @@ class Outcome:
     seconds: float
     reproducer: Reproducer | None = None
 
+    def merge(self, other: Outcome) -> None:
+        """Add what another search did after this one; of what they found the first counts."""
+        self.tally.merge(other.tally)
+        self.seconds += other.seconds
+        self.reproducer = self.reproducer or other.reproducer
+
     def to_json(self) -> str:
         """For the report that a worker sends."""
         found = asdict(self.reproducer) if self.reproducer else None
@@ -57,10 +63,7 @@ def replay(run: Run) -> Outcome:
     for machine in MACHINES:
         saved = run.database.of(machine.__name__)
         if saved.saved():
-            outcome = _execute(run, machine, 0, (Phase.reuse,), saved.read_only())
-            total.tally.merge(outcome.tally)
-            total.seconds += outcome.seconds
-            total.reproducer = total.reproducer or outcome.reproducer
+            total.merge(_execute(run, machine, 0, (Phase.reuse,), saved.read_only()))
     return total
 
 

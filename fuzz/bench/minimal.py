@@ -48,11 +48,6 @@ class Result:
         """For the log."""
         return asdict(self)
 
-    @classmethod
-    def from_data(cls, line: Mapping[str, object]) -> Result:
-        """Back from the log."""
-        return cls(**{k: v for k, v in line.items() if k not in ("key", "sources")})  # type: ignore[arg-type]
-
 
 def try_seed(trial: Trial) -> Result:
     """Find a failing case, minimise it, look whether it is minimal."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fuzz.bench.results import row
 from fuzz.minimise import cost
@@ -43,10 +43,9 @@ class Result:
         return asdict(self)
 
     @classmethod
-    def from_data(cls, line: Mapping[str, object]) -> Result:
+    def from_data(cls, data: Mapping[str, Any]) -> Result:
         """Back from the log."""
-        data = {name: value for name, value in line.items() if name not in ("key", "sources")}
-        return cls(**{**data, "shorter": tuple(data["shorter"])})  # type: ignore[arg-type]
+        return cls(**{**data, "shorter": tuple(data["shorter"])})
 
 
 def try_proof(job: Job) -> Result:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from fuzz.files import write_whole
 
@@ -55,6 +56,10 @@ class Log:
         self.results[key] = {"key": key, "sources": self.sources, **result}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.results[key]) + "\n")
+
+    def data(self, key: str) -> dict[str, Any]:
+        """What was added under ``key``."""
+        return {name: value for name, value in self.results[key].items() if name not in ("key", "sources")}
 
     def tidy(self, order: Iterable[str]) -> None:
         """At the end: the results in the order of their trials, the same whoever was first."""

@@ -51,12 +51,6 @@ class Result:
         """For the log."""
         return asdict(self)
 
-    @classmethod
-    def from_data(cls, line: Mapping[str, object]) -> Result:
-        """Back from the log."""
-        data = {name: value for name, value in line.items() if name not in ("key", "sources")}
-        return cls(**data)  # type: ignore[arg-type]
-
 
 def try_schedules(job: Job) -> Result:
     """Search with the fixes and without."""

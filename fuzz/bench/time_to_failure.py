@@ -60,12 +60,6 @@ class Result:
         """For the log."""
         return asdict(self)
 
-    @classmethod
-    def from_data(cls, line: Mapping[str, object]) -> Result:
-        """Back from the log."""
-        data = {name: value for name, value in line.items() if name not in ("key", "sources")}
-        return cls(**data)  # type: ignore[arg-type]
-
 
 Results = Mapping[tuple[str, str], Sequence[Result]]
 """The trials of a race, by its id, and of a search, by its name."""

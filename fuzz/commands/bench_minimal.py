@@ -7,10 +7,10 @@ import sys
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.minimal import Result, Trial, report, try_seed
-from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_output_options, open_log, try_missing
+from fuzz.commands import Commands, number
+from fuzz.commands.benches import add_output_options, open_log, reverts_of, try_missing
 from fuzz.files import write_whole
-from models.reverts import catalogue, find_reverts
+from models.reverts import catalogue
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "MINIMAL.md"
 
@@ -34,15 +34,12 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the trials, write the report."""
-    try:
-        reverts = find_reverts(options.ids) if options.ids else [r for r in catalogue() if not r.rare]
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    reverts = reverts_of(options.ids, [revert for revert in catalogue() if not revert.rare])
     log = open_log(options)
     trials = [Trial(revert, seed) for revert in reverts for seed in range(options.seeds)]
     try_missing("minimised", log, trials, try_seed)
     results = {
-        revert.id: [Result.from_data(log.results[Trial(revert, seed).key]) for seed in range(options.seeds)]
+        revert.id: [Result(**log.data(Trial(revert, seed).key)) for seed in range(options.seeds)]
         for revert in reverts
     }
     named = "".join(f" {word}" for word in options.ids)

@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
             return 1
         _try_all(tree, log, [m for m in chosen if _key(m, options) not in log.results], fuzz_options, options)
     log.tidy([_baseline_key(options), *(_key(mutant, options) for mutant in chosen)])
-    fates = {mutant.key: _fate(log, _key(mutant, options)) for mutant in chosen}
+    fates = {mutant.key: Fate(**log.data(_key(mutant, options))) for mutant in chosen}
     named = "".join(f" {file}" for file in options.files)
     command = f"python -m fuzz bench mutants{named} --sample {options.sample} --seed {options.seed}"
     write_whole(options.output, report(command, mutants, fates, reviewed))
@@ -138,8 +138,3 @@ def _try_all(
 
     for mutant, fate in side_by_side("mutants", mutants, work, workers=options.jobs):
         log.add(_key(mutant, options), **asdict(fate))
-
-
-def _fate(log: Log, key: str) -> Fate:
-    result = {name: value for name, value in log.results[key].items() if name not in ("key", "sources")}
-    return Fate(**result)  # type: ignore[arg-type]

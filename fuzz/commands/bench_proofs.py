@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.proofs import Job, Result, report, try_proof
 from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_output_options, open_log, try_missing
+from fuzz.commands.benches import add_output_options, add_traces, open_log, traces_of, try_missing
 from fuzz.commands.traces import read_failing
 from fuzz.files import write_whole
 from fuzz.minimise import cost
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "PROOFS.md"
-KNOWN = ROOT / "tests" / "regressions"
-"""A trace for each race of the catalogue."""
 
 
 def add_to(commands: Commands) -> None:
@@ -27,9 +24,7 @@ def add_to(commands: Commands) -> None:
         description="Searches everything shorter than each trace, and writes a table.  The exit code is 1 if "
         "something shorter was found.",
     )
-    parser.add_argument(
-        "traces", nargs="*", type=Path, metavar="TRACE", help="only these (default: those of all races)"
-    )
+    add_traces(parser)
     parser.add_argument(
         "--cost",
         type=number(1, 100),
@@ -46,15 +41,14 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Search, write the table."""
-    paths: list[Path] = options.traces or sorted(KNOWN.glob("*.json"))
-    jobs = [Job(path, read_failing(path), options.limit) for path in paths]
+    jobs = [Job(path, read_failing(path), options.limit) for path in traces_of(options)]
     jobs = [job for job in jobs if cost(job.failing.case) <= options.cost]
     if not jobs:
         raise UsageError(f"no trace has at most {options.cost} steps and preemptions")
     jobs.sort(key=lambda job: (cost(job.failing.case), job.path.name))
     log = open_log(options)
     try_missing("proofs", log, jobs, try_proof)
-    results = {job.key: Result.from_data(log.results[job.key]) for job in jobs}
+    results = {job.key: Result.from_data(log.data(job.key)) for job in jobs}
     named = "".join(f" {path}" for path in options.traces)
     command = f"python -m fuzz bench proofs{named} --cost {options.cost} --limit {options.limit}"
     write_whole(options.output, report(command, jobs, results))

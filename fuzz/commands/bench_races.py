@@ -7,11 +7,10 @@ import sys
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.races import Result, Trial, is_expected, report, try_race
-from fuzz.bench.results import Log
-from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_bench_options, open_log, try_missing
+from fuzz.commands import Commands, number
+from fuzz.commands.benches import add_bench_options, open_log, reverts_of, try_missing
 from fuzz.files import write_whole
-from models.reverts import Revert, catalogue, find_reverts
+from models.reverts import catalogue
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "RACES.md"
 
@@ -34,25 +33,17 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the trials, write the report."""
-    try:
-        reverts = find_reverts(options.ids) if options.ids else catalogue()
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    reverts = reverts_of(options.ids, catalogue())
     log = open_log(options)
     trials = [Trial(revert, seed) for revert in reverts for seed in range(options.seeds)]
     try_missing("races", log, trials, try_race, workers=options.jobs)
-    results = {revert.id: _results(log, revert, options.seeds) for revert in reverts}
+    results = {
+        revert.id: [Result(**log.data(Trial(revert, seed).key)) for seed in range(options.seeds)]
+        for revert in reverts
+    }
     named = "".join(f" {word}" for word in options.ids)
     command = f"python -m fuzz bench races{named} --seeds {options.seeds}"
     write_whole(options.output, report(command, reverts, results))
     sys.stdout.write(f"{options.output}\n")
     found = all(any(is_expected(revert, r) for r in results[revert.id]) for revert in reverts)
     return 0 if found else 1
-
-
-def _results(log: Log, revert: Revert, seeds: int) -> list[Result]:
-    lines = [log.results[Trial(revert, seed).key] for seed in range(seeds)]
-    return [
-        Result(**{k: v for k, v in line.items() if k not in ("key", "sources")})  # type: ignore[arg-type]
-        for line in lines
-    ]

@@ -9,8 +9,7 @@ from pathlib import Path
 from fuzz.bench.command import ROOT
 from fuzz.bench.schedules import Job, Result, report, try_schedules
 from fuzz.commands import Commands, number
-from fuzz.commands.bench_proofs import KNOWN
-from fuzz.commands.benches import add_output_options, open_log, try_missing
+from fuzz.commands.benches import add_output_options, add_traces, open_log, traces_of, try_missing
 from fuzz.commands.traces import read_failing
 from fuzz.exhaust import program_of
 from fuzz.files import write_whole
@@ -26,9 +25,7 @@ def add_to(commands: Commands) -> None:
         description="Runs the programs of traces under every schedule, with all fixes in and without those "
         "of the trace, and writes a table.  The exit code is 1 if one fails with all fixes in.",
     )
-    parser.add_argument(
-        "traces", nargs="*", type=Path, metavar="TRACE", help="only these (default: those of all races)"
-    )
+    add_traces(parser)
     parser.add_argument(
         "--preemptions", type=number(0, 1000), default=3, metavar="K", help="preemptions at most (3)"
     )
@@ -41,11 +38,10 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Search, write the table."""
-    paths: list[Path] = options.traces or sorted(KNOWN.glob("*.json"))
-    jobs = [job_of(path, options.preemptions, options.limit) for path in paths]
+    jobs = [job_of(path, options.preemptions, options.limit) for path in traces_of(options)]
     log = open_log(options)
     try_missing("schedules", log, jobs, try_schedules)
-    results = {job.key: Result.from_data(log.results[job.key]) for job in jobs}
+    results = {job.key: Result(**log.data(job.key)) for job in jobs}
     named = "".join(f" {path}" for path in options.traces)
     command = (
         f"python -m fuzz bench schedules{named} --preemptions {options.preemptions} --limit {options.limit}"

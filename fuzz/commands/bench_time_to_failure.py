@@ -11,11 +11,11 @@ from fuzz.bench.search_report import report
 from fuzz.bench.survival import curve, stats
 from fuzz.bench.time_to_failure import CASES, Result, Results, trials, try_search
 from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_bench_options, open_log, try_missing
+from fuzz.commands.benches import add_bench_options, open_log, reverts_of, try_missing
 from fuzz.curves import Curve, matplotlib, svg
 from fuzz.files import write_whole
 from fuzz.searches import SEARCHES, Search
-from models.reverts import Revert, catalogue, find_reverts
+from models.reverts import catalogue
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "SEARCH.md"
 COLOURS = 10
@@ -48,7 +48,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the trials; write the report, and the plot beside it."""
-    reverts, searches = _reverts(options.ids), _searches(options.search)
+    reverts, searches = reverts_of(options.ids, catalogue()), _searches(options.search)
     stats()
     matplotlib()
     log, limit = open_log(options), int(options.cases)
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     try_missing("time to failure", log, every, try_search, workers=options.jobs, alone=True)
     results: dict[tuple[str, str], list[Result]] = {}
     for trial in every:
-        results.setdefault((trial.race, trial.search), []).append(Result.from_data(log.results[trial.key]))
+        results.setdefault((trial.race, trial.search), []).append(Result(**log.data(trial.key)))
     plot = options.output.with_suffix(".svg")
     write_whole(plot, picture(searches, results))
     write_whole(options.output, report(_command(options), reverts, searches, results, limit, plot.name))
@@ -75,13 +75,6 @@ def picture(searches: Sequence[Search], results: Results) -> str:
         cases, share = curve(every)
         curves[search.name] = Curve(cases, share, steps=True, dashed=len(curves) >= COLOURS)
     return svg(curves, x="cases", y="share of the trials that found something", logarithmic=True)
-
-
-def _reverts(ids: Sequence[str]) -> tuple[Revert, ...]:
-    try:
-        return find_reverts(ids) if ids else catalogue()
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 def _searches(names: str) -> list[Search]:

@@ -11,6 +11,10 @@ from typing import Protocol, TypeVar
 from fuzz.bench.command import ROOT, in_processes, side_by_side
 from fuzz.bench.results import Log, digest
 from fuzz.commands import UsageError, number
+from models.reverts import Revert, find_reverts
+
+KNOWN = ROOT / "tests" / "regressions"
+"""A trace for each race of the catalogue."""
 
 
 class Keyed(Protocol):
@@ -42,6 +46,18 @@ def add_bench_options(parser: argparse.ArgumentParser, output: Path) -> None:
     add_output_options(parser, output)
 
 
+def add_traces(parser: argparse.ArgumentParser) -> None:
+    """Which traces a bench is about."""
+    parser.add_argument(
+        "traces", nargs="*", type=Path, metavar="TRACE", help="only these (default: those of all races)"
+    )
+
+
+def traces_of(options: argparse.Namespace) -> list[Path]:
+    """The traces that were named; else those of all races."""
+    return options.traces or sorted(KNOWN.glob("*.json"))
+
+
 def add_output_options(parser: argparse.ArgumentParser, output: Path) -> None:
     """Where a bench writes to, and whether it goes on with what is there."""
     parser.add_argument(
@@ -62,6 +78,14 @@ def open_log(options: argparse.Namespace) -> Log:
     try:
         return Log(output.with_suffix(".jsonl"), digest(ROOT), resume=options.resume)
     except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def reverts_of(ids: Sequence[str], default: Sequence[Revert]) -> Sequence[Revert]:
+    """The reverts that were named; the default if none was.  Raises UsageError."""
+    try:
+        return find_reverts(ids) if ids else default
+    except ValueError as error:
         raise UsageError(str(error)) from error
 
 

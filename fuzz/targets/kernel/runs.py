@@ -76,10 +76,7 @@ def execute(order: Order) -> Outcome:
         total = Outcome(Tally(), 0.0)
         for machine in kernel_machines():
             if run.database.of(machine.__name__).saved():
-                outcome = _search(run, machinery, machine, 0, (Phase.reuse,))
-                total.tally.merge(outcome.tally)
-                total.seconds += outcome.seconds
-                total.reproducer = total.reproducer or outcome.reproducer
+                total.merge(_search(run, machinery, machine, 0, (Phase.reuse,)))
         return total
     finally:
         machinery.close()

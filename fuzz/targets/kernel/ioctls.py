@@ -25,6 +25,7 @@ FIEMAP_FLAG_SYNC = 1
 SUBVOL_RDONLY, SCRUB_READONLY = 2, 1
 BALANCE_DATA, BALANCE_ARGS_VRANGE, BALANCE_CTL_CANCEL = 1, 1 << 4, 2
 CHUNK_TREE, FIRST_CHUNK_TREE, CHUNK_ITEM, BLOCK_GROUP_DATA = 3, 256, 228, 1
+EXTENT_TREE, BLOCK_GROUP_TREE, BLOCK_GROUP_ITEM = 2, 11, 192
 
 _U64 = struct.Struct("<Q")
 _SEARCH_KEY = struct.Struct("<7Q4I4QQ")
@@ -124,13 +125,13 @@ def wait_ordered(fd: int) -> None:
     ioctl(fd, FIEMAP, bytearray(struct.pack("<2Q4I", 0, 2**64 - 1, FIEMAP_FLAG_SYNC, 0, 0, 0)))
 
 
-def pack_search(tree: int, objectid: int, kind: int) -> bytearray:
-    """A struct btrfs_ioctl_search_args_v2: every item of that object and type."""
+def pack_search(tree: int, objectid: int, kind: int, last: int | None = None) -> bytearray:
+    """A struct btrfs_ioctl_search_args_v2: every item of that type and object, or of those up to ``last``."""
     everything = 2**64 - 1
     head = _SEARCH_KEY.pack(
         tree,
         objectid,
-        objectid,
+        objectid if last is None else last,
         0,
         everything,
         0,
@@ -148,6 +149,21 @@ def pack_search(tree: int, objectid: int, kind: int) -> bytearray:
     return bytearray(head) + bytes(_SEARCH_BUFFER)
 
 
+def _items(args: bytes, kind: int) -> Iterator[tuple[int, int, bytes]]:
+    """What a search has found: of each item of that type its key's object and offset, and what is in it.
+
+    A search over several objects finds items of all types.
+    """
+    (count,) = struct.unpack_from("<I", args, 64)
+    at = _SEARCH_KEY.size
+    for _ in range(count):
+        _, objectid, offset, found, length = _SEARCH_HEADER.unpack_from(args, at)
+        at += _SEARCH_HEADER.size
+        if found == kind:
+            yield objectid, offset, args[at : at + length]
+        at += length
+
+
 def chunks(fs: int) -> list[Chunk]:
     """All chunks, by logical address."""
     args = pack_search(CHUNK_TREE, FIRST_CHUNK_TREE, CHUNK_ITEM)
@@ -156,12 +172,21 @@ def chunks(fs: int) -> list[Chunk]:
 
 
 def _chunks(args: bytes) -> Iterator[Chunk]:
-    (count,) = struct.unpack_from("<I", args, 64)
-    at = _SEARCH_KEY.size
-    for _ in range(count):
-        _, _, logical, _, length = _SEARCH_HEADER.unpack_from(args, at)
-        item = args[at + _SEARCH_HEADER.size :]
+    for _, logical, item in _items(args, CHUNK_ITEM):
         size, _, _, kind, *_ = _CHUNK.unpack_from(item)
         _, physical, _ = _STRIPE.unpack_from(item, _CHUNK.size)
         yield Chunk(logical, size, kind, physical)
-        at += _SEARCH_HEADER.size + length
+
+
+def used_bytes(fs: int) -> dict[int, int]:
+    """What the item of each block group says is used, by logical address: as of the last commit."""
+    found: dict[int, int] = {}
+    for tree in (EXTENT_TREE, BLOCK_GROUP_TREE):  # the second where mkfs made one
+        args = pack_search(tree, 0, BLOCK_GROUP_ITEM, last=2**64 - 1)
+        try:
+            ioctl(fs, TREE_SEARCH_V2, args)
+        except FileNotFoundError:
+            continue
+        items = _items(bytes(args), BLOCK_GROUP_ITEM)
+        found |= {logical: _U64.unpack_from(item)[0] for logical, _, item in items}
+    return found

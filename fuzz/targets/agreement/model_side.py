@@ -1,0 +1,129 @@
+"""The model as a side: after each step everybody goes on by himself, as in a kernel that nobody preempts."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping, Sequence
+
+from fuzz.targets.agreement.side import DONE, Ended, Files, Inside
+from fuzz.targets.kernel.oracles import AfterCrash
+from models.btrfs.subvolume import FS_TREE, Inode
+from models.btrfs.trees import BlockGroupType
+from models.operations import CompleteBio, EndTransaction, Operation, Step
+from models.simulation import State, Task
+from models.syscalls import Failed
+from models.syscalls.buffered import dirty_files
+from models.world import World
+
+ENDLESS = 10_000
+"""Steps after which a model that does not come to rest is taken to run for ever."""
+
+
+class ModelSide(World):
+    """A world of which nobody chooses the schedule.
+
+    A handle that a task keeps open ends with the operation that began it: no system call leaves one behind.
+    """
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        self._ended: list[Ended] = []
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+
+    def take(self, step: Step) -> None:
+        """Start the operation; then whoever can goes on.  Raises Violation."""
+        self.apply(Step(step.task, step.operation))
+        self._come_to_rest()
+
+    def complete(self, values: frozenset[int]) -> None:
+        """Every bio of these values, one after the other.  Raises Violation."""
+        for bio in [bio for bio in self.fs.device.in_flight if not values.isdisjoint(bio.values)]:
+            self.apply(Step(self.idle_worker(), CompleteBio(bio.submitter, bio.index)))
+            self._come_to_rest()
+
+    def _come_to_rest(self) -> None:
+        for _ in range(ENDLESS):
+            step = self._next()
+            if step is None:
+                return
+            self.apply(step)
+        raise AssertionError("the model does not come to rest")
+
+    def _next(self) -> Step | None:
+        for task in self.sim.runnable():
+            return Step(task.name)
+        for name, task in sorted(self.sim.tasks.items()):
+            if task.state is State.IDLE and task.journal_info is not None:
+                return Step(name, EndTransaction())
+        return None
+
+    def _end(self, task: Task) -> None:
+        operation, result = self.operation_of(task.name), task.result
+        super()._end(task)
+        if not isinstance(operation, EndTransaction | CompleteBio):
+            outcome = errno.errorcode[result.code] if isinstance(result, Failed) else DONE
+            made = result.ino if isinstance(result, Inode) else -1
+            self._ended.append(Ended(task.name, operation, outcome, made))
+
+    def ended(self) -> Sequence[Ended]:
+        """What came back, by task."""
+        ended, self._ended = self._ended, []
+        return sorted(ended, key=lambda one: one.task)
+
+    def inside(self) -> Mapping[str, Inside]:
+        """Tasks of user space that wait; workers have no task on the other side."""
+        return {
+            name: Inside(operation, task.blocked_on.name, tuple(task.blocked_on.held_by()))
+            for name, operation, task in self._blocked()
+            if task.blocked_on is not None
+        }
+
+    def _blocked(self) -> list[tuple[str, Operation, Task]]:
+        tasks = [(name, task) for name, task in sorted(self.sim.tasks.items()) if task.state is State.BLOCKED]
+        busy = [(name, self.operation_of(name), task) for name, task in tasks]
+        return [one for one in busy if not isinstance(one[1], CompleteBio)]
+
+    def values_in_flight(self) -> Sequence[frozenset[int]]:
+        """The values of each bio."""
+        return [frozenset(bio.values) for bio in self.fs.device.in_flight]
+
+    def dirty(self) -> Sequence[int]:
+        """The files with dirty pages."""
+        return dirty_files(self.fs)
+
+    def files(self) -> Files:
+        """As a read would return them."""
+        inodes = self.fs.roots[FS_TREE].inodes
+        return {
+            number: [self.fs.read_block(inodes[number], block) for block in range(size)]
+            for number, size in self.file_sizes().items()
+        }
+
+    def snapshots(self) -> Sequence[Files]:
+        """As a read would return them."""
+        read = self.fs.snapshots.read_block
+        return [
+            {
+                ino: [read(root, ino, block) for block in range(sum(i.num for i in leaf.items.values()))]
+                for ino, leaf in sorted(root.leaves.items())
+            }
+            for root in self.fs.snapshots.all()
+        ]
+
+    def used(self) -> Mapping[int, int]:
+        """What the block groups count."""
+        groups = self.fs.block_groups.tree.values()
+        return {group.number: group.used for group in groups if group.type is BlockGroupType.DATA}
+
+    def has_room_for(self, blocks: int) -> bool:
+        """Whether so many blocks can be had without a new block group."""
+        info = self.fs.space.infos[BlockGroupType.DATA]
+        return info.promised + blocks <= info.total
+
+    @property
+    def readonly(self) -> bool:
+        """Whether a transaction was aborted."""
+        return self.fs.error != 0
+
+    def after_crash(self) -> AfterCrash:
+        """By its reference."""
+        return AfterCrash.of(self.reference, {})

@@ -1,0 +1,171 @@
+"""Model and kernel in lock-step: each step is taken on both, and then both are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fuzz.targets.agreement.abstractions import ABSTRACTIONS
+from fuzz.targets.agreement.comparing import Comparison
+from fuzz.targets.agreement.counts import Counts
+from fuzz.targets.agreement.difference import Difference
+from fuzz.targets.agreement.limits import limit
+from fuzz.targets.agreement.model_side import ModelSide
+from fuzz.targets.agreement.names import Names
+from fuzz.targets.agreement.side import Side
+from models.operations import Commit, CompleteBio, Crash, Remount, Step, Writeback
+from models.properties import Mismatch
+from models.world import Violation
+
+KTHREAD = "transaction kthread"
+"""Who does what is left at the end of a sequence."""
+DISAGREEMENT = "model_and_kernel_agree_about_"
+"""How the name of what does not hold begins; what differs follows."""
+
+
+class Pair:
+    """A sequence on both; everything in ``program`` is in the model's numbers.
+
+    ``over`` is true when a known difference has left the two in different states: then nothing is compared
+    any more.
+    """
+
+    def __init__(self, model: ModelSide, kernel: Side, counts: Counts) -> None:
+        self.model, self.kernel, self.counts = model, kernel, counts
+        self.geometry = model.geometry
+        self.names = Names({number: number for number in model.file_sizes()})
+        self.names.mate(model.data_groups(), kernel.data_groups())
+        self.comparison = Comparison(self)
+        self.program: list[Step] = []
+        self.drained: list[Step] = []
+        self.draining = self.over = False
+
+    # What can be done now
+
+    def idle(self, task: str) -> bool:
+        """Whether the task could start an operation on both."""
+        return self.model.idle(task) and self.kernel.idle(task)
+
+    def has_handle(self, task: str) -> bool:
+        """A handle ends with the operation that began it."""
+        del task
+        return False
+
+    def idle_worker(self) -> str:
+        """A name for who completes bios."""
+        return "kworker 1"
+
+    def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """Nobody is preempted."""
+        return []
+
+    def in_flight(self) -> Sequence[CompleteBio]:
+        """The model's bios whose values are in flight on the other side, too."""
+        both = frozenset().union(*self.kernel.values_in_flight())
+        bios = zip(self.model.in_flight(), self.model.values_in_flight(), strict=True)
+        return [bio for bio, values in bios if values <= both]
+
+    def data_groups(self) -> Sequence[int]:
+        """Those that both have."""
+        there = set(self.kernel.data_groups())
+        return [group for group in self.model.data_groups() if self.names.groups.get(group) in there]
+
+    def file_sizes(self) -> Mapping[int, int]:
+        """Of the files that both have."""
+        other = self.kernel.file_sizes()
+        sizes = self.model.file_sizes().items()
+        return {number: size for number, size in sizes if self.names.files.get(number) in other}
+
+    def makes_sense(self, step: Step) -> bool:
+        """Whether both can take the step, and it is no limit of the comparison."""
+        if self.over or step.operation is None:
+            return False
+        if isinstance(step.operation, CompleteBio):
+            return step.operation in self.in_flight()
+        if limit(self, step.operation):
+            return False
+        try:
+            other = self.names.translated(step)
+        except KeyError:
+            return False
+        return self.idle(step.task) and self.model.makes_sense(step) and self.kernel.makes_sense(other)
+
+    # Doing it
+
+    def apply(self, step: Step) -> bool:
+        """Take a step on both and compare them; False if it makes no sense.  Raises Violation."""
+        if not self.makes_sense(step):
+            return False
+        assert step.operation is not None
+        step = Step(step.task, step.operation)
+        (self.drained if self.draining else self.program).append(step)
+        self.counts.steps += 1
+        self.counts.operations[step.operation.name] += 1
+        if isinstance(step.operation, CompleteBio):
+            values = self._together(step.operation)
+            self.model.complete(values)
+            self.kernel.complete(values)
+        else:
+            other = self.names.translated(step)
+            self.comparison.before(step.operation)
+            self.model.take(step)
+            self.kernel.take(other)
+        self._judge(step)
+        return True
+
+    def _together(self, bio: CompleteBio) -> frozenset[int]:
+        """The values to complete: those of the bio, and of all that shares a bio with them on either side."""
+        model = self.model.values_in_flight()
+        values = model[list(self.model.in_flight()).index(bio)]
+        bios = [*model, *self.kernel.values_in_flight()]
+        while any(values & other and not other <= values for other in bios):
+            values = values.union(*(other for other in bios if values & other))
+        return values
+
+    def _judge(self, step: Step) -> None:
+        """Compare; what is known is counted.  Raises Violation for what is not."""
+        for difference in self.comparison.differences(step):
+            known = next((one for one in ABSTRACTIONS if one.applies(difference, self)), None)
+            if known is None:
+                self.complain(difference)
+            self.counts.abstractions[known.name] += 1
+            if known.ends:
+                self.over = True
+                return
+
+    def complain(self, difference: Difference) -> None:
+        """A difference that nobody knows.  Raises Violation."""
+        mismatch = Mismatch(
+            f"{difference.subject}: {difference.model}", f"{difference.kernel} on the other side"
+        )
+        raise Violation(f"{DISAGREEMENT}{difference.aspect.replace(' ', '_')}", mismatch)
+
+    # The end
+
+    def next_to_drain(self) -> Step | None:
+        """Bios complete, then somebody commits for those who wait for it, then dirty pages are written."""
+        for bio in self.in_flight():
+            return Step(self.idle_worker(), bio)
+        if self.model.inside() or self.kernel.inside():
+            commit = Step(KTHREAD, Commit())
+            return commit if self.makes_sense(commit) else None
+        for number in self.model.dirty():
+            step = Step(KTHREAD, Writeback(number))
+            if self.makes_sense(step):
+                return step
+        return None
+
+    def finish(self) -> None:
+        """Let everything end, commit, and compare: also after an umount, and a loss of power.
+
+        Raises Violation.
+        """
+        self.draining = True
+        while (step := self.next_to_drain()) is not None:
+            self.apply(step)
+        for step in (Step(KTHREAD, Commit()), Step(Remount.task, Remount()), Step(Crash.task, Crash())):
+            self.apply(step)
+
+    def close(self) -> None:
+        """Both."""
+        self.model.close()
+        self.kernel.close()

@@ -1,0 +1,97 @@
+"""What either side of an agreement shows of itself: all that the two are compared by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fuzz.targets.kernel.oracles import AfterCrash
+from models.geometry import Geometry
+from models.operations import Operation, Step
+
+DONE = "done"
+"""An operation that was not refused."""
+
+Values = list[int | None]
+"""What the blocks of a file read as; None is a block that holds no whole value."""
+Files = Mapping[int, Values]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An operation that came back: :data:`DONE` or the name of its errno; ``made`` is the number of the file
+    that it made, or -1."""
+
+    task: str
+    operation: Operation
+    outcome: str
+    made: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """An operation that has not come back: ``waits_for`` in the words of its side, ``held_by`` if it knows."""
+
+    operation: Operation
+    waits_for: str
+    held_by: tuple[str, ...] = ()
+
+
+class Side(Protocol):
+    """A target, as the comparison knows it.  Files and block groups have numbers of the side's own."""
+
+    geometry: Geometry
+
+    def idle(self, task: str) -> bool:
+        """Whether the task could start an operation."""
+
+    def makes_sense(self, step: Step) -> bool:
+        """Whether the operation can be started now."""
+
+    def take(self, step: Step) -> None:
+        """Start the operation, and let everybody go on as far as they can.  Raises Violation."""
+
+    def complete(self, values: frozenset[int]) -> None:
+        """Complete every bio in flight that writes one of these values; then as above."""
+
+    def values_in_flight(self) -> Sequence[frozenset[int]]:
+        """The values of each bio in flight, in the order of their submission."""
+
+    def ended(self) -> Sequence[Ended]:
+        """What came back since this was asked last, by task."""
+
+    def inside(self) -> Mapping[str, Inside]:
+        """Who has not come back."""
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is in flight and nobody is inside an operation."""
+
+    def dirty(self) -> Sequence[int]:
+        """The files with dirty pages."""
+
+    def file_sizes(self) -> Mapping[int, int]:
+        """How many blocks each file has."""
+
+    def files(self) -> Files:
+        """What all files read as.  In quiet only."""
+
+    def snapshots(self) -> Sequence[Files]:
+        """What the files of each snapshot read as, the oldest first.  In quiet only."""
+
+    def data_groups(self) -> Sequence[int]:
+        """The numbers of the DATA block groups, in the order of their creation."""
+
+    def used(self) -> Mapping[int, int]:
+        """The used blocks of each DATA block group.  Just after a commit only."""
+
+    @property
+    def readonly(self) -> bool:
+        """Whether the file system was forced read-only."""
+
+    def after_crash(self) -> AfterCrash:
+        """What a loss of power may leave now."""
+
+    def close(self) -> None:
+        """Give back what the case had of the machine."""

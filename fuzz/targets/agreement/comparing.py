@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fuzz.targets.agreement.difference import Difference
-from fuzz.targets.agreement.side import DONE, Ended, Files, Inside
+from fuzz.interleavings.watched import kind_of
+from fuzz.targets.agreement.difference import Aspect, Difference
+from fuzz.targets.agreement.side import DONE, Ended, Files, Inside, Side, Values
 from fuzz.targets.kernel.oracles import AfterCrash, shown
 from models.operations import Commit, Crash, Operation, Remount, Step
 
@@ -18,15 +19,16 @@ class Comparison:
     """The differences between both sides of a pair.
 
     What was seen before is kept where one moment does not tell: operations that came back on one side only,
-    and what a loss of power may leave.
+    snapshots as they were when they had just been taken, and what a loss of power may leave.  ``pieces`` are
+    writes that went out in other bios on one side than on the other.
     """
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.model_ended: dict[str, Ended] = {}
         self.kernel_ended: dict[str, Ended] = {}
-        self.apart: set[str] = set()
-        self.left_over: tuple[int, ...] = ()
+        self.pieces: set[int] = set()
+        self._taken: list[tuple[Files, Files]] = []
         self._model_may: AfterCrash | None = None
         self._kernel_may: AfterCrash | None = None
 
@@ -37,13 +39,15 @@ class Comparison:
 
     def differences(self, step: Step) -> Iterator[Difference]:
         """All of them, after a step."""
-        if isinstance(step.operation, Crash | Remount):
+        if isinstance(step.operation, Crash):  # what ran has not ended
             self.model_ended.clear()
             self.kernel_ended.clear()
-            self.apart.clear()
+            self.pair.model.ended()
+            self.pair.kernel.ended()
         yield from self._outcomes()
         yield from self._waits()
         yield from self._in_flight()
+        yield from self._snapshots(step)
         if self.pair.model.quiet and self.pair.kernel.quiet:
             yield from self._at_rest(step)
 
@@ -54,14 +58,13 @@ class Comparison:
         self.kernel_ended |= {ended.task: ended for ended in pair.kernel.ended()}
         for task in sorted(self.model_ended.keys() & self.kernel_ended.keys()):
             model, kernel = self.model_ended.pop(task), self.kernel_ended.pop(task)
-            self.apart.discard(task)
-            counts.looks["outcome"] += 1
+            counts.looks[Aspect.OUTCOME] += 1
             counts.outcomes[f"{model.operation.name} | {model.outcome} | {kernel.outcome}"] += 1
             if model.made >= 0 and kernel.made >= 0:
                 pair.names.files[model.made] = kernel.made
             if model.outcome != kernel.outcome:
                 subject = f"{task}: {model.operation}"
-                yield Difference("outcome", subject, model.outcome, kernel.outcome, model.operation)
+                yield Difference(Aspect.OUTCOME, subject, model.outcome, kernel.outcome, task)
 
     def _waits(self) -> Iterator[Difference]:
         """Who is inside an operation, and where."""
@@ -70,22 +73,27 @@ class Comparison:
             here, there = model.get(task), kernel.get(task)
             one = here or there
             assert one is not None
-            self.pair.counts.looks["wait"] += 1
+            self.pair.counts.looks[Aspect.WAIT] += 1
             if here is not None and there is not None:
                 name = f"{one.operation.name} | {kind_of(here.waits_for)} | {there.waits_for}"
                 self.pair.counts.waits[name] += 1
-            elif task not in self.apart:
-                self.apart.add(task)
-                subject = f"{task}: {one.operation}"
-                yield Difference("wait", subject, _stands(here), _stands(there), one.operation)
+            else:
+                yield Difference(Aspect.WAIT, f"{task}: {one.operation}", stands(here), stands(there), task)
 
     def _in_flight(self) -> Iterator[Difference]:
         """Which writes are in flight."""
         model = frozenset().union(*self.pair.model.values_in_flight())
         kernel = frozenset().union(*self.pair.kernel.values_in_flight())
-        self.pair.counts.looks["writes in flight"] += 1
-        if model != kernel:
-            yield Difference("writes in flight", "writes in flight", _listed(model), _listed(kernel))
+        self.pair.counts.looks[Aspect.IN_FLIGHT] += 1
+        for value in sorted(model ^ kernel):
+            here, there = (("in flight" if value in some else "not in flight") for some in (model, kernel))
+            task = self.pair.writers[value - 1]
+            yield Difference(Aspect.IN_FLIGHT, f"write {value}", here, there, task, value)
+        for value in sorted(model & kernel):
+            here, there = _bios_with(value, self.pair.model), _bios_with(value, self.pair.kernel)
+            self.pair.counts.looks[Aspect.BIOS] += 1
+            if here != there:
+                yield Difference(Aspect.BIOS, f"write {value}", f"{here}", f"{there}", number=value)
 
     def _at_rest(self, step: Step) -> Iterator[Difference]:
         """What can be looked at in quiet."""
@@ -93,23 +101,41 @@ class Comparison:
         here, there = model.files(), kernel.files()
         if isinstance(step.operation, Crash):
             yield from self._after_crash(here, there)
-        yield from self._contents("contents", _renamed(here, names.files), there)
-        snapshots, others = model.snapshots(), kernel.snapshots()
-        if len(snapshots) != len(others):
-            yield Difference("snapshots", "snapshots", f"{len(snapshots)}", f"{len(others)}")
-        for taken, other in zip(snapshots, others, strict=False):
-            yield from self._contents("snapshots", _renamed(taken, names.files), other)
+        yield from self._contents(Aspect.CONTENTS, _renamed(here, names.files), there)
         if model.readonly != kernel.readonly:
-            yield Difference("read-only", "read-only", f"{model.readonly}", f"{kernel.readonly}")
+            yield Difference(Aspect.READ_ONLY, "read-only", f"{model.readonly}", f"{kernel.readonly}")
         yield from self._groups(step)
 
-    def _contents(self, aspect: str, model: Files, kernel: Files) -> Iterator[Difference]:
+    def _snapshots(self, step: Step) -> Iterator[Difference]:
+        """Snapshots hold the same, and go on to hold what they held when they had been taken."""
+        model, kernel = self.pair.model.snapshots(), self.pair.kernel.snapshots()
+        if isinstance(step.operation, Crash | Remount):
+            self._taken = list(zip(model, kernel, strict=False))
+        if len(model) != len(kernel):
+            yield Difference(Aspect.SNAPSHOTS, "snapshots", f"{len(model)}", f"{len(kernel)}")
+        both = list(zip(model, kernel, strict=False))
+        self._taken += both[len(self._taken) :]
+        for number, ((here, there), before) in enumerate(zip(both, self._taken, strict=False), start=1):
+            self.pair.counts.looks[Aspect.STAYS] += 1
+            stay, stays = here == before[0], there == before[1]
+            if not stay or not stays:
+                changed = ["as it was" if same else "changed" for same in (stay, stays)]
+                yield Difference(Aspect.STAYS, f"snapshot {number}", *changed, number=number)
+        if self.pair.model.quiet and self.pair.kernel.quiet:
+            for number, (here, there) in enumerate(both, start=1):
+                named = _renamed(here, self.pair.names.files)
+                yield from self._contents(Aspect.SNAPSHOTS, named, there, f"snapshot {number} ", number)
+
+    def _contents(
+        self, aspect: Aspect, model: Files, kernel: Files, where: str = "", number: int = -1
+    ) -> Iterator[Difference]:
         """The same files with the same values."""
         self.pair.counts.looks[aspect] += 1
-        for number in sorted(model.keys() | kernel.keys()):
-            here, there = model.get(number), kernel.get(number)
+        for file in sorted(model.keys() | kernel.keys()):
+            here, there = model.get(file), kernel.get(file)
             if here != there:
-                yield Difference(aspect, f"file {number}", _values(here), _values(there))
+                seen = _values(here), _values(there)
+                yield Difference(aspect, f"{where}file {file}", *seen, number=file if number < 0 else number)
 
     def _after_crash(self, model: Files, kernel: Files) -> Iterator[Difference]:
         """Each side came back as the other may have."""
@@ -117,67 +143,61 @@ class Comparison:
         assert self._kernel_may is not None
         files = self.pair.names.files
         back = {other: number for number, other in files.items()}
-        self.pair.counts.looks["what a crash may leave"] += 1
+        self.pair.counts.looks[Aspect.CRASH] += 1
         for name, mismatch in self._model_may.judge(_renamed(kernel, back)):
-            yield Difference("what a crash may leave", name, mismatch.expected, mismatch.observed)
+            yield Difference(Aspect.CRASH, name, f"allows: {mismatch.expected}", mismatch.observed)
         for name, mismatch in self._kernel_may.judge(_renamed(model, files)):
-            yield Difference("what a crash may leave", name, mismatch.observed, mismatch.expected)
+            yield Difference(Aspect.CRASH, name, mismatch.observed, f"allows: {mismatch.expected}")
 
     def _groups(self, step: Step) -> Iterator[Difference]:
         """Block groups that came and went, and just after a commit how much of them is used."""
-        pair, counts = self.pair, self.pair.counts
-        model, kernel = pair.model.data_groups(), pair.kernel.data_groups()
-        if isinstance(step.operation, Crash | Remount):
-            pair.names.groups.clear()
-        counts.looks["block groups"] += 1
+        pair = self.pair
+        model, kernel = pair.model.group_addresses(), pair.kernel.group_addresses()
+        pair.counts.looks[Aspect.GROUPS] += 1
         new, other = pair.names.mate(model, kernel)
-        used = pair.model.used()
-        if new or other:
-            yield Difference("block groups", "made", f"{len(new)} more", f"{len(other)} more")
-        for group in model:
-            if group in pair.names.groups and pair.names.groups[group] not in kernel:
-                yield Difference("block groups", f"group {group}", f"there, used {used[group]}", "gone")
-        for group, mate in sorted(pair.names.groups.items()):
-            if group not in model and mate in kernel:
-                yield Difference("block groups", f"group {group}", "gone", "there")
+        for at in new:
+            yield Difference(Aspect.GROUPS, f"group at {at}", "there", "not made", number=at)
+        for at in other:
+            yield Difference(Aspect.GROUPS, f"group at {at:#x}", "not made", "there", number=at)
+        for at, mate in sorted(pair.names.groups.items()):
+            if (at in model) != (mate in kernel):
+                here, there = ("there" if is_there else "gone" for is_there in (at in model, mate in kernel))
+                yield Difference(Aspect.GROUPS, f"group at {at}", here, there, number=at)
         if isinstance(step.operation, Commit | Crash | Remount) and not pair.model.dirty():
             yield from self._used()
 
     def _used(self) -> Iterator[Difference]:
-        """Used blocks."""
+        """Used blocks, of all and of each."""
         pair = self.pair
-        pair.counts.looks["used blocks"] += 1
+        pair.counts.looks[Aspect.USED] += 1
         model, kernel = pair.model.used(), pair.kernel.used()
         here, there = sum(model.values()), sum(kernel.values())
         if here != there:
-            yield Difference("used blocks", "used DATA blocks", f"{here}", f"{there}")
-        mated = [(model.get(g, 0), kernel.get(k, 0)) for g, k in sorted(pair.names.groups.items())]
-        if any(a != b for a, b in mated):
-            yield Difference(
-                "used blocks of each group", "used", f"{[a for a, _ in mated]}", f"{[b for _, b in mated]}"
-            )
+            yield Difference(Aspect.USED, "used DATA blocks", f"{here}", f"{there}")
+            return
+        pair.counts.looks[Aspect.USED_OF_EACH] += 1
+        for at, mate in sorted(pair.names.groups.items()):
+            here, there = model.get(at, 0), kernel.get(mate, 0)
+            if here != there:
+                yield Difference(Aspect.USED_OF_EACH, f"group at {at}", f"{here}", f"{there}", number=at)
 
 
-def kind_of(wait: str) -> str:
-    """What a wait is for, without which one it is."""
-    return wait
+def _bios_with(value: int, side: Side) -> int:
+    return sum(value in values for values in side.values_in_flight())
 
 
-def _stands(inside: Inside | None) -> str:
+def stands(inside: Inside | None) -> str:
+    """Where a task is, for people."""
     if inside is None:
         return DONE
     holders = f", held by {', '.join(inside.held_by)}" if inside.held_by else ""
     return f"waits for {inside.waits_for}{holders}"
 
 
-def _listed(values: frozenset[int]) -> str:
-    return ", ".join(map(str, sorted(values))) or "none"
-
-
-def _values(values: list[int | None] | None) -> str:
-    return "not there" if values is None else " ".join(map(shown, values))
+def _values(values: Values | None) -> str:
+    return "not there" if values is None else ", ".join(map(shown, values))
 
 
 def _renamed(files: Files, names: dict[int, int]) -> Files:
-    """With the other side's numbers; a file that has none there keeps its own, as a negative number."""
+    """With the other side's numbers; a file that has none there has a negative one."""
     return {names.get(number, -1 - number): values for number, values in files.items()}

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
-from models.operations import Operation
+
+class Aspect(enum.StrEnum):
+    """What is compared."""
+
+    OUTCOME = "outcome of an operation"
+    WAIT = "who waits"
+    IN_FLIGHT = "writes in flight"
+    CONTENTS = "contents of files"
+    SNAPSHOTS = "contents of snapshots"
+    STAYS = "whether a snapshot stays as it was taken"
+    BIOS = "bios of a write"
+    CRASH = "what a crash may leave"
+    READ_ONLY = "read-only"
+    GROUPS = "DATA block groups"
+    USED = "used DATA blocks"
+    USED_OF_EACH = "used blocks of each DATA block group"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``aspect`` says what was compared, ``subject`` of whom; then what either side shows."""
+    """``subject`` is what differs, for people, then what either side shows.
 
-    aspect: str
+    For rules: the ``task``, and a ``number``, which is a write's value, a file's or snapshot's number, or a
+    block group's address; the model's where it has one.
+    """
+
+    aspect: Aspect
     subject: str
     model: str
     kernel: str
-    operation: Operation | None = None
+    task: str = ""
+    number: int = -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Mapping, Sequence
 
 from fuzz.targets.agreement.side import DONE, Ended, Files, Inside
@@ -11,10 +12,13 @@ from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.oracles import AfterCrash
 from fuzz.targets.kernel.payload import BLOCK
 from fuzz.targets.kernel.tasks import Job, waits_in
+from fuzz.targets.kernel.volume import CREATE_BG
 from fuzz.targets.kernel.world import KernelWorld
 from models.geometry import Geometry
 from models.operations import Allocate, Crash, Fsync, Operation, Remount, Snapshot, Step
 
+FORCING = 1 << 20
+"""Bytes by which a file grows that forces a block group into being."""
 WRITEBACK = "writeback"
 """Who submits the pages of a buffered write, as far as the gate knows."""
 
@@ -38,6 +42,24 @@ class KernelSide(KernelWorld):
         value = super().new_value(number)
         self.submit(WRITEBACK, [value])
         return value
+
+    def force_group(self, number: int) -> None:
+        """Dirty pages until a block group has to be made for them; then drop them, unwritten.
+
+        Extents in their place would leave the other block groups without space until the next commit.
+        """
+        volume, pages = self.volume, bytes(FORCING)
+        name = f"{CREATE_BG}{number}"
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=volume.root)
+        known = set(volume.data_chunks())
+        try:
+            while set(volume.data_chunks()) <= known:
+                if os.write(fd, pages) < FORCING:
+                    raise OSError(errno.ENOSPC, "no space for another block group")
+        finally:
+            os.ftruncate(fd, 0)
+            os.close(fd)
+            os.unlink(name, dir_fd=volume.root)
 
     def take(self, step: Step) -> None:
         """Start it, and wait until nothing moves.  Raises Violation."""
@@ -111,8 +133,13 @@ class KernelSide(KernelWorld):
         }
 
     def snapshots(self) -> Sequence[Files]:
-        """All snapshots."""
-        return [self.volume.read_snapshot(name) for name in self.volume.snapshots()]
+        """All snapshots, from the device."""
+        names = self.volume.snapshots()
+        return [self.volume.read_snapshot(name, direct=True) for name in names]
+
+    def group_addresses(self) -> Mapping[int, int]:
+        """The chunks."""
+        return {chunk.logical: number for number, chunk in self.volume.groups().items()}
 
     def used(self) -> Mapping[int, int]:
         """By the block group items, when all ordered extents have ended."""
@@ -120,7 +147,7 @@ class KernelSide(KernelWorld):
         for number in sorted(self.reference.files):
             ioctls.wait_ordered(self.volume.buffered(number))
         items = ioctls.used_bytes(self.volume.root)
-        return {number: items[chunk.logical] // BLOCK for number, chunk in self.volume.groups().items()}
+        return {at: items[at] // BLOCK for at in self.group_addresses() if at in items}
 
     @property
     def readonly(self) -> bool:

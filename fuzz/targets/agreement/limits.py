@@ -31,7 +31,7 @@ def limit(pair: Pair, operation: Operation) -> str:
     match operation:
         case Inject():
             return FAULT
-        case CreateBg() if len(pair.model.data_groups()) >= MOST_GROUPS:
+        case CreateBg() if len(pair.model.group_addresses()) >= MOST_GROUPS:
             return DEVICE
         case Relocate():
             inside = [*pair.model.inside().values(), *pair.kernel.inside().values()]

@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 from fuzz.targets.agreement.side import DONE, Ended, Files, Inside
 from fuzz.targets.kernel.oracles import AfterCrash
 from models.btrfs.subvolume import FS_TREE, Inode
+from models.btrfs.transaction import TransState
 from models.btrfs.trees import BlockGroupType
-from models.operations import CompleteBio, EndTransaction, Operation, Step
+from models.operations import Commit, CompleteBio, EndTransaction, Operation, Step
 from models.simulation import State, Task
 from models.syscalls import Failed
 from models.syscalls.buffered import dirty_files
 from models.world import World
 
+KTHREAD = "transaction kthread, woken"
+"""Who commits for a task that has queued so much that it waits for a commit.  It is no task of a program."""
 ENDLESS = 10_000
 """Steps after which a model that does not come to rest is taken to run for ever."""
 
@@ -54,12 +57,14 @@ class ModelSide(World):
         for name, task in sorted(self.sim.tasks.items()):
             if task.state is State.IDLE and task.journal_info is not None:
                 return Step(name, EndTransaction())
-        return None
+        running = self.fs.transactions.running
+        asked = running is not None and running.state is TransState.BLOCKED
+        return Step(KTHREAD, Commit()) if asked and self.idle(KTHREAD) else None
 
     def _end(self, task: Task) -> None:
         operation, result = self.operation_of(task.name), task.result
         super()._end(task)
-        if not isinstance(operation, EndTransaction | CompleteBio):
+        if task.name != KTHREAD and not isinstance(operation, EndTransaction | CompleteBio):
             outcome = errno.errorcode[result.code] if isinstance(result, Failed) else DONE
             made = result.ino if isinstance(result, Inode) else -1
             self._ended.append(Ended(task.name, operation, outcome, made))
@@ -80,7 +85,7 @@ class ModelSide(World):
     def _blocked(self) -> list[tuple[str, Operation, Task]]:
         tasks = [(name, task) for name, task in sorted(self.sim.tasks.items()) if task.state is State.BLOCKED]
         busy = [(name, self.operation_of(name), task) for name, task in tasks]
-        return [one for one in busy if not isinstance(one[1], CompleteBio)]
+        return [one for one in busy if one[0] != KTHREAD and not isinstance(one[1], CompleteBio)]
 
     def values_in_flight(self) -> Sequence[frozenset[int]]:
         """The values of each bio."""
@@ -109,10 +114,13 @@ class ModelSide(World):
             for root in self.fs.snapshots.all()
         ]
 
+    def group_addresses(self) -> Mapping[int, int]:
+        """The block groups that balance can see."""
+        return {group.start: group.number for group in self.fs.balanceable()}
+
     def used(self) -> Mapping[int, int]:
         """What the block groups count."""
-        groups = self.fs.block_groups.tree.values()
-        return {group.number: group.used for group in groups if group.type is BlockGroupType.DATA}
+        return {group.start: group.used for group in self.fs.balanceable()}
 
     def has_room_for(self, blocks: int) -> bool:
         """Whether so many blocks can be had without a new block group."""

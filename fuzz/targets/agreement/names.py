@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TypeVar
+from typing import Any
 
-from models.operations import Operation, Step
-
-Op = TypeVar("Op", bound=Operation)
+from models.operations import Step
 
 
 @dataclass(slots=True)
 class Names:
-    """From the numbers of the model to those of the other side."""
+    """From the model's numbers of files, and its addresses of block groups, to those of the other side.
+
+    ``orphans`` are the model's block groups whose counterpart the other side has removed.
+    """
 
     files: dict[int, int]
     groups: dict[int, int] = field(default_factory=dict)
+    orphans: set[int] = field(default_factory=set)
 
-    def translated(self, step: Step) -> Step:
-        """A step of the model in the numbers of the other side.  Raises KeyError where it has none."""
-        if step.operation is None:
-            return step
-        known = {one.name for one in fields(step.operation)}  # type: ignore[arg-type]
-        changed = {}
-        if "file" in known:
-            changed["file"] = self.files[getattr(step.operation, "file")]  # noqa: B009 - not every operation has one
-        if "group" in known:
-            changed["group"] = self.groups[getattr(step.operation, "group")]  # noqa: B009 - as above
-        operation: Operation = replace(step.operation, **changed)  # type: ignore[type-var]
-        return Step(step.task, operation, step.until)
+    def translated(self, step: Step, here: Mapping[int, int], there: Mapping[int, int]) -> Step:
+        """A step of the model's in the numbers of the other side.
 
-    def mate(self, model: Iterable[int], kernel: Iterable[int]) -> tuple[list[int], list[int]]:
-        """Block groups in the order of their creation: give new ones to each other, and say who is left over."""
-        new = [group for group in model if group not in self.groups]
-        taken = set(self.groups.values())
-        other = [group for group in kernel if group not in taken]
+        ``here`` and ``there`` are their block groups' numbers by address.  Raises KeyError for what the other
+        side has not.
+        """
+        names: dict[str, Any] = {}
+        if step.operation is not None:
+            kind: Any = step.operation
+            names = {one.name: getattr(kind, one.name) for one in fields(kind)}
+        if "file" in names:
+            names["file"] = self.files[names["file"]]
+        if "group" in names:
+            address = {number: at for at, number in here.items()}[names["group"]]
+            names["group"] = there[self.groups[address]]
+        return replace(step, operation=replace(step.operation, **names)) if names else step  # type: ignore[type-var]
+
+    def mate(self, here: Mapping[int, int], there: Mapping[int, int]) -> tuple[list[int], list[int]]:
+        """Give new block groups to each other, in the order of their addresses; who is left over."""
+        gone = [at for at, mate in self.groups.items() if at not in here and mate not in there]
+        for at in gone:
+            del self.groups[at]
+        self.orphans &= here.keys()
+        new = [at for at in sorted(here) if at not in self.groups and at not in self.orphans]
+        other = [at for at in sorted(there) if at not in self.groups.values()]
         pairs = min(len(new), len(other))
         self.groups |= dict(zip(new[:pairs], other[:pairs], strict=True))
         return new[pairs:], other[pairs:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from fuzz.targets.agreement.abstractions import ABSTRACTIONS
 from fuzz.targets.agreement.comparing import Comparison
@@ -12,7 +13,16 @@ from fuzz.targets.agreement.limits import limit
 from fuzz.targets.agreement.model_side import ModelSide
 from fuzz.targets.agreement.names import Names
 from fuzz.targets.agreement.side import Side
-from models.operations import Commit, CompleteBio, Crash, Remount, Step, Writeback
+from models.operations import (
+    BufferedWrite,
+    Commit,
+    CompleteBio,
+    Crash,
+    Remount,
+    StartNocowDio,
+    Step,
+    Writeback,
+)
 from models.properties import Mismatch
 from models.world import Violation
 
@@ -26,18 +36,28 @@ class Pair:
     """A sequence on both; everything in ``program`` is in the model's numbers.
 
     ``over`` is true when a known difference has left the two in different states: then nothing is compared
-    any more.
+    any more.  ``waited`` are the tasks that were inside an operation before the last step, ``writers`` who
+    wrote each value, from 1 on; ``standing`` are the known differences there are, each with its abstraction.
     """
 
     def __init__(self, model: ModelSide, kernel: Side, counts: Counts) -> None:
         self.model, self.kernel, self.counts = model, kernel, counts
         self.geometry = model.geometry
         self.names = Names({number: number for number in model.file_sizes()})
-        self.names.mate(model.data_groups(), kernel.data_groups())
+        self.names.mate(model.group_addresses(), kernel.group_addresses())
         self.comparison = Comparison(self)
         self.program: list[Step] = []
         self.drained: list[Step] = []
         self.draining = self.over = False
+        self.standing: dict[str, str] = {}
+        self.waited: frozenset[str] = frozenset()
+        self.writers: list[str] = []
+        self.writes: list[StartNocowDio | BufferedWrite] = []
+
+    @property
+    def steps(self) -> list[Step]:
+        """All that were taken."""
+        return [*self.program, *self.drained]
 
     # What can be done now
 
@@ -66,8 +86,9 @@ class Pair:
 
     def data_groups(self) -> Sequence[int]:
         """Those that both have."""
-        there = set(self.kernel.data_groups())
-        return [group for group in self.model.data_groups() if self.names.groups.get(group) in there]
+        there, mates = self.kernel.group_addresses(), self.names.groups
+        here = sorted(self.model.group_addresses().items())
+        return [number for at, number in here if mates.get(at) in there]
 
     def file_sizes(self) -> Mapping[int, int]:
         """Of the files that both have."""
@@ -84,7 +105,7 @@ class Pair:
         if limit(self, step.operation):
             return False
         try:
-            other = self.names.translated(step)
+            other = self._translated(step)
         except KeyError:
             return False
         return self.idle(step.task) and self.model.makes_sense(step) and self.kernel.makes_sense(other)
@@ -100,17 +121,25 @@ class Pair:
         (self.drained if self.draining else self.program).append(step)
         self.counts.steps += 1
         self.counts.operations[step.operation.name] += 1
+        self.waited = frozenset(self.model.inside()) | frozenset(self.kernel.inside())
+        if isinstance(step.operation, StartNocowDio | BufferedWrite):
+            self.writers.append(step.task)
+            self.writes.append(step.operation)
         if isinstance(step.operation, CompleteBio):
             values = self._together(step.operation)
             self.model.complete(values)
             self.kernel.complete(values)
         else:
-            other = self.names.translated(step)
+            other = self._translated(step)
             self.comparison.before(step.operation)
             self.model.take(step)
             self.kernel.take(other)
         self._judge(step)
         return True
+
+    def _translated(self, step: Step) -> Step:
+        """For the other side.  Raises KeyError."""
+        return self.names.translated(step, self.model.group_addresses(), self.kernel.group_addresses())
 
     def _together(self, bio: CompleteBio) -> frozenset[int]:
         """The values to complete: those of the bio, and of all that shares a bio with them on either side."""
@@ -123,16 +152,22 @@ class Pair:
 
     def _judge(self, step: Step) -> None:
         """Compare; what is known is counted.  Raises Violation for what is not."""
+        standing, self.standing = self.standing, {}
         for difference in self.comparison.differences(step):
-            known = next((one for one in ABSTRACTIONS if one.applies(difference, self)), None)
-            if known is None:
-                self.complain(difference)
-            self.counts.abstractions[known.name] += 1
-            if known.ends:
-                self.over = True
+            subject = f"{difference.aspect}: {difference.subject}"
+            name = standing.get(subject, "")
+            if not name:
+                known = next((one for one in ABSTRACTIONS if one.applies(difference, self)), None)
+                if known is None:
+                    self.complain(difference)
+                name = known.name
+                self.counts.abstractions[name] += 1
+                self.over |= known.ends
+            self.standing[subject] = name
+            if self.over:
                 return
 
-    def complain(self, difference: Difference) -> None:
+    def complain(self, difference: Difference) -> NoReturn:
         """A difference that nobody knows.  Raises Violation."""
         mismatch = Mismatch(
             f"{difference.subject}: {difference.model}", f"{difference.kernel} on the other side"
@@ -142,12 +177,11 @@ class Pair:
     # The end
 
     def next_to_drain(self) -> Step | None:
-        """Bios complete, then somebody commits for those who wait for it, then dirty pages are written."""
+        """Bios complete, then dirty pages are written."""
         for bio in self.in_flight():
             return Step(self.idle_worker(), bio)
-        if self.model.inside() or self.kernel.inside():
-            commit = Step(KTHREAD, Commit())
-            return commit if self.makes_sense(commit) else None
+        if self.model.values_in_flight() or self.kernel.values_in_flight():
+            return None
         for number in self.model.dirty():
             step = Step(KTHREAD, Writeback(number))
             if self.makes_sense(step):
@@ -160,10 +194,21 @@ class Pair:
         Raises Violation.
         """
         self.draining = True
-        while (step := self.next_to_drain()) is not None:
-            self.apply(step)
+        while (step := self.next_to_drain()) is not None or self._complete_all():
+            if step is not None:
+                self.apply(step)
         for step in (Step(KTHREAD, Commit()), Step(Remount.task, Remount()), Step(Crash.task, Crash())):
             self.apply(step)
+
+    def _complete_all(self) -> bool:
+        """Complete what is in flight on one side only, because of a known difference; False if nothing is.
+
+        Raises Violation.
+        """
+        sides = [side for side in (self.model, self.kernel) if side.values_in_flight()]
+        for side in sides:
+            side.complete(frozenset().union(*side.values_in_flight()))
+        return bool(sides)
 
     def close(self) -> None:
         """Both."""

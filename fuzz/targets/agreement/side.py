@@ -9,6 +9,7 @@ from typing import Protocol
 from fuzz.targets.kernel.oracles import AfterCrash
 from models.geometry import Geometry
 from models.operations import Operation, Step
+from models.reference import Reference
 
 DONE = "done"
 """An operation that was not refused."""
@@ -42,6 +43,7 @@ class Side(Protocol):
     """A target, as the comparison knows it.  Files and block groups have numbers of the side's own."""
 
     geometry: Geometry
+    reference: Reference
 
     def idle(self, task: str) -> bool:
         """Whether the task could start an operation."""
@@ -80,11 +82,11 @@ class Side(Protocol):
     def snapshots(self) -> Sequence[Files]:
         """What the files of each snapshot read as, the oldest first.  In quiet only."""
 
-    def data_groups(self) -> Sequence[int]:
-        """The numbers of the DATA block groups, in the order of their creation."""
+    def group_addresses(self) -> Mapping[int, int]:
+        """The number of each DATA block group by its logical address, which stays when it is mounted again."""
 
     def used(self) -> Mapping[int, int]:
-        """The used blocks of each DATA block group.  Just after a commit only."""
+        """The used blocks of each DATA block group, by address.  Just after a commit only."""
 
     @property
     def readonly(self) -> bool:

@@ -151,12 +151,13 @@ class Volume:
         fd = self.direct(number) if direct else self.buffered(number)
         return read_values(fd)
 
-    def read_snapshot(self, name: str) -> dict[int, Values]:
-        """What the files of a snapshot hold."""
+    def read_snapshot(self, name: str, *, direct: bool = False) -> dict[int, Values]:
+        """What the files of a snapshot hold: from the device if ``direct``."""
+        flags = os.O_RDONLY | os.O_CLOEXEC | (os.O_DIRECT if direct else 0)
         found: dict[int, Values] = {}
         for file in sorted((self.place / name).iterdir()):
             if file.name.isdigit():
-                with closing(os.open(file, os.O_RDONLY | os.O_CLOEXEC)) as fd:
+                with closing(os.open(file, flags)) as fd:
                     found[int(file.name)] = read_values(fd)
         return found
 
@@ -167,12 +168,16 @@ class Volume:
 
     def groups(self) -> dict[int, Chunk]:
         """The DATA block groups by number."""
-        data = [chunk for chunk in ioctls.chunks(self.root) if chunk.type & ioctls.BLOCK_GROUP_DATA]
+        data = self.data_chunks()
         for chunk in data:
             self._groups.setdefault(chunk.logical, FIRST_GROUP + len(self._groups))
         found = {self._groups[chunk.logical]: chunk for chunk in data}
         self._chunks |= found
         return found
+
+    def data_chunks(self) -> list[Chunk]:
+        """The DATA chunks by address."""
+        return [chunk for chunk in ioctls.chunks(self.root) if chunk.type & ioctls.BLOCK_GROUP_DATA]
 
     def chunk_of(self, group: int) -> Chunk:
         """Where a block group is, or was when it was seen last: the kernel removes empty ones any time."""

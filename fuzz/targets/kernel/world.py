@@ -165,6 +165,10 @@ class KernelWorld:
         self._submitters |= dict.fromkeys(values, task)
         self.gate.hold(values)
 
+    def force_group(self, number: int) -> None:
+        """Have a block group made, by a file that may be called by that number.  Raises OSError."""
+        self.volume.force_group(number)
+
     # Doing it
 
     def apply(self, step: Step) -> bool:

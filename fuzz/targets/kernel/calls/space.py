@@ -19,15 +19,15 @@ WAITS = "a_relocation_waits_for_writes_to_its_block_group"
 
 
 class CallCreateBg(Call[CreateBg]):
-    """fallocate of more than is free, given back at once: what is left is the new block group."""
+    """More is asked for than is free, and given back at once: what is left is the new block group."""
 
     def begin(
         self, world: KernelWorld, task: str, operation: CreateBg
     ) -> tuple[Callable[[], object], object]:
         """In a file of its own."""
         del task, operation
-        number, volume = world.new_number(), world.volume
-        return (lambda: volume.force_group(number)), None
+        number = world.new_number()
+        return (lambda: world.force_group(number)), None
 
 
 class CallAllocate(Call[Allocate]):

@@ -10,6 +10,7 @@ from typing import cast
 from fuzz.commands import (
     Parser,
     UsageError,
+    agree,
     bench_minimal,
     bench_mutants,
     bench_proofs,
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prove.add_to(commands)
     exhaust.add_to(commands)
     confirm.add_to(commands)
+    agree.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)

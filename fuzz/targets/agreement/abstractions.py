@@ -1,6 +1,6 @@
-"""The table of known differences: what differs, why, and what it could hide; and who knows one when he sees it.
+"""The table of known differences: what differs, why, and what that could hide.
 
-A rule is as narrow as it can be: what it lets pass no longer counts as a disagreement.
+What is in no line of it is a disagreement.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fuzz.targets.agreement.difference import Aspect, Difference
-from models.operations import CompleteBio, Crash, Fsync, Relocate, Remount
+from fuzz.targets.agreement import rules
+from fuzz.targets.agreement.difference import Difference
 
 if TYPE_CHECKING:
     from fuzz.targets.agreement.pair import Pair
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Abstraction:
-    """A known difference.
-
-    ``applies`` knows it, and makes good what follows from it; ``ends``: what follows cannot be compared.
-    """
+    """A known difference; ``applies`` knows it.  ``ends``: what follows cannot be compared."""
 
     name: str
     differs: str
@@ -31,107 +28,94 @@ class Abstraction:
     ends: bool = False
 
 
-def _cleaned(difference: Difference, pair: Pair) -> bool:
-    """The kernel has removed an empty block group."""
-    names, at = pair.names, difference.number
-    if difference.aspect is not Aspect.GROUPS:
-        return False
-    if (difference.model, difference.kernel) == ("there", "gone") and not pair.model.used()[at]:
-        del names.groups[at]
-        names.orphans.add(at)
-        return True
-    if difference.model == "not made" and names.orphans:
-        orphan = min(names.orphans)
-        names.orphans.remove(orphan)
-        names.groups[orphan] = at
-        return True
-    return False
-
-
-AFTER_CRASH = (Aspect.CONTENTS, Aspect.SNAPSHOTS, Aspect.GROUPS, Aspect.USED, Aspect.USED_OF_EACH)
-
-
-def _survived(difference: Difference, pair: Pair) -> bool:
-    """Both came back as they may have, and not as the same."""
-    *before, last = pair.steps
-    volatile = not before or not isinstance(before[-1].operation, Crash | Remount)
-    return isinstance(last.operation, Crash) and volatile and difference.aspect in AFTER_CRASH
-
-
-def _inode_lock(difference: Difference, pair: Pair) -> bool:
-    """The kernel's task waits for the lock of a file to which a write is in flight."""
-    inside = pair.kernel.inside().get(difference.task)
-    aspects = (Aspect.WAIT, Aspect.IN_FLIGHT)
-    return difference.aspect in aspects and inside is not None and inside.waits_for == "btrfs_inode_lock"
-
-
-def _woken_together(difference: Difference, pair: Pair) -> bool:
-    """Several tasks waited for what has just completed, and the one that went on first is another."""
-    completed = isinstance(pair.steps[-1].operation, CompleteBio)
-    together = completed and len(pair.waited) > 1 and difference.task in pair.waited
-    return together and difference.aspect in (Aspect.WAIT, Aspect.IN_FLIGHT)
-
-
-def _concurrent(difference: Difference, pair: Pair) -> bool:
-    """Both read what the reference of the other allows: the writes overlapped."""
-    if difference.aspect is not Aspect.CONTENTS:
-        return False
-    back = {other: number for number, other in pair.names.files.items()}
-    model, kernel = pair.model.reference, pair.kernel.reference
-    here, there = model.files.get(back.get(difference.number, -1)), kernel.files.get(difference.number)
-    if here is None or there is None:
-        return False
-    found = zip(
-        pair.model.files()[back[difference.number]], pair.kernel.files()[difference.number], strict=True
-    )
-    blocks = zip(found, here.blocks, there.blocks, strict=True)
-    return all(k in a.allowed() and m in b.allowed() for (m, k), a, b in blocks)
-
-
-def _snapshot_moment(difference: Difference, pair: Pair) -> bool:
-    """A write overlapped with the snapshot: either may be in it."""
-    if difference.aspect is not Aspect.SNAPSHOTS or difference.number < 0:
-        return False
-    return True
-
-
-def _snapshot_changes(difference: Difference, pair: Pair) -> bool:
-    return difference.aspect is Aspect.STAYS and difference.model == "as it was"
-
-
-def _page_cache(difference: Difference, pair: Pair) -> bool:
-    """A direct write through the page cache is one piece where the model's are several."""
-    if difference.aspect is Aspect.BIOS:
-        pair.comparison.pieces.add(difference.number)
-        return True
-    return difference.aspect is Aspect.USED and bool(pair.comparison.pieces)
-
-
-def _fsync_inside(difference: Difference, pair: Pair) -> bool:
-    """The model's task waits for one that is in fsync, which waits for IO."""
-    if difference.aspect is not Aspect.WAIT or difference.kernel != "done":
-        return False
-    inside = pair.model.inside()
-    holders = inside[difference.task].held_by
-    return any(isinstance(inside[h].operation, Fsync) for h in holders if h in inside)
-
-
-def _profile_kept(difference: Difference, pair: Pair) -> bool:
-    """A balance of the only block group, which is empty, makes another one first."""
-    relocated = isinstance(pair.steps[-1].operation, Relocate)
-    made = difference.aspect is Aspect.GROUPS and difference.model == "not made"
-    return relocated and made and not any(pair.model.used().values())
-
-
 ABSTRACTIONS: tuple[Abstraction, ...] = (
-    Abstraction("cleaner", "", "", "", _cleaned),
-    Abstraction("crash", "", "", "", _survived, ends=True),
-    Abstraction("inode lock", "", "", "", _inode_lock),
-    Abstraction("fsync inside", "", "", "", _fsync_inside),
-    Abstraction("woken together", "", "", "", _woken_together),
-    Abstraction("concurrent", "", "", "", _concurrent),
-    Abstraction("snapshot moment", "", "", "", _snapshot_moment),
-    Abstraction("snapshot changes", "", "", "", _snapshot_changes),
-    Abstraction("profile kept", "", "", "", _profile_kept),
-    Abstraction("page cache", "", "", "", _page_cache),
+    Abstraction(
+        "the cleaner's clock",
+        "the kernel has no longer a block group that is empty in the model, or made another one in its place",
+        "the kernel's cleaner wakes up by itself, after commits too; the model's where a program says so",
+        "a removal too early, of a block group that is empty but needed",
+        rules.cleaned,
+    ),
+    Abstraction(
+        "a balance keeps the profile",
+        "a relocation while no data is used at all leaves a new block group, in the model none",
+        "btrfs_balance makes one first, or the profile of the data would be lost; the model leaves that out",
+        "races of that chunk allocation with the removal behind it",
+        rules.profile_kept,
+    ),
+    Abstraction(
+        "which unflushed writes survive",
+        "after a loss of power the two hold different states, each as the other side's reference allows",
+        "which volatile blocks a device keeps is its choice, and the kernel commits by itself once a second",
+        "what follows in that sequence: it ends there",
+        rules.survived,
+        ends=True,
+    ),
+    Abstraction(
+        "locks held for longer",
+        "the kernel's task waits for a lock (inode or range) of one that writes to the same file",
+        "in v4.9 a direct write inside of a file drops the inode lock, and unlocks its range while it waits",
+        "a task that waits for too long where another one writes to the same file",
+        rules.held_longer,
+    ),
+    Abstraction(
+        "fsync waits inside its handle",
+        "the model's task waits for one in fsync; the kernel's does not, or waits for the IO itself",
+        "in v4.9 fsync waits for IO inside a handle, the log locked; the kernel of today waits before",
+        "a kernel that should wait there, and does not",
+        rules.fsync_inside,
+    ),
+    Abstraction(
+        "who is woken first",
+        "of several tasks that one completion woke, another one went on",
+        "the model wakes tasks by name; in the kernel it is the scheduler's choice",
+        "a lost order among tasks that wait for the same write",
+        rules.woken_together,
+    ),
+    Abstraction(
+        "which write was last",
+        "a block holds another value, of writes that overlapped; the reference of either side allows both",
+        "follows from who is woken first",
+        "nothing that the references do not judge",
+        rules.concurrent,
+    ),
+    Abstraction(
+        "the moment of a snapshot",
+        "a snapshot has another value of writes that overlapped with it; the references allow both",
+        "which state is kept is the system's choice, for each block on its own",
+        "nothing that the references do not judge",
+        rules.snapshot_moment,
+    ),
+    Abstraction(
+        "a snapshot that changes",
+        "on the kernel a snapshot changed after it had been taken, or other blocks are used, where a direct "
+        "write had begun meanwhile",
+        "the kernel lets a direct write go in place beside a snapshot; the model closes that race "
+        "(models/btrfs/direct_io.py)",
+        "other causes of a snapshot that changes, in sequences with a direct write beside a snapshot",
+        rules.snapshot_changes,
+    ),
+    Abstraction(
+        "pages that a snapshot writes",
+        "other blocks are used after a snapshot that had dirty pages to write back",
+        "in v4.9 they go to new blocks, as the snapshot is announced first; since 8ecebf4d767e in place",
+        "blocks lost or counted twice, in sequences with such a snapshot",
+        rules.snapshot_flushes,
+    ),
+    Abstraction(
+        "the second of two snapshots",
+        "while another snapshot waits, the kernel's does not put pages in flight yet, and the model's does",
+        "the kernel waits in btrfs_start_delalloc_snapshot for pages that are being written already",
+        "a snapshot that forgets to write a page back: its contents are compared all the same",
+        rules.second_snapshot,
+    ),
+    Abstraction(
+        "direct writes through the page cache",
+        "a direct write goes out in another number of bios, and later other blocks are used",
+        "to a file with checksums the kernel of today writes through its page cache; the model splits "
+        "a write where extents end",
+        "blocks lost or counted twice, in sequences with such a write",
+        rules.page_cache,
+    ),
 )
+"""A difference is counted for the first that knows it."""

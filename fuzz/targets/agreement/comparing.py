@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fuzz.interleavings.watched import kind_of
+from fuzz.targets.agreement.counts import BETWEEN
 from fuzz.targets.agreement.difference import Aspect, Difference
 from fuzz.targets.agreement.side import DONE, Ended, Files, Inside, Side, Values
+from fuzz.targets.agreement.waits import same
 from fuzz.targets.kernel.oracles import AfterCrash, shown
-from models.operations import Commit, Crash, Operation, Remount, Step
+from models.operations import Commit, Crash, Operation, Remount, Snapshot, StartNocowDio, Step
 
 if TYPE_CHECKING:
     from fuzz.targets.agreement.pair import Pair
@@ -20,7 +22,8 @@ class Comparison:
 
     What was seen before is kept where one moment does not tell: operations that came back on one side only,
     snapshots as they were when they had just been taken, and what a loss of power may leave.  ``pieces`` are
-    writes that went out in other bios on one side than on the other.
+    writes that went out in other bios on one side than on the other; ``beside_snapshot`` says whether a
+    direct write ever ran beside a snapshot, ``flushed_by_snapshot`` whether one had pages to write back.
     """
 
     def __init__(self, pair: Pair) -> None:
@@ -28,12 +31,15 @@ class Comparison:
         self.model_ended: dict[str, Ended] = {}
         self.kernel_ended: dict[str, Ended] = {}
         self.pieces: set[int] = set()
+        self.beside_snapshot = self.flushed_by_snapshot = False
         self._taken: list[tuple[Files, Files]] = []
         self._model_may: AfterCrash | None = None
         self._kernel_may: AfterCrash | None = None
 
     def before(self, operation: Operation) -> None:
         """The operation is about to begin."""
+        if isinstance(operation, Snapshot) and self.pair.model.dirty():
+            self.flushed_by_snapshot = True
         if isinstance(operation, Crash):
             self._model_may, self._kernel_may = self.pair.model.after_crash(), self.pair.kernel.after_crash()
 
@@ -59,7 +65,7 @@ class Comparison:
         for task in sorted(self.model_ended.keys() & self.kernel_ended.keys()):
             model, kernel = self.model_ended.pop(task), self.kernel_ended.pop(task)
             counts.looks[Aspect.OUTCOME] += 1
-            counts.outcomes[f"{model.operation.name} | {model.outcome} | {kernel.outcome}"] += 1
+            counts.outcomes[BETWEEN.join((model.operation.name, model.outcome, kernel.outcome))] += 1
             if model.made >= 0 and kernel.made >= 0:
                 pair.names.files[model.made] = kernel.made
             if model.outcome != kernel.outcome:
@@ -69,14 +75,20 @@ class Comparison:
     def _waits(self) -> Iterator[Difference]:
         """Who is inside an operation, and where."""
         model, kernel = self.pair.model.inside(), self.pair.kernel.inside()
+        running = {type(one.operation) for one in (*model.values(), *kernel.values())}
+        self.beside_snapshot |= {Snapshot, StartNocowDio} <= running
         for task in sorted(model.keys() | kernel.keys()):
             here, there = model.get(task), kernel.get(task)
             one = here or there
             assert one is not None
             self.pair.counts.looks[Aspect.WAIT] += 1
             if here is not None and there is not None:
-                name = f"{one.operation.name} | {kind_of(here.waits_for)} | {there.waits_for}"
+                name = BETWEEN.join((one.operation.name, kind_of(here.waits_for), there.waits_for))
                 self.pair.counts.waits[name] += 1
+                self.pair.counts.looks[Aspect.WHERE] += 1
+                if not same(here.waits_for, there.waits_for):
+                    subject = f"{task}: {one.operation}"
+                    yield Difference(Aspect.WHERE, subject, stands(here), stands(there), task)
             else:
                 yield Difference(Aspect.WAIT, f"{task}: {one.operation}", stands(here), stands(there), task)
 
@@ -119,12 +131,32 @@ class Comparison:
             self.pair.counts.looks[Aspect.STAYS] += 1
             stay, stays = here == before[0], there == before[1]
             if not stay or not stays:
-                changed = ["as it was" if same else "changed" for same in (stay, stays)]
-                yield Difference(Aspect.STAYS, f"snapshot {number}", *changed, number=number)
+                changed, changes = ("as it was" if same else "changed" for same in (stay, stays))
+                yield Difference(Aspect.STAYS, f"snapshot {number}", changed, changes, number=number)
         if self.pair.model.quiet and self.pair.kernel.quiet:
             for number, (here, there) in enumerate(both, start=1):
                 named = _renamed(here, self.pair.names.files)
                 yield from self._contents(Aspect.SNAPSHOTS, named, there, f"snapshot {number} ", number)
+
+    def snapshot_may_be_either(self, number: int) -> bool:
+        """Whether the reference of each side allows what the other has in a snapshot."""
+        pair, back = self.pair, {other: number for number, other in self.pair.names.files.items()}
+        if not 0 < number <= min(len(pair.model.snapshots()), len(pair.kernel.snapshots())):
+            return False
+        here, there = pair.model.snapshots()[number - 1], pair.kernel.snapshots()[number - 1]
+        model, kernel = (
+            [one for one in side.reference.snapshots if one.ended][number - 1]
+            for side in (pair.model, pair.kernel)
+        )
+        return all(
+            value in model.cells[back[file], block].values
+            for file, values in there.items()
+            for block, value in enumerate(values)
+        ) and all(
+            value in kernel.cells[pair.names.files[file], block].values
+            for file, values in here.items()
+            for block, value in enumerate(values)
+        )
 
     def _contents(
         self, aspect: Aspect, model: Files, kernel: Files, where: str = "", number: int = -1
@@ -171,15 +203,15 @@ class Comparison:
         pair = self.pair
         pair.counts.looks[Aspect.USED] += 1
         model, kernel = pair.model.used(), pair.kernel.used()
-        here, there = sum(model.values()), sum(kernel.values())
-        if here != there:
-            yield Difference(Aspect.USED, "used DATA blocks", f"{here}", f"{there}")
+        total, other = sum(model.values()), sum(kernel.values())
+        if total != other:
+            yield Difference(Aspect.USED, "used DATA blocks", f"{total}", f"{other}")
             return
         pair.counts.looks[Aspect.USED_OF_EACH] += 1
         for at, mate in sorted(pair.names.groups.items()):
-            here, there = model.get(at, 0), kernel.get(mate, 0)
-            if here != there:
-                yield Difference(Aspect.USED_OF_EACH, f"group at {at}", f"{here}", f"{there}", number=at)
+            some, others = model.get(at, 0), kernel.get(mate, 0)
+            if some != others:
+                yield Difference(Aspect.USED_OF_EACH, f"group at {at}", f"{some}", f"{others}", number=at)
 
 
 def _bios_with(value: int, side: Side) -> int:

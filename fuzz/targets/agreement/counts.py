@@ -7,23 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+BETWEEN = " | "
+
 
 @dataclass(slots=True)
 class Counts:
-    """Counts over all sequences.
+    """Counts over all sequences.  ``ended_early`` were compared up to a known difference only.
 
-    ``operations`` were taken on both sides.  ``outcomes`` has operation, the model's and the kernel's, ``waits`` the
-    same for where both wait, each with `` | `` between them.  ``looks`` counts comparisons by what was compared, and
-    ``abstractions`` the differences that were known.
+    ``operations`` were taken on both sides.  ``outcomes`` has an operation, how it ended in the model and
+    in the kernel, ``waits`` the same for where both wait, with :data:`BETWEEN` between.  ``looks`` counts
+    comparisons by what was compared, ``known`` known differences by the same, ``abstractions`` by their names.
     """
 
     sequences: int = 0
+    ended_early: int = 0
     steps: int = 0
     operations: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     waits: Counter[str] = field(default_factory=Counter)
     looks: Counter[str] = field(default_factory=Counter)
     abstractions: Counter[str] = field(default_factory=Counter)
+    known: Counter[str] = field(default_factory=Counter)
 
     def merge(self, other: Counts) -> None:
         """Add what another run counted."""
@@ -40,4 +44,5 @@ class Counts:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Counts:
         """Back from JSON."""
-        return cls(**{name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()})
+        values: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()}
+        return cls(**values)

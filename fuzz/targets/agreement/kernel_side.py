@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Mapping, Sequence
 
 from fuzz.targets.agreement.side import DONE, Ended, Files, Inside
 from fuzz.targets.kernel import ioctls
+from fuzz.targets.kernel.judging import judge_quiet
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.oracles import AfterCrash
 from fuzz.targets.kernel.payload import BLOCK
@@ -19,6 +21,8 @@ from models.operations import Allocate, Crash, Fsync, Operation, Remount, Snapsh
 
 FORCING = 1 << 20
 """Bytes by which a file grows that forces a block group into being."""
+PAUSE = 0.03
+"""Seconds to wait for the kernel to get on."""
 WRITEBACK = "writeback"
 """Who submits the pages of a buffered write, as far as the gate knows."""
 
@@ -157,3 +161,10 @@ class KernelSide(KernelWorld):
     def after_crash(self) -> AfterCrash:
         """By its reference."""
         return AfterCrash.of(self.reference, self.doubtful)
+
+    def settle_again(self) -> None:
+        """Who waits for a worker of the kernel's may look like who waits for good.  Raises Violation."""
+        time.sleep(PAUSE)
+        self.settle()
+        if self.quiet:
+            judge_quiet(self)

@@ -1,11 +1,12 @@
-"""What is not tried, although both sides could: where they would only show that their sizes differ."""
+"""What is not tried, although both could: where it would only show that sizes or versions differ."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fuzz.targets.kernel.vocabulary import refusal
+from fuzz.targets.kernel.vocabulary import NO_STOP, REFUSED, refusal
 from models.operations import (
+    OPERATIONS,
     Allocate,
     BufferedWrite,
     CreateBg,
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from fuzz.targets.agreement.pair import Pair
 
 MOST_GROUPS = 5
-"""DATA block groups; the kernel's device has room for two or three more."""
-ROOM = "a model's block group is full after 31 blocks, the kernel's is never"
+"""DATA block groups; the kernel's device has room for two more."""
+ROOM = "a write for which the model would need another block group: its are full after 31 blocks"
 DEVICE = f"more than {MOST_GROUPS} DATA block groups: the device is full sooner on one side than on the other"
-FAULT = "what fails after a fault, and when, is judged on either side by itself"
-BALANCE = "two relocations at a time: a balance excludes others, and is refused; the model's waits"
+FAULT = "faults: what fails after one, and when, is judged on either side by itself"
+BALANCE = "two relocations at a time: the kernel refuses the second, the model's waits for the first"
+SHARED = "a relocation while there is a snapshot: the model leaves that out (models/btrfs/snapshot.py)"
 
 
 def limit(pair: Pair, operation: Operation) -> str:
@@ -39,3 +41,9 @@ def limit(pair: Pair, operation: Operation) -> str:
         case Allocate(blocks) | BufferedWrite(blocks=blocks) | StartNocowDio(blocks=blocks):
             return "" if pair.model.has_room_for(blocks) else ROOM
     return refusal(operation)
+
+
+def table() -> list[str]:
+    """All of it, for people: a line each."""
+    refused = [f"{kind.name}: {REFUSED[kind]}" for kind in OPERATIONS if kind in REFUSED]
+    return [*refused, f"preemption: {NO_STOP}", ROOM, DEVICE, FAULT, BALANCE, SHARED]

@@ -1,8 +1,9 @@
-"""The machines of the model, on a pair."""
+"""The machines of the model, on a pair: the same operations, drawn in the same way, by a seed."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from functools import cache
 
 from fuzz.machine import Tally, TargetMachine
@@ -17,8 +18,10 @@ from fuzz.targets.kernel.vocabulary import expressible
 from models.geometry import MAX_DATA_BLOCKS, Geometry
 from models.operations import Inject
 from strategies.geometries import ANY_FILE, FILES
+from strategies.operations import Drawn, Resumed, pools
 
 SPARE_CHUNKS = 20
+"""More than the limits let anybody use."""
 
 
 class PairMachine(TargetMachine[Pair]):
@@ -33,23 +36,40 @@ class PairMachine(TargetMachine[Pair]):
         return Pair(ModelSide(geometry), KernelSide(self.machinery, geometry), self.counts)
 
     def count(self) -> None:
-        """The sequence."""
+        """One sequence more, and whether it was compared to its end."""
         self.counts.sequences += 1
+        self.counts.ended_early += self.world.over
 
 
 @cache
 def pair_machines() -> tuple[type[PairMachine], ...]:
-    """Those that have something left to do."""
+    """The machines of the model that have something left to do, in their order."""
     machines, seen = [], set()
     for machine in MACHINES:
         operations = tuple(kind for kind in machine.operations if expressible(kind) and kind is not Inject)
         if len(operations) >= FEWEST and frozenset(operations) not in seen:
             seen.add(frozenset(operations))
-            machines.append(type(f"Pair{machine.__name__}", (PairMachine,), {"operations": operations}))
+            names = {
+                "operations": operations,
+                "seldom": tuple(kind for kind in machine.seldom if kind in operations),
+                "__doc__": machine.__doc__,
+            }
+            machines.append(type(f"Pair{machine.__name__}", (PairMachine,), names))
     return tuple(machines)
 
 
 def random_geometry(source: random.Random) -> Geometry:
-    """One block group, and up to three files."""
+    """One block group, as large as the model has them, and up to three files."""
     files = tuple(source.choice(ANY_FILE) for _ in range(source.randint(1, FILES)))
     return Geometry(1, MAX_DATA_BLOCKS, SPARE_CHUNKS, files)
+
+
+def random_sequence(
+    seed: int, number: int, steps: int
+) -> tuple[type[PairMachine], Geometry, list[Drawn | Resumed]]:
+    """All that is chosen in sequence ``number`` of a seed; the machines take turns."""
+    source = random.Random(f"{seed} {number}")  # noqa: S311 - equal seeds, equal choices
+    kind = pair_machines()[number % len(pair_machines())]
+    several: Sequence[Sequence[Drawn | Resumed]] = pools(*kind.operations, seldom=kind.seldom)
+    geometry = random_geometry(source)
+    return kind, geometry, [source.choice(source.choice(several)) for _ in range(steps)]

@@ -135,3 +135,6 @@ class ModelSide(World):
     def after_crash(self) -> AfterCrash:
         """By its reference."""
         return AfterCrash.of(self.reference, {})
+
+    def settle_again(self) -> None:
+        """Time is no matter."""

@@ -48,3 +48,13 @@ class Names:
         pairs = min(len(new), len(other))
         self.groups |= dict(zip(new[:pairs], other[:pairs], strict=True))
         return new[pairs:], other[pairs:]
+
+    def adopt(self, orphan: int, mate: int) -> None:
+        """The other side has made a block group that an orphan of the model's is as good as."""
+        self.orphans.remove(orphan)
+        self.groups[orphan] = mate
+
+    def swap(self, orphan: int, at: int) -> None:
+        """The orphan is what the block group at that address was taken for."""
+        self.adopt(orphan, self.groups.pop(at))
+        self.orphans.add(at)

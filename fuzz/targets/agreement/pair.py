@@ -28,7 +28,9 @@ from models.world import Violation
 
 KTHREAD = "transaction kthread"
 """Who does what is left at the end of a sequence."""
-DISAGREEMENT = "model_and_kernel_agree_about_"
+LOOKS = 10
+"""How often to look at a difference before it is one."""
+DISAGREEMENT = "model_and_kernel_agree_on_"
 """How the name of what does not hold begins; what differs follows."""
 
 
@@ -50,6 +52,7 @@ class Pair:
         self.drained: list[Step] = []
         self.draining = self.over = False
         self.standing: dict[str, str] = {}
+        self._apart: frozenset[object] = frozenset()
         self.waited: frozenset[str] = frozenset()
         self.writers: list[str] = []
         self.writes: list[StartNocowDio | BufferedWrite] = []
@@ -116,24 +119,26 @@ class Pair:
         """Take a step on both and compare them; False if it makes no sense.  Raises Violation."""
         if not self.makes_sense(step):
             return False
-        assert step.operation is not None
-        step = Step(step.task, step.operation)
+        operation = step.operation
+        assert operation is not None
+        step = Step(step.task, operation)
         (self.drained if self.draining else self.program).append(step)
         self.counts.steps += 1
-        self.counts.operations[step.operation.name] += 1
+        self.counts.operations[operation.name] += 1
         self.waited = frozenset(self.model.inside()) | frozenset(self.kernel.inside())
-        if isinstance(step.operation, StartNocowDio | BufferedWrite):
+        if isinstance(operation, StartNocowDio | BufferedWrite):
             self.writers.append(step.task)
-            self.writes.append(step.operation)
-        if isinstance(step.operation, CompleteBio):
-            values = self._together(step.operation)
+            self.writes.append(operation)
+        if isinstance(operation, CompleteBio):
+            values = self._together(operation)
             self.model.complete(values)
             self.kernel.complete(values)
         else:
             other = self._translated(step)
-            self.comparison.before(step.operation)
+            self.comparison.before(operation)
             self.model.take(step)
             self.kernel.take(other)
+        self._let_settle()
         self._judge(step)
         return True
 
@@ -150,6 +155,22 @@ class Pair:
             values = values.union(*(other for other in bios if values & other))
         return values
 
+    def _let_settle(self) -> None:
+        """Where the sides have come apart just now, look again for a while.  Raises Violation."""
+        before, self._apart = self._apart, self._come_apart()
+        for _ in range(LOOKS):
+            if self._apart <= before:
+                return
+            self.kernel.settle_again()
+            self._apart = self._come_apart()
+
+    def _come_apart(self) -> frozenset[object]:
+        """Tasks that are inside on one side only, and values that are in flight on one side only."""
+        model, kernel = (
+            frozenset(side.inside()).union(*side.values_in_flight()) for side in (self.model, self.kernel)
+        )
+        return model ^ kernel
+
     def _judge(self, step: Step) -> None:
         """Compare; what is known is counted.  Raises Violation for what is not."""
         standing, self.standing = self.standing, {}
@@ -162,6 +183,7 @@ class Pair:
                     self.complain(difference)
                 name = known.name
                 self.counts.abstractions[name] += 1
+                self.counts.known[difference.aspect] += 1
                 self.over |= known.ends
             self.standing[subject] = name
             if self.over:
@@ -172,7 +194,7 @@ class Pair:
         mismatch = Mismatch(
             f"{difference.subject}: {difference.model}", f"{difference.kernel} on the other side"
         )
-        raise Violation(f"{DISAGREEMENT}{difference.aspect.replace(' ', '_')}", mismatch)
+        raise Violation(f"{DISAGREEMENT}{difference.aspect.name.lower()}", mismatch)
 
     # The end
 

@@ -32,7 +32,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """An operation that has not come back: ``waits_for`` in the words of its side, ``held_by`` if it knows."""
+    """An operation that has not come back: ``waits_for`` in its side's words, and who it is ``held_by``."""
 
     operation: Operation
     waits_for: str
@@ -70,9 +70,6 @@ class Side(Protocol):
     def quiet(self) -> bool:
         """Nothing is in flight and nobody is inside an operation."""
 
-    def dirty(self) -> Sequence[int]:
-        """The files with dirty pages."""
-
     def file_sizes(self) -> Mapping[int, int]:
         """How many blocks each file has."""
 
@@ -83,7 +80,7 @@ class Side(Protocol):
         """What the files of each snapshot read as, the oldest first.  In quiet only."""
 
     def group_addresses(self) -> Mapping[int, int]:
-        """The number of each DATA block group by its logical address, which stays when it is mounted again."""
+        """The number of each DATA block group by its logical address, which a mount does not change."""
 
     def used(self) -> Mapping[int, int]:
         """The used blocks of each DATA block group, by address.  Just after a commit only."""
@@ -94,6 +91,9 @@ class Side(Protocol):
 
     def after_crash(self) -> AfterCrash:
         """What a loss of power may leave now."""
+
+    def settle_again(self) -> None:
+        """Give everybody a little more time."""
 
     def close(self) -> None:
         """Give back what the case had of the machine."""

@@ -7,6 +7,7 @@ import sys
 import traceback
 from typing import Any
 
+from fuzz.targets.agreement import runs as agreement
 from fuzz.targets.kernel import libc, namespace
 from fuzz.targets.kernel.replaying import play_here
 from fuzz.targets.kernel.runs import Order, execute
@@ -33,6 +34,8 @@ def search(what: str, order: dict[str, Any]) -> int:
 
 def answer(what: str, order: dict[str, Any]) -> str:
     """What the order asks for, on one line."""
+    if what == agreement.ORDER:
+        return agreement.agree_here(order)
     if what == "case":
         return play_here(order["trace"], order["gate"])
     listed = {name: tuple(order[name]) for name in ("places", "gate")}

@@ -1,0 +1,141 @@
+"""When a difference is known: a rule for each entry of :data:`fuzz.targets.agreement.abstractions.ABSTRACTIONS`.
+
+A rule is as narrow as it can be, for what it lets pass no longer counts as a disagreement.  It may make good
+what follows from the difference, as the names of block groups.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzz.targets.agreement.difference import Aspect, Difference
+from models.operations import (
+    BufferedWrite,
+    CompleteBio,
+    Crash,
+    Fsync,
+    Relocate,
+    Remount,
+    Snapshot,
+    StartNocowDio,
+)
+
+if TYPE_CHECKING:
+    from fuzz.targets.agreement.pair import Pair
+
+AFTER_CRASH = (Aspect.CONTENTS, Aspect.SNAPSHOTS, Aspect.GROUPS, Aspect.USED, Aspect.USED_OF_EACH)
+"""What a loss of power may leave in one state or another."""
+STANDS = (Aspect.WAIT, Aspect.WHERE, Aspect.IN_FLIGHT)
+"""How far tasks have come."""
+LOCKS = ("btrfs_inode_lock", "btrfs_lock_extent_bits")
+"""Where a task of the kernel waits for who writes to the same file."""
+WRITES = (StartNocowDio, BufferedWrite, Fsync)
+"""Who has these locks."""
+
+
+def cleaned(difference: Difference, pair: Pair) -> bool:
+    """The kernel has removed an empty block group, and later uses another one in its place."""
+    names, at = pair.names, difference.number
+    if difference.aspect is Aspect.GROUPS:
+        if difference.model == "there" and not pair.model.used()[at]:
+            names.groups.pop(at, None)
+            names.orphans.add(at)
+            return True
+        if difference.model == "not made" and names.orphans:
+            names.adopt(min(names.orphans), at)
+            return True
+    if difference.aspect is Aspect.USED_OF_EACH and difference.model == "0":
+        used = pair.model.used()
+        same = [orphan for orphan in sorted(names.orphans) if f"{used[orphan]}" == difference.kernel]
+        if same:
+            names.swap(same[0], at)
+            return True
+    return False
+
+
+def profile_kept(difference: Difference, pair: Pair) -> bool:
+    """A balance of an empty file system makes a block group first."""
+    relocated = isinstance(pair.steps[-1].operation, Relocate)
+    made = difference.aspect is Aspect.GROUPS and difference.model == "not made"
+    return relocated and made and not any(pair.model.used().values())
+
+
+def survived(difference: Difference, pair: Pair) -> bool:
+    """Both came back as they may have, and not as the same."""
+    *before, last = pair.steps
+    volatile = not before or not isinstance(before[-1].operation, Crash | Remount)
+    return isinstance(last.operation, Crash) and volatile and difference.aspect in AFTER_CRASH
+
+
+def held_longer(difference: Difference, pair: Pair) -> bool:
+    """The kernel's task waits for a lock that another one has, who writes to the same file."""
+    inside = pair.kernel.inside()
+    waiting = inside.get(difference.task)
+    if difference.aspect not in STANDS or waiting is None or waiting.waits_for not in LOCKS:
+        return False
+    file = getattr(waiting.operation, "file", None)
+    others = [one.operation for task, one in inside.items() if task != difference.task]
+    return any(isinstance(other, WRITES) and getattr(other, "file", -1) == file for other in others)
+
+
+def woken_together(difference: Difference, pair: Pair) -> bool:
+    """Several tasks waited for what has just completed, and the one that went on first is another."""
+    completed = isinstance(pair.steps[-1].operation, CompleteBio)
+    together = completed and len(pair.waited) > 1 and difference.task in pair.waited
+    return together and difference.aspect in STANDS
+
+
+def concurrent(difference: Difference, pair: Pair) -> bool:
+    """What each reads the reference of the other allows, too: the writes overlapped."""
+    if difference.aspect is not Aspect.CONTENTS:
+        return False
+    there = difference.number
+    here = {other: number for number, other in pair.names.files.items()}.get(there, -1)
+    model, kernel = pair.model.reference.files.get(here), pair.kernel.reference.files.get(there)
+    if model is None or kernel is None:
+        return False
+    read = zip(pair.model.files()[here], pair.kernel.files()[there], strict=True)
+    blocks = zip(read, model.blocks, kernel.blocks, strict=True)
+    return all(k in a.allowed() and m in b.allowed() for (m, k), a, b in blocks)
+
+
+def snapshot_moment(difference: Difference, pair: Pair) -> bool:
+    """What each snapshot has the reference of the other allows, too: the write overlapped with it."""
+    return difference.aspect is Aspect.SNAPSHOTS and pair.comparison.snapshot_may_be_either(difference.number)
+
+
+def snapshot_changes(difference: Difference, pair: Pair) -> bool:
+    """A direct write began while the snapshot was being taken, and ended afterwards, in place."""
+    if not pair.comparison.beside_snapshot:
+        return False
+    changed = difference.aspect is Aspect.STAYS and difference.model == "as it was"
+    return changed or difference.aspect is Aspect.USED
+
+
+def snapshot_flushes(difference: Difference, pair: Pair) -> bool:
+    """Dirty pages that a snapshot wrote back went in place, not to new blocks."""
+    return difference.aspect is Aspect.USED and pair.comparison.flushed_by_snapshot
+
+
+def second_snapshot(difference: Difference, pair: Pair) -> bool:
+    """The second of two snapshots waits for the first before it writes dirty pages back."""
+    taking = [one for one in pair.kernel.inside().values() if isinstance(one.operation, Snapshot)]
+    in_flight = difference.aspect is Aspect.IN_FLIGHT and difference.model == "in flight"
+    return in_flight and len(taking) > 1 and isinstance(pair.writes[difference.number - 1], BufferedWrite)
+
+
+def page_cache(difference: Difference, pair: Pair) -> bool:
+    """A direct write through the page cache is one extent where the model's are several."""
+    if difference.aspect is Aspect.BIOS:
+        pair.comparison.pieces.add(difference.number)
+        return True
+    return difference.aspect is Aspect.USED and bool(pair.comparison.pieces)
+
+
+def fsync_inside(difference: Difference, pair: Pair) -> bool:
+    """The model's task waits for one that is in fsync, which waits for IO."""
+    inside = pair.model.inside()
+    if difference.aspect not in (Aspect.WAIT, Aspect.WHERE) or difference.task not in inside:
+        return False
+    holders = inside[difference.task].held_by
+    return any(isinstance(inside[h].operation, Fsync) for h in holders if h in inside)

@@ -11,7 +11,17 @@ from fuzz.targets.agreement.difference import Aspect, Difference
 from fuzz.targets.agreement.side import DONE, Ended, Files, Inside, Side, Values
 from fuzz.targets.agreement.waits import same
 from fuzz.targets.kernel.oracles import AfterCrash, shown
-from models.operations import Commit, Crash, Operation, Remount, Snapshot, StartNocowDio, Step
+from models.operations import (
+    BufferedWrite,
+    Commit,
+    Crash,
+    Operation,
+    Relocate,
+    Remount,
+    Snapshot,
+    StartNocowDio,
+    Step,
+)
 
 if TYPE_CHECKING:
     from fuzz.targets.agreement.pair import Pair
@@ -23,7 +33,8 @@ class Comparison:
     What was seen before is kept where one moment does not tell: operations that came back on one side only,
     snapshots as they were when they had just been taken, and what a loss of power may leave.  ``pieces`` are
     writes that went out in other bios on one side than on the other; ``beside_snapshot`` says whether a
-    direct write ever ran beside a snapshot, ``flushed_by_snapshot`` whether one had pages to write back.
+    direct write ever ran beside a snapshot, ``flushed_by_snapshot`` whether one had pages to write back,
+    ``moved_and_written`` whether one of the ``moved`` files, which a relocation found, was written to.
     """
 
     def __init__(self, pair: Pair) -> None:
@@ -31,13 +42,18 @@ class Comparison:
         self.model_ended: dict[str, Ended] = {}
         self.kernel_ended: dict[str, Ended] = {}
         self.pieces: set[int] = set()
-        self.beside_snapshot = self.flushed_by_snapshot = False
+        self.moved: set[int] = set()
+        self.beside_snapshot = self.flushed_by_snapshot = self.moved_and_written = False
         self._taken: list[tuple[Files, Files]] = []
         self._model_may: AfterCrash | None = None
         self._kernel_may: AfterCrash | None = None
 
     def before(self, operation: Operation) -> None:
         """The operation is about to begin."""
+        if isinstance(operation, Relocate):
+            self.moved |= self.pair.model.file_sizes().keys()
+        if isinstance(operation, StartNocowDio | BufferedWrite):
+            self.moved_and_written |= operation.file in self.moved
         if isinstance(operation, Snapshot) and self.pair.model.dirty():
             self.flushed_by_snapshot = True
         if isinstance(operation, Crash):
@@ -102,10 +118,10 @@ class Comparison:
             task = self.pair.writers[value - 1]
             yield Difference(Aspect.IN_FLIGHT, f"write {value}", here, there, task, value)
         for value in sorted(model & kernel):
-            here, there = _bios_with(value, self.pair.model), _bios_with(value, self.pair.kernel)
+            some, others = _bios_with(value, self.pair.model), _bios_with(value, self.pair.kernel)
             self.pair.counts.looks[Aspect.BIOS] += 1
-            if here != there:
-                yield Difference(Aspect.BIOS, f"write {value}", f"{here}", f"{there}", number=value)
+            if some != others:
+                yield Difference(Aspect.BIOS, f"write {value}", f"{some}", f"{others}", number=value)
 
     def _at_rest(self, step: Step) -> Iterator[Difference]:
         """What can be looked at in quiet."""
@@ -116,7 +132,8 @@ class Comparison:
         yield from self._contents(Aspect.CONTENTS, _renamed(here, names.files), there)
         if model.readonly != kernel.readonly:
             yield Difference(Aspect.READ_ONLY, "read-only", f"{model.readonly}", f"{kernel.readonly}")
-        yield from self._groups(step)
+        if not names.apart:
+            yield from self._groups(step)
 
     def _snapshots(self, step: Step) -> Iterator[Difference]:
         """Snapshots hold the same, and go on to hold what they held when they had been taken."""

@@ -16,7 +16,7 @@ class Counts:
 
     ``operations`` were taken on both sides.  ``outcomes`` has an operation, how it ended in the model and
     in the kernel, ``waits`` the same for where both wait, with :data:`BETWEEN` between.  ``looks`` counts
-    comparisons by what was compared, ``known`` known differences by the same, ``abstractions`` by their names.
+    comparisons by what was compared, ``known`` known differences too, ``abstractions`` these by name.
     """
 
     sequences: int = 0

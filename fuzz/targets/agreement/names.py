@@ -13,12 +13,15 @@ from models.operations import Step
 class Names:
     """From the model's numbers of files, and its addresses of block groups, to those of the other side.
 
-    ``orphans`` are the model's block groups whose counterpart the other side has removed.
+    ``orphans`` are the model's block groups whose counterpart the other side has removed; ``parted`` says
+    that there was one, ``apart`` that since then the two use different block groups.
     """
 
     files: dict[int, int]
     groups: dict[int, int] = field(default_factory=dict)
     orphans: set[int] = field(default_factory=set)
+    parted: bool = False
+    apart: bool = False
 
     def translated(self, step: Step, here: Mapping[int, int], there: Mapping[int, int]) -> Step:
         """A step of the model's in the numbers of the other side.
@@ -33,6 +36,8 @@ class Names:
         if "file" in names:
             names["file"] = self.files[names["file"]]
         if "group" in names:
+            if self.apart:
+                raise KeyError(names["group"])
             address = {number: at for at, number in here.items()}[names["group"]]
             names["group"] = there[self.groups[address]]
         return replace(step, operation=replace(step.operation, **names)) if names else step  # type: ignore[type-var]
@@ -54,7 +59,8 @@ class Names:
         self.orphans.remove(orphan)
         self.groups[orphan] = mate
 
-    def swap(self, orphan: int, at: int) -> None:
-        """The orphan is what the block group at that address was taken for."""
-        self.adopt(orphan, self.groups.pop(at))
+    def part(self, at: int) -> None:
+        """The other side has removed its counterpart."""
+        self.groups.pop(at, None)
         self.orphans.add(at)
+        self.parted = True

@@ -39,7 +39,8 @@ class Pair:
 
     ``over`` is true when a known difference has left the two in different states: then nothing is compared
     any more.  ``waited`` are the tasks that were inside an operation before the last step, ``writers`` who
-    wrote each value, from 1 on; ``standing`` are the known differences there are, each with its abstraction.
+    wrote each value, from 1 on; ``standing`` are the known differences there are, each with its abstraction,
+    and ``stood`` those before the last step.
     """
 
     def __init__(self, model: ModelSide, kernel: Side, counts: Counts) -> None:
@@ -52,6 +53,7 @@ class Pair:
         self.drained: list[Step] = []
         self.draining = self.over = False
         self.standing: dict[str, str] = {}
+        self.stood: dict[str, str] = {}
         self._apart: frozenset[object] = frozenset()
         self.waited: frozenset[str] = frozenset()
         self.writers: list[str] = []
@@ -89,6 +91,8 @@ class Pair:
 
     def data_groups(self) -> Sequence[int]:
         """Those that both have."""
+        if self.names.apart:
+            return []
         there, mates = self.kernel.group_addresses(), self.names.groups
         here = sorted(self.model.group_addresses().items())
         return [number for at, number in here if mates.get(at) in there]
@@ -173,10 +177,10 @@ class Pair:
 
     def _judge(self, step: Step) -> None:
         """Compare; what is known is counted.  Raises Violation for what is not."""
-        standing, self.standing = self.standing, {}
+        self.stood, self.standing = self.standing, {}
         for difference in self.comparison.differences(step):
             subject = f"{difference.aspect}: {difference.subject}"
-            name = standing.get(subject, "")
+            name = self.stood.get(subject, "")
             if not name:
                 known = next((one for one in ABSTRACTIONS if one.applies(difference, self)), None)
                 if known is None:

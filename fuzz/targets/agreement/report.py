@@ -63,7 +63,8 @@ def report(command: str, answer: Answer) -> str:
 def _verdict(answer: Answer) -> str:
     counts, found = answer.counts, len(answer.disagreements)
     known = counts.abstractions.total()
-    return f"{counts.sequences} sequences, {counts.steps} steps: {found} disagreements, {known} known differences."
+    sizes = f"{counts.sequences} sequences, {counts.steps} steps"
+    return f"{sizes}: {found} disagreements, {known} known differences."
 
 
 def told(one: Disagreement) -> str:

@@ -1,4 +1,4 @@
-"""When a difference is known: a rule for each entry of :data:`fuzz.targets.agreement.abstractions.ABSTRACTIONS`.
+"""When a difference is known: a rule for each entry of :mod:`fuzz.targets.agreement.abstractions`.
 
 A rule is as narrow as it can be, for what it lets pass no longer counts as a disagreement.  It may make good
 what follows from the difference, as the names of block groups.
@@ -38,18 +38,14 @@ def cleaned(difference: Difference, pair: Pair) -> bool:
     names, at = pair.names, difference.number
     if difference.aspect is Aspect.GROUPS:
         if difference.model == "there" and not pair.model.used()[at]:
-            names.groups.pop(at, None)
-            names.orphans.add(at)
+            names.part(at)
             return True
         if difference.model == "not made" and names.orphans:
             names.adopt(min(names.orphans), at)
             return True
-    if difference.aspect is Aspect.USED_OF_EACH and difference.model == "0":
-        used = pair.model.used()
-        same = [orphan for orphan in sorted(names.orphans) if f"{used[orphan]}" == difference.kernel]
-        if same:
-            names.swap(same[0], at)
-            return True
+    if difference.aspect is Aspect.USED_OF_EACH and names.parted:
+        names.apart = True
+        return True
     return False
 
 
@@ -86,7 +82,12 @@ def woken_together(difference: Difference, pair: Pair) -> bool:
 
 
 def concurrent(difference: Difference, pair: Pair) -> bool:
-    """What each reads the reference of the other allows, too: the writes overlapped."""
+    """What each reads the reference of the other allows, too: the writes overlapped.
+
+    After a mount the references know only one of them.
+    """
+    if difference.aspect is Aspect.CRASH:
+        return any(subject.startswith(f"{Aspect.CONTENTS}: ") for subject in pair.stood)
     if difference.aspect is not Aspect.CONTENTS:
         return False
     there = difference.number
@@ -122,6 +123,11 @@ def second_snapshot(difference: Difference, pair: Pair) -> bool:
     taking = [one for one in pair.kernel.inside().values() if isinstance(one.operation, Snapshot)]
     in_flight = difference.aspect is Aspect.IN_FLIGHT and difference.model == "in flight"
     return in_flight and len(taking) > 1 and isinstance(pair.writes[difference.number - 1], BufferedWrite)
+
+
+def not_in_place_again(difference: Difference, pair: Pair) -> bool:
+    """What a relocation has moved was written to."""
+    return difference.aspect is Aspect.USED and pair.comparison.moved_and_written
 
 
 def page_cache(difference: Difference, pair: Pair) -> bool:

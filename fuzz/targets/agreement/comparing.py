@@ -130,6 +130,7 @@ class Comparison:
         if isinstance(step.operation, Crash):
             yield from self._after_crash(here, there)
         yield from self._contents(Aspect.CONTENTS, _renamed(here, names.files), there)
+        self.pair.counts.looks[Aspect.READ_ONLY] += 1
         if model.readonly != kernel.readonly:
             yield Difference(Aspect.READ_ONLY, "read-only", f"{model.readonly}", f"{kernel.readonly}")
         if not names.apart:

@@ -161,17 +161,18 @@ class MisreadsSnapshots(Snapshots):
 
 
 class ChangesSnapshots(Snapshots):
-    """A snapshot that holds another value each time."""
+    """A snapshot that holds other values after the next commit."""
 
     def __init__(self, fs: FsInfo) -> None:
         super().__init__(fs)
-        self.reads = 0
+        self.taken = 0
 
     def read_block(self, root: Root, ino: int, block: int) -> int | None:
-        """A new one."""
-        del root, ino, block
-        self.reads += 1
-        return self.reads
+        """As it was, and then not."""
+        now = self.fs.device.superblock.generation
+        self.taken = self.taken or now
+        value = super().read_block(root, ino, block)
+        return None if value is None else value - (now > self.taken)
 
 
 class MakesTwo(Volumes):
@@ -210,7 +211,11 @@ class Unguarded(Snapshots):
         (ForgetsTheLog, Aspect.IN_FLIGHT, WRITTEN[:1]),
         (WaitsElsewhere, Aspect.WHERE, (WRITTEN[0], Step("CPU 2", StartNocowDio(0, 0, 1)))),
         (MisreadsSnapshots, Aspect.SNAPSHOTS, (Step("CPU 1", Snapshot()),)),
-        (ChangesSnapshots, Aspect.STAYS, (Step("CPU 1", Snapshot()), Step("CPU 1", Commit()))),
+        (
+            ChangesSnapshots,
+            Aspect.STAYS,
+            (Step("CPU 1", Snapshot()), Step("CPU 1", Free(1)), Step("CPU 1", Commit())),
+        ),
         (Unguarded, Aspect.WAIT, (WRITTEN[0], Step("CPU 2", Snapshot()))),
     ],
     ids=lambda value: getattr(value, "__name__", None),

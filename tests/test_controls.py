@@ -19,7 +19,7 @@ from fuzz.case import Case, Verdict, run
 from fuzz.certificate import left_out
 from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES
-from fuzz.minimise import case_of, minimise
+from fuzz.minimise import Minimiser, case_of
 from fuzz.random_cases import STEPS, machines_for
 from models.reverts import Revert, catalogue, find_reverts
 
@@ -52,7 +52,7 @@ def shortest(revert: Revert) -> Verdict:
     """The verdict on the shortest program that a few failing cases come down to."""
     best: Verdict | None = None
     for case in islice(failing_cases(revert), TRIES):
-        verdict = minimise(case, (revert,), revert.expected)
+        verdict = Minimiser((revert,), revert.expected, thorough=False).minimise(case)
         if best is None or len(case_of(verdict).steps) < len(case_of(best).steps):
             best = verdict
         if len(case_of(best).steps) <= LONGEST:

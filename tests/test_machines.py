@@ -13,7 +13,7 @@ from programs import ABORTS, CREATION
 
 from fuzz.machine import BlockGroupMachine, Tally
 from fuzz.machines import MACHINES, Creation, Everything, machine_factory
-from fuzz.options import PROFILES, Run, make_run
+from fuzz.options import PROFILES, Run, Shrink, make_run
 from fuzz.shards import fuzz_shard, machine_of, replay
 from models.operations import OPERATIONS, Operation
 from models.syscalls import SYSCALLS
@@ -92,9 +92,9 @@ def test_shards_take_turns() -> None:
 
 
 def run_for(tmp_path: Path, *taken_out: str, steps: int = 40) -> Run:
-    """A small run with these fixes out."""
+    """A small run with these fixes out, which shows failures as they were found."""
     limits: dict[str, int | None] = {"shards": 1, "examples": 300, "steps": steps}
-    return make_run("default", limits, 1, taken_out, [str(tmp_path)])
+    return make_run("default", limits, 1, taken_out, [str(tmp_path)], shrink=Shrink.NONE)
 
 
 @pytest.fixture

@@ -32,10 +32,14 @@ def case_of(verdict: Verdict) -> Case:
 
 @dataclass(slots=True)
 class Minimiser:
-    """Makes one case less and less.  ``runs`` says how many cases it ran."""
+    """Makes one case less and less.  ``runs`` says how many cases it ran.
+
+    ``thorough``: where there is no way down any more, look everywhere.  That is most of the work.
+    """
 
     reverts: Sequence[Revert]
     symptom: str = ""
+    thorough: bool = True
     tried: set[Case] = field(default_factory=set)
     searched: int = 0
 
@@ -54,7 +58,7 @@ class Minimiser:
         least: Verdict | None = best
         while least is not None and self.runs < MAX_RUNS:
             best = self._downhill(least)
-            searches = everywhere.failing(case_of(best))
+            searches = everywhere.failing(case_of(best)) if self.thorough else ()
             found = (self._least(map(_with_plain_names, search), best) for search in searches)
             least = next((verdict for verdict in found if verdict is not None), None)
             self.searched = everywhere.covered.executions

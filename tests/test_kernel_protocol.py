@@ -112,6 +112,20 @@ def test_chunks_are_read_from_a_search() -> None:
     ]
 
 
+def test_a_search_over_several_objects_finds_items_of_one_type_only() -> None:
+    """If an extent item were taken for a block group's, so would its numbers be."""
+    items = b""
+    for logical, kind in ((0xD00000, 168), (0xD00000, ioctls.BLOCK_GROUP_ITEM)):
+        item = struct.pack("<3Q", kind, 256, 1)
+        items += ioctls._SEARCH_HEADER.pack(7, logical, 0x800000, kind, len(item)) + item
+    head = ioctls.pack_search(ioctls.EXTENT_TREE, 0, ioctls.BLOCK_GROUP_ITEM, last=2**64 - 1)
+    assert struct.unpack_from("<3Q", head) == (2, 0, 2**64 - 1)
+    found = head[: ioctls._SEARCH_KEY.size]
+    struct.pack_into("<I", found, 64, 2)
+    ((logical, length, item),) = ioctls._items(bytes(found) + items, ioctls.BLOCK_GROUP_ITEM)
+    assert (logical, length, item[:8]) == (0xD00000, 0x800000, struct.pack("<Q", 192))
+
+
 def test_a_request_is_taken_apart() -> None:
     """Of a write: where, how much, and what."""
     body = fuse.IO_IN.pack(1, 8192, 5, 0, 0, 0, 0) + b"hello"

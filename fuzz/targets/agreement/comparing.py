@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fuzz.interleavings.watched import kind_of
 from fuzz.targets.agreement.counts import BETWEEN
 from fuzz.targets.agreement.difference import Aspect, Difference
-from fuzz.targets.agreement.side import DONE, Ended, Files, Inside, Side, Values
+from fuzz.targets.agreement.side import DONE, Ended, Files, Side, Values
 from fuzz.targets.agreement.waits import same
 from fuzz.targets.kernel.oracles import AfterCrash, shown
 from models.operations import (
@@ -22,6 +22,7 @@ from models.operations import (
     StartNocowDio,
     Step,
 )
+from models.reference.snapshots import Snapshot as Taken
 
 if TYPE_CHECKING:
     from fuzz.targets.agreement.pair import Pair
@@ -104,9 +105,11 @@ class Comparison:
                 self.pair.counts.looks[Aspect.WHERE] += 1
                 if not same(here.waits_for, there.waits_for):
                     subject = f"{task}: {one.operation}"
-                    yield Difference(Aspect.WHERE, subject, stands(here), stands(there), task)
+                    yield Difference(Aspect.WHERE, subject, str(here), str(there), task)
             else:
-                yield Difference(Aspect.WAIT, f"{task}: {one.operation}", stands(here), stands(there), task)
+                yield Difference(
+                    Aspect.WAIT, f"{task}: {one.operation}", str(here or DONE), str(there or DONE), task
+                )
 
     def _in_flight(self) -> Iterator[Difference]:
         """Which writes are in flight."""
@@ -161,20 +164,13 @@ class Comparison:
         pair, back = self.pair, {other: number for number, other in self.pair.names.files.items()}
         if not 0 < number <= min(len(pair.model.snapshots()), len(pair.kernel.snapshots())):
             return False
-        here, there = pair.model.snapshots()[number - 1], pair.kernel.snapshots()[number - 1]
         model, kernel = (
             [one for one in side.reference.snapshots if one.ended][number - 1]
             for side in (pair.model, pair.kernel)
         )
-        return all(
-            value in model.cells[back[file], block].values
-            for file, values in there.items()
-            for block, value in enumerate(values)
-        ) and all(
-            value in kernel.cells[pair.names.files[file], block].values
-            for file, values in here.items()
-            for block, value in enumerate(values)
-        )
+        here = _renamed(pair.model.snapshots()[number - 1], pair.names.files)
+        there = _renamed(pair.kernel.snapshots()[number - 1], back)
+        return _allows(model, there) and _allows(kernel, here)
 
     def _contents(
         self, aspect: Aspect, model: Files, kernel: Files, where: str = "", number: int = -1
@@ -236,12 +232,10 @@ def _bios_with(value: int, side: Side) -> int:
     return sum(value in values for values in side.values_in_flight())
 
 
-def stands(inside: Inside | None) -> str:
-    """Where a task is, for people."""
-    if inside is None:
-        return DONE
-    holders = f", held by {', '.join(inside.held_by)}" if inside.held_by else ""
-    return f"waits for {inside.waits_for}{holders}"
+def _allows(taken: Taken, files: Files) -> bool:
+    """Whether a snapshot may have these contents."""
+    blocks = [((file, block), value) for file, values in files.items() for block, value in enumerate(values)]
+    return all(place in taken.cells and value in taken.cells[place].values for place, value in blocks)
 
 
 def _values(values: Values | None) -> str:

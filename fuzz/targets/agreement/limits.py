@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fuzz.targets.kernel.vocabulary import NO_STOP, REFUSED, refusal
+from models.geometry import MAX_DATA_BLOCKS
 from models.operations import (
     OPERATIONS,
     Allocate,
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 5
 """DATA block groups; the kernel's device has room for two more."""
-ROOM = "a write for which the model would need another block group: its are full after 31 blocks"
+MOST_TO_MOVE = 24
+"""DATA blocks that are used or promised when a relocation begins."""
+ROOM = (
+    f"a write for which the model would need another block group (its are full after {MAX_DATA_BLOCKS} "
+    f"blocks), and a relocation while more than {MOST_TO_MOVE} are used or promised"
+)
 DEVICE = f"more than {MOST_GROUPS} DATA block groups: the device is full sooner on one side than on the other"
 FAULT = "faults: what fails after one, and when, is judged on either side by itself"
 BALANCE = "two relocations at a time: the kernel refuses the second, the model's waits for the first"
@@ -35,6 +41,8 @@ def limit(pair: Pair, operation: Operation) -> str:
             return FAULT
         case CreateBg() if len(pair.model.group_addresses()) >= MOST_GROUPS:
             return DEVICE
+        case Relocate() if pair.model.promised > MOST_TO_MOVE:
+            return ROOM
         case Relocate():
             inside = [*pair.model.inside().values(), *pair.kernel.inside().values()]
             return BALANCE if any(isinstance(one.operation, Relocate) for one in inside) else ""

@@ -122,6 +122,11 @@ class ModelSide(World):
         """What the block groups count."""
         return {group.start: group.used for group in self.fs.balanceable()}
 
+    @property
+    def promised(self) -> int:
+        """DATA blocks that are used or promised."""
+        return self.fs.space.infos[BlockGroupType.DATA].promised
+
     def has_room_for(self, blocks: int) -> bool:
         """Whether so many blocks can be had without a new block group."""
         info = self.fs.space.infos[BlockGroupType.DATA]

@@ -131,11 +131,23 @@ def not_in_place_again(difference: Difference, pair: Pair) -> bool:
 
 
 def page_cache(difference: Difference, pair: Pair) -> bool:
-    """A direct write through the page cache is one extent where the model's are several."""
-    if difference.aspect is Aspect.BIOS:
+    """A direct write through the page cache is one extent where the model's are several.
+
+    Its first pages may be written by others, while it waits for the next.
+    """
+    early = difference.aspect is Aspect.IN_FLIGHT and difference.kernel == "in flight"
+    if difference.aspect is Aspect.BIOS or (early and _has_checksums(pair, difference.number)):
         pair.comparison.pieces.add(difference.number)
         return True
     return difference.aspect is Aspect.USED and bool(pair.comparison.pieces)
+
+
+def _has_checksums(pair: Pair, value: int) -> bool:
+    """Whether it is a direct write that goes on, of several blocks, to a file with checksums."""
+    write, files = pair.writes[value - 1], pair.model.reference.files
+    several = isinstance(write, StartNocowDio) and write.blocks > 1
+    goes_on = pair.writers[value - 1] in pair.kernel.inside()
+    return several and goes_on and write.file in files and not files[write.file].nodatacow
 
 
 def fsync_inside(difference: Difference, pair: Pair) -> bool:

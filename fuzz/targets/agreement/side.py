@@ -38,6 +38,10 @@ class Inside:
     waits_for: str
     held_by: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        holders = f", held by {', '.join(self.held_by)}" if self.held_by else ""
+        return f"waits for {self.waits_for}{holders}"
+
 
 class Side(Protocol):
     """A target, as the comparison knows it.  Files and block groups have numbers of the side's own."""

@@ -120,8 +120,8 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
     ),
     Abstraction(
         "direct writes through the page cache",
-        "a direct write goes out in another number of bios, or a part of it earlier, and later other blocks are "
-        "used",
+        "a direct write goes out in another number of bios, or a part of it earlier, and later other blocks "
+        "are used",
         "to a file with checksums the kernel of today writes through its page cache; the model splits "
         "a write where extents end",
         "blocks lost or counted twice, in sequences with such a write",

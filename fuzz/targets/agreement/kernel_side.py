@@ -139,7 +139,7 @@ class KernelSide(KernelWorld):
     def snapshots(self) -> Sequence[Files]:
         """All snapshots, from the device."""
         names = self.volume.snapshots()
-        return [self.volume.read_snapshot(name, direct=True) for name in names]
+        return [self.volume.read_snapshot(name, cached=False) for name in names]
 
     def group_addresses(self) -> Mapping[int, int]:
         """The chunks."""

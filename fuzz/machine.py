@@ -114,15 +114,16 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 class TargetMachine(RuleBasedStateMachine, Generic[W]):
     """Tasks on a small file system of some target, in any order that it allows.
 
-    A subclass says which ``operations`` they do; with ``focus`` at which points they stop more often, and
-    with ``seldom`` what is to be rarer than the rest.  It gets one rule with one packed choice: with a rule
-    for each operation, swarm testing switched off what the others were waiting for, a quarter of the cases
-    ended at once, and races were found later.
+    A subclass says which ``operations`` they do; with ``focus`` at which points they stop more often, with
+    ``seldom`` what is to be rarer than the rest, and with ``turns`` how many shards of a round it has.  It
+    gets one rule with one packed choice: with a rule for each operation, swarm testing switched off what the
+    others were waiting for, a quarter of the cases ended at once, and races were found later.
     """
 
     operations: ClassVar[tuple[type[Operation], ...]] = ()
     focus: ClassVar[tuple[str, ...]] = ()
     seldom: ClassVar[tuple[type[Operation], ...]] = ()
+    turns: ClassVar[int] = 1
     step: ClassVar[Callable[[Any, Drawn | Resumed], None]]
 
     def __init_subclass__(cls) -> None:

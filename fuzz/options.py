@@ -59,9 +59,9 @@ class Shrink(enum.Enum):
 
 
 PROFILES = {
-    "default": Profile(shards=78, examples=400),
+    "default": Profile(shards=96, examples=400),
     "ci": Profile(shards=26, examples=40, seed=CI_SEED),
-    "long": Profile(shards=104, examples=500, must_reach=True),
+    "long": Profile(shards=128, examples=500, must_reach=True),
     "replay": Profile(shards=0, examples=0),
 }
 

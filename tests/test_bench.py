@@ -35,11 +35,11 @@ from fuzz.bench.reached import is_reached, parts, run_part, union
 from fuzz.bench.results import Log, cell, digest, row
 from fuzz.commands import bench_mutants, bench_races
 from fuzz.files import write_whole
-from fuzz.machine import Tally
 from fuzz.machines import TURNS
 from fuzz.options import PROFILES
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome, machine_of
+from fuzz.tally import Tally
 
 (RACE,) = reverts(CREATION)
 SMALL = ("--fuzz-seed", "1", "--fuzz-shards", "1", "--fuzz-examples", "2", "--fuzz-steps", "5")

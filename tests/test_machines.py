@@ -11,10 +11,11 @@ from hypothesis.database import choices_to_bytes
 from hypothesis.stateful import run_state_machine_as_test
 from programs import ABORTS, CREATION
 
-from fuzz.machine import BlockGroupMachine, Tally
+from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES, TURNS, Creation, Everything, machine_factory
 from fuzz.options import PROFILES, Run, Shrink, make_run
 from fuzz.shards import fuzz_shard, machine_of, replay
+from fuzz.tally import Tally
 from models.operations import OPERATIONS, Operation
 from models.syscalls import SYSCALLS
 from strategies.operations import Drawn, Resumed

@@ -20,13 +20,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fuzz.machine import BlockGroupMachine, Tally
+from fuzz.machine import BlockGroupMachine
 from fuzz.machines.creation import Adding, Allocating, Committing, Creation, Handles, Reuse
 from fuzz.machines.durability import Durability, Failing, Faults, Joining, Logging, LoggingPages, Syncing
 from fuzz.machines.everything import Everything
 from fuzz.machines.removal import Cleaning, Removal, Unpinning
 from fuzz.machines.upkeep import Freezing, Moving, Pausing, Scrubbing, Trimming
 from fuzz.machines.writing import Flushing, Overwriting, Snapshots, SnapshotsOfPages
+from fuzz.tally import Tally
 from models.reverts import Revert
 
 MACHINES: tuple[type[BlockGroupMachine], ...] = (

@@ -6,16 +6,16 @@ does the rest, checks included (in :meth:`models.world.World.apply`, not as inva
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fuzz.case import Case
-from fuzz.interleavings import Coverage, WatchedWorld
+from fuzz.interleavings import WatchedWorld
+from fuzz.tally import Tally
 from fuzz.targets import Target
 from models.geometry import Geometry
 from models.operations import CompleteBio, Operation, Step
@@ -26,75 +26,6 @@ from strategies.operations import Drawn, Resumed, choices, stopping_points
 
 W = TypeVar("W", bound=Target)
 TASKS = ("CPU 1", "CPU 2", "CPU 3")
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a run of the machine did: counts, added up over all shards.
-
-    ``reached`` counts the cases in which a ``sometimes`` sentence came true; ``first_failure`` is the
-    number of the first example that failed, 0 where none did.  ``interleavings``, ``waits`` and
-    ``obstacles`` count the cases that saw them (:mod:`fuzz.interleavings`).  ``seen`` is what a target that
-    is not the model counts, by its own names.
-    """
-
-    examples: int = 0
-    steps: int = 0
-    operations: Counter[str] = field(default_factory=Counter)
-    stops: Counter[str] = field(default_factory=Counter)
-    reached: Counter[str] = field(default_factory=Counter)
-    first_failure: int = 0
-    interleavings: Counter[str] = field(default_factory=Counter)
-    waits: Counter[str] = field(default_factory=Counter)
-    obstacles: Counter[str] = field(default_factory=Counter)
-    seen: Counter[str] = field(default_factory=Counter)
-
-    def add_program(self, program: Sequence[Step]) -> None:
-        """Count one case by its program."""
-        self.examples += 1
-        self.steps += len(program)
-        self.operations.update(
-            "resume" if step.operation is None else step.operation.name for step in program
-        )
-
-    def add(self, world: WatchedWorld) -> None:
-        """Count one case of the model."""
-        self.add_program(world.program)
-        self.stops.update(world.stops)
-        self.reached.update(world.reached)
-        self.interleavings.update(world.interleavings.reached)
-        self.waits.update(world.interleavings.waits)
-        self.obstacles.update(world.interleavings.obstacles)
-
-    def merge(self, other: Tally) -> None:
-        """Add what another run did after this one."""
-        if other.first_failure and not self.first_failure:
-            self.first_failure = self.examples + other.first_failure
-        self.examples += other.examples
-        self.steps += other.steps
-        self.operations.update(other.operations)
-        self.stops.update(other.stops)
-        self.reached.update(other.reached)
-        self.interleavings.update(other.interleavings)
-        self.waits.update(other.waits)
-        self.obstacles.update(other.obstacles)
-        self.seen.update(other.seen)
-
-    def coverage(self, machines: Iterable[type[BlockGroupMachine]]) -> Coverage:
-        """Which interleavings there were; ``machines`` are those that were at work."""
-        drawn = {kind.__name__: frozenset(op.name for op in kind.operations) for kind in machines}
-        seen = (self.interleavings, self.waits, self.obstacles)
-        return Coverage(self.examples, self.operations, *seen, drawn)
-
-    def as_data(self) -> dict[str, object]:
-        """For JSON."""
-        return {count.name: getattr(self, count.name) for count in fields(self)}
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Tally:
-        """Back from JSON.  Raises TypeError where it is no tally."""
-        values: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()}
-        return cls(**values)
 
 
 @cache
@@ -114,15 +45,16 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 class TargetMachine(RuleBasedStateMachine, Generic[W]):
     """Tasks on a small file system of some target, in any order that it allows.
 
-    A subclass says which ``operations`` they do; with ``focus`` at which points they stop more often, and
-    with ``seldom`` what is to be rarer than the rest.  It gets one rule with one packed choice: with a rule
-    for each operation, swarm testing switched off what the others were waiting for, a quarter of the cases
-    ended at once, and races were found later.
+    A subclass says which ``operations`` they do; with ``focus`` at which points they stop more often, with
+    ``seldom`` what is to be rarer than the rest, and with ``turns`` how many shards of a round it has.  It
+    gets one rule with one packed choice: with a rule for each operation, swarm testing switched off what the
+    others were waiting for, a quarter of the cases ended at once, and races were found later.
     """
 
     operations: ClassVar[tuple[type[Operation], ...]] = ()
     focus: ClassVar[tuple[str, ...]] = ()
     seldom: ClassVar[tuple[type[Operation], ...]] = ()
+    turns: ClassVar[int] = 1
     step: ClassVar[Callable[[Any, Drawn | Resumed], None]]
 
     def __init_subclass__(cls) -> None:

@@ -59,16 +59,17 @@ class Shrink(enum.Enum):
 
 
 PROFILES = {
-    "default": Profile(shards=78, examples=400),
+    "default": Profile(shards=96, examples=400),
     "ci": Profile(shards=26, examples=40, seed=CI_SEED),
-    "long": Profile(shards=104, examples=500, must_reach=True),
+    "long": Profile(shards=128, examples=500, must_reach=True),
     "replay": Profile(shards=0, examples=0),
 }
 
+_ROUND = len(kernel_machines())
 SLOW_PROFILES = {
-    "default": Profile(shards=25, examples=42, steps=25),
-    "ci": Profile(shards=25, examples=5, steps=25, seed=CI_SEED),
-    "long": Profile(shards=50, examples=300, steps=25),
+    "default": Profile(shards=_ROUND, examples=42, steps=25),
+    "ci": Profile(shards=_ROUND, examples=5, steps=25, seed=CI_SEED),
+    "long": Profile(shards=2 * _ROUND, examples=300, steps=25),
 }
 """The same for targets that take some hundred times as long for a step; all their machines have a turn."""
 

@@ -11,8 +11,9 @@ from functools import cache
 from typing import NamedTuple
 
 from fuzz.case import Case, run
-from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
+from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import MACHINES, Everything
+from fuzz.tally import Tally
 from models.geometry import Geometry
 from models.reverts import Revert
 from strategies.geometries import ANY_FILE, FILES, LAYOUTS, SHAPES

@@ -10,11 +10,12 @@ from hypothesis import Phase, seed
 from hypothesis.stateful import run_state_machine_as_test
 
 from fuzz.database import NamedDatabase
-from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
-from fuzz.machines import MACHINES, machine_factory
+from fuzz.machine import BlockGroupMachine, FoundFailure
+from fuzz.machines import MACHINES, TURNS, machine_factory
 from fuzz.minimise import case_of, minimise
 from fuzz.options import Run, Shrink
 from fuzz.report import Reproducer, as_found, render
+from fuzz.tally import Tally
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Outcome:
 
 def machine_of(shard: int) -> type[BlockGroupMachine]:
     """The shards take turns."""
-    return MACHINES[shard % len(MACHINES)]
+    return TURNS[shard % len(TURNS)]
 
 
 def fuzz_shard(run: Run, shard: int) -> Outcome:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from fuzz.database import traces_folder
 from fuzz.interleavings import Coverage, estimate
-from fuzz.machine import Tally
 from fuzz.options import Run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.tables import counted, wrapped_lines
+from fuzz.tally import Tally
 from fuzz.targets import KERNEL
 from fuzz.targets.kernel.report import count_lines as kernel_lines
 from fuzz.traces import TraceError, file_name, loads, save

@@ -6,9 +6,10 @@ import random
 
 from fuzz import random_cases
 from fuzz.case import Case
-from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
+from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import Everything
 from fuzz.random_cases import random_geometry
+from fuzz.tally import Tally
 from models.geometry import Geometry
 from models.operations import Allocate, Commit, CreateBg, Relocate, StartNocowDio, Step
 from models.reverts import Revert, find_reverts

@@ -35,11 +35,11 @@ from fuzz.bench.reached import is_reached, parts, run_part, union
 from fuzz.bench.results import Log, cell, digest, row
 from fuzz.commands import bench_mutants, bench_races
 from fuzz.files import write_whole
-from fuzz.machine import Tally
-from fuzz.machines import MACHINES
+from fuzz.machines import TURNS
 from fuzz.options import PROFILES
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome, machine_of
+from fuzz.tally import Tally
 
 (RACE,) = reverts(CREATION)
 SMALL = ("--fuzz-seed", "1", "--fuzz-shards", "1", "--fuzz-examples", "2", "--fuzz-steps", "5")
@@ -162,8 +162,8 @@ def test_the_searches_that_are_about_a_race_are_run_and_no_others() -> None:
     ran = [int(item.rpartition("[")[2].rstrip("]")) for item in searches(RACE)]
     able = [set(RACE.operations) <= {op.name for op in machine_of(shard).operations} for shard in ran]
     assert all(able)
-    every = (set(RACE.operations) <= {op.name for op in machine.operations} for machine in MACHINES)
-    assert len(ran) == sum(every) * PROFILES["default"].shards // len(MACHINES)
+    every = (set(RACE.operations) <= {op.name for op in machine.operations} for machine in TURNS)
+    assert len(ran) == sum(every) * PROFILES["default"].shards // len(TURNS)
     sizes = [len(machine_of(shard).operations) for shard in ran]
     assert sizes == sorted(sizes)
 

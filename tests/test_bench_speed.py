@@ -12,9 +12,10 @@ from fuzz.__main__ import main
 from fuzz.bench import scale
 from fuzz.bench.rounds import Measurement, ratio
 from fuzz.bench.speed import WAYS, NoOp, Speed, Unwatched, Walk, on_file_systems, speed_of
-from fuzz.machine import BlockGroupMachine, Tally
+from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES, Creation
 from fuzz.random_cases import run_machine
+from fuzz.tally import Tally
 from models.geometry import Geometry
 from models.operations import Allocate, Step
 from models.properties import When

@@ -11,8 +11,9 @@ from watched import override
 
 from fuzz import machine as machines
 from fuzz.interleavings import WatchedWorld
-from fuzz.machine import FoundFailure, Tally
+from fuzz.machine import FoundFailure
 from fuzz.machines import Everything
+from fuzz.tally import Tally
 from models.operations import Crash, Operation
 from models.properties import Mismatch
 from strategies.operations import pools

@@ -16,9 +16,10 @@ from programs import (
 )
 
 from fuzz.case import Case, run
-from fuzz.machine import TASKS, BlockGroupMachine, FoundFailure, Tally
+from fuzz.machine import TASKS, BlockGroupMachine, FoundFailure
 from fuzz.machines import Everything, machine_factory
 from fuzz.random_cases import random_choice, random_geometry
+from fuzz.tally import Tally
 from models.draining import next_to_drain
 from models.geometry import File, FileKind, Geometry
 from models.operations import (

@@ -11,10 +11,11 @@ from hypothesis.database import choices_to_bytes
 from hypothesis.stateful import run_state_machine_as_test
 from programs import ABORTS, CREATION
 
-from fuzz.machine import BlockGroupMachine, Tally
-from fuzz.machines import MACHINES, Creation, Everything, machine_factory
+from fuzz.machine import BlockGroupMachine
+from fuzz.machines import MACHINES, TURNS, Creation, Everything, machine_factory
 from fuzz.options import PROFILES, Run, Shrink, make_run
 from fuzz.shards import fuzz_shard, machine_of, replay
+from fuzz.tally import Tally
 from models.operations import OPERATIONS, Operation
 from models.syscalls import SYSCALLS
 from strategies.operations import Drawn, Resumed
@@ -87,8 +88,11 @@ def test_shards_take_turns() -> None:
         turns = Counter(machine_of(shard) for shard in range(profile.shards))
         if profile.shards:
             assert set(turns) == set(MACHINES), "every profile has a shard for each of them"
-            assert max(turns.values()) - min(turns.values()) <= 1
+            assert all(shards <= machine.turns * turns[Everything] for machine, shards in turns.items())
     assert [machine_of(shard) for shard in range(len(MACHINES))] == list(MACHINES)
+    rounds, rest = divmod(PROFILES["default"].shards, len(TURNS))
+    assert (rounds, rest) == (3, 0), "the default profile has whole rounds"
+    assert Counter(TURNS) == {machine: machine.turns for machine in MACHINES}
 
 
 def run_for(tmp_path: Path, *taken_out: str, steps: int = 40) -> Run:

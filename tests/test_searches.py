@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from fuzz.machine import BlockGroupMachine, Tally
+from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES, Creation, Everything
 from fuzz.machines.writing import Overwriting
 from fuzz.searches import OPERATIONS, ROUND, SEARCHES, Search, subject
 from fuzz.searches.scheduled import Round
 from fuzz.searches.uniform import uniform_choices
+from fuzz.tally import Tally
 from models.geometry import Geometry
 from models.operations import OPERATIONS as KINDS
 from models.operations import CompleteBio, CreateBg, EndTransaction, Relocate, StartNocowDio, Step

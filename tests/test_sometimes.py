@@ -11,10 +11,10 @@ from reaching import FULL, REACHING
 from runs import fuzz
 
 from fuzz.case import Case
-from fuzz.machine import Tally
 from fuzz.options import Run, make_run
 from fuzz.shards import Outcome
 from fuzz.summary import never_reached, summary_lines
+from fuzz.tally import Tally
 from models.operations import Commit, Step
 from models.sometimes import At, sentences, stack
 from models.world import World

@@ -19,10 +19,11 @@ from fuzz.case import Case, judge
 from fuzz.database import open_database
 from fuzz.garbage import collect_seldom
 from fuzz.hunt.workers import Workers
-from fuzz.machine import BlockGroupMachine, Tally
+from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES, machine_factory
 from fuzz.options import PROFILES, Run, Shrink
 from fuzz.random_cases import random_choices, run_machine
+from fuzz.tally import Tally
 from models.geometry import Geometry
 from models.operations import Commit, CreateBg, EndTransaction, Step
 from models.properties import When

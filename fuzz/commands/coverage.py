@@ -17,9 +17,9 @@ from fuzz.hunt import StateError, load
 from fuzz.interleavings import Coverage, growth
 from fuzz.interleavings.page import page
 from fuzz.interleavings.text import listing
-from fuzz.machine import Tally
 from fuzz.machines import MACHINES
 from fuzz.shards import Outcome
+from fuzz.tally import Tally
 
 
 def add_to(commands: Commands) -> None:

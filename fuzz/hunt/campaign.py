@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from fuzz.case import run
-from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
+from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import MACHINES
 from fuzz.random_cases import run_machine
+from fuzz.tally import Tally
 from models.reverts import Revert, find_reverts
 
 _KINDS = {machine.__name__: machine for machine in MACHINES}

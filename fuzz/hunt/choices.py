@@ -20,10 +20,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from fuzz.case import Case
 from fuzz.database import NamedDatabase
-from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
+from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import machine_factory
 from fuzz.options import Run
 from fuzz.random_cases import Mkfs, Pick
+from fuzz.tally import Tally
 
 Choice = bool | int
 

@@ -18,8 +18,8 @@ from fuzz.files import write_whole
 from fuzz.hunt.campaign import Batch, Campaign, Failure, Mistake, machine_names
 from fuzz.hunt.handover import Handed
 from fuzz.interleavings import Coverage
-from fuzz.machine import Tally
 from fuzz.report import Reproducer
+from fuzz.tally import Tally
 from models.reverts import find_reverts
 
 SCHEMA: Mapping[str, Any] = json.loads(

@@ -26,13 +26,16 @@ class Creation(BlockGroupMachine):
         "write_one_cache_group",
         "dirty_bgs_lock",
     )
+    seldom = (EndTransaction,)
 
 
 class Reuse(BlockGroupMachine):
     """Block groups that are used and freed again between their two phases, against commit."""
 
     operations = (CreateBg, Allocate, Free, EndTransaction, Commit)
-    focus = ("write_one_cache_group", "btrfs_create_pending_block_groups", "btrfs_insert_item")
+    focus = ("write_one_cache_group",)
+    seldom = (EndTransaction,)
+    turns = 3
 
 
 class Handles(BlockGroupMachine):
@@ -40,6 +43,8 @@ class Handles(BlockGroupMachine):
 
     operations = (CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction)
     focus = ("unused_bgs_lock",)
+    seldom = (EndTransaction,)
+    turns = 3
 
 
 class Adding(BlockGroupMachine):
@@ -67,3 +72,4 @@ class Committing(BlockGroupMachine):
 
     operations = (CreateBg, Fsync, Commit)
     focus = ("TRANS_STATE_UNBLOCKED", "write_ctree_super")
+    turns = 3

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from fuzz.machine import BlockGroupMachine, FoundFailure, Tally
+from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import MACHINES, Everything
 from fuzz.random_cases import STEPS, machines_for, play, random_geometry, run_machine
 from fuzz.searches.scheduled import Round
 from fuzz.searches.uniform import uniform_choices
+from fuzz.tally import Tally
 from models.reverts import Revert
 from strategies.operations import COMMON, Drawn, drawn
 from strategies.schedules import STRATEGIES, RandomWalk, Strategy

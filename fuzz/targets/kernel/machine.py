@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 from fuzz.case import Case
-from fuzz.machine import FoundFailure, Tally, TargetMachine
+from fuzz.machine import FoundFailure, TargetMachine
 from fuzz.machines import MACHINES
+from fuzz.tally import Tally
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.vocabulary import expressible
 from fuzz.targets.kernel.world import KernelWorld

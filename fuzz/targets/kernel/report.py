@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
 
-from fuzz.machine import Tally
 from fuzz.minimise.size import preemptions
 from fuzz.report import Reproducer
 from fuzz.story import describe
 from fuzz.tables import counted, wrapped_lines
+from fuzz.tally import Tally
 from fuzz.targets.kernel.machine import KernelFailure
 from fuzz.targets.kernel.seen import Seen
 from fuzz.targets.kernel.vocabulary import table

@@ -10,10 +10,10 @@ from hypothesis import Phase, seed
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from fuzz.machine import Tally
 from fuzz.options import Run, Shrink, make_run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
+from fuzz.tally import Tally
 from fuzz.targets import KERNEL
 from fuzz.targets.kernel.child import ask_child
 from fuzz.targets.kernel.control import GATE

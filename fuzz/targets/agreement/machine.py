@@ -6,8 +6,9 @@ import random
 from collections.abc import Sequence
 from functools import cache
 
-from fuzz.machine import Tally, TargetMachine
+from fuzz.machine import TargetMachine
 from fuzz.machines import MACHINES
+from fuzz.tally import Tally
 from fuzz.targets.agreement.counts import Counts
 from fuzz.targets.agreement.kernel_side import KernelSide
 from fuzz.targets.agreement.model_side import ModelSide

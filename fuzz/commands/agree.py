@@ -57,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
         return _many(options)
     except (TargetUnavailable, ChildError, TraceError) as error:
         raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(f"{error.filename or options.output}: {error.strerror}") from error
 
 
 def _one(path: Path) -> int:

@@ -16,7 +16,7 @@ from fuzz.targets.agreement.pair import Pair
 from fuzz.targets.kernel.machine import FEWEST
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.vocabulary import expressible
-from models.geometry import MAX_DATA_BLOCKS, Geometry
+from models.geometry import MAX_DATA_BLOCKS, File, Geometry
 from models.operations import Inject
 from strategies.geometries import ANY_FILE, FILES
 from strategies.operations import Drawn, Resumed, pools
@@ -59,10 +59,14 @@ def pair_machines() -> tuple[type[PairMachine], ...]:
     return tuple(machines)
 
 
-def random_geometry(source: random.Random) -> Geometry:
-    """One block group, as large as the model has them, and up to three files."""
-    files = tuple(source.choice(ANY_FILE) for _ in range(source.randint(1, FILES)))
+def geometry_with(files: tuple[File, ...]) -> Geometry:
+    """One block group with these files, as large as the model has them: nearest to the kernel's own."""
     return Geometry(1, MAX_DATA_BLOCKS, SPARE_CHUNKS, files)
+
+
+def random_geometry(source: random.Random) -> Geometry:
+    """With up to three files."""
+    return geometry_with(tuple(source.choice(ANY_FILE) for _ in range(source.randint(1, FILES))))
 
 
 def random_sequence(

@@ -27,17 +27,17 @@ def test_a_trial_is_repeatable_and_seeds_differ() -> None:
 
 def test_what_is_not_found_within_the_limit_is_none() -> None:
     """If a trial that was cut off counted as found at its limit, hard programs would look easy."""
-    assert try_schedules(Trial(BY_NAME["reorder_4"], DelayBounding, 0, 50)) is None
+    assert try_schedules(Trial(BY_NAME["reorder_4"], DelayBounding, 0, 50)).schedules is None
 
 
 def test_the_limit_only_cuts_off() -> None:
     """If a trial with another limit were another search, figures of two limits could not be compared."""
     program = BY_NAME["reorder_3"]
-    whole = try_schedules(Trial(program, Pct, 0, 1_000))
+    whole = try_schedules(Trial(program, Pct, 0, 1_000)).schedules
     assert whole is not None
     assert whole > 1
-    assert try_schedules(Trial(program, Pct, 0, whole)) == whole
-    assert try_schedules(Trial(program, Pct, 0, whole - 1)) is None
+    assert try_schedules(Trial(program, Pct, 0, whole)).schedules == whole
+    assert try_schedules(Trial(program, Pct, 0, whole - 1)).schedules is None
 
 
 def test_another_bug_than_the_known_one_is_no_result() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import track
@@ -37,16 +37,14 @@ Costs = Mapping[tuple[str, str], list[float]]
 def take(
     title: str, log: Log, measurements: Sequence[Measurement], work: Callable[[Measurement], Speed]
 ) -> Costs:
-    """Take those that the log does not have, in their order."""
+    """Take those that the log does not have, in their order, with no thread beside that could disturb."""
     missing = [one for one in measurements if one.key not in log.results]
     for one in track(missing, title, console=Console(stderr=True)):
         log.add(one.key, **work(one).as_data())
     log.tidy(one.key for one in measurements)
     costs: dict[tuple[str, str], list[float]] = {}
     for one in measurements:
-        result = log.results[one.key]
-        speed = Speed(cast("int", result["choices"]), cast("float", result["seconds"]))
-        costs.setdefault((one.subject, one.size), []).append(speed.cost)
+        costs.setdefault((one.subject, one.size), []).append(Speed(**log.data(one.key)).cost)
     return costs
 
 

@@ -74,17 +74,27 @@ class Trial(NamedTuple):
         return f"{self.name} of {self.limit}"
 
 
-def try_schedules(trial: Trial) -> int | None:
-    """How many schedules it took, the failing one included; None if the bug was not found.
+class Result(NamedTuple):
+    """How many ``schedules`` it took, the failing one included; None if the bug was not found."""
+
+    schedules: int | None
+
+    def as_data(self) -> dict[str, object]:
+        """For the log."""
+        return self._asdict()
+
+
+def try_schedules(trial: Trial) -> Result:
+    """One trial.
 
     Raises AssertionError where something else broke than what the program is known for.
     """
     source = random.Random(trial.name)  # noqa: S311 - equal trials, equal schedules
     found = search(trial.program.build, trial.strategy(), source.randrange, trial.limit)
     if found is None:
-        return None
+        return Result(None)
     assert found.run.broken == trial.program.breaks, f"{trial.name}: {found.run}"
-    return found.schedules
+    return Result(found.schedules)
 
 
 Results = Mapping[tuple[str, str], Sequence[int | None]]

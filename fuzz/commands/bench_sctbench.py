@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import TypeVar, cast
-
-from rich.console import Console
-from rich.progress import track
+from typing import TypeVar
 
 from fuzz.bench.command import ROOT
-from fuzz.bench.sctbench import SCHEDULES, Trial, report, try_schedules
+from fuzz.bench.sctbench import SCHEDULES, Result, Trial, report, try_schedules
 from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_output_options, open_log
+from fuzz.commands.benches import add_bench_options, open_log, try_missing
 from fuzz.files import write_whole
 from models.sctbench import PROGRAMS, Program
 from strategies.schedules import STRATEGIES, Strategy
@@ -42,7 +39,7 @@ def add_to(commands: Commands) -> None:
         metavar="N",
         help=f"schedules of a trial at most ({SCHEDULES:,})",
     )
-    add_output_options(parser, DEFAULT_OUTPUT)
+    add_bench_options(parser, DEFAULT_OUTPUT)
     parser.set_defaults(run=run)
 
 
@@ -59,21 +56,18 @@ def run(options: argparse.Namespace) -> int:
     """Run the trials, write the report."""
     programs = _of_names(options.programs, PROGRAMS, "program")
     strategies = _of_names(options.strategies, STRATEGIES, "strategy")
-    log = open_log(options)
+    log, limit = open_log(options), int(options.schedules)  # a plain one: it goes to workers
     trials = [
-        Trial(program, strategy, seed, options.schedules)
+        Trial(program, strategy, seed, limit)
         for program in programs
         for strategy in strategies
         for seed in range(options.seeds)
     ]
-    missing = [trial for trial in trials if trial.key not in log.results]
-    for trial in track(missing, "sctbench", console=Console(stderr=True)):
-        log.add(trial.key, schedules=try_schedules(trial))
-    log.tidy(trial.key for trial in trials)
+    try_missing("sctbench", log, trials, try_schedules, workers=options.jobs, alone=True)
     results: dict[tuple[str, str], list[int | None]] = {}
     for trial in trials:
-        schedules = cast("int | None", log.results[trial.key]["schedules"])
-        results.setdefault((trial.program.name, trial.strategy.name), []).append(schedules)
+        result = Result(**log.data(trial.key))
+        results.setdefault((trial.program.name, trial.strategy.name), []).append(result.schedules)
     chosen = "".join(f" {name}" for name in options.programs)
     chosen += f" --strategies {' '.join(options.strategies)}" if options.strategies else ""
     chosen += f" --seeds {options.seeds}"

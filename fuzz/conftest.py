@@ -103,6 +103,9 @@ def pytest_configure(config: pytest.Config) -> None:
         run = make_run(profile, overrides, seed, reverts, places, shrink=shrink, target=target)
     except (ValueError, TargetUnavailable) as error:
         raise pytest.UsageError(str(error)) from error
+    outcomes: Path | None = config.getoption("--fuzz-outcomes")
+    if outcomes is not None and (outcomes.is_dir() or not outcomes.parent.is_dir()):
+        raise pytest.UsageError(f"--fuzz-outcomes {outcomes}: must be a file in a directory that there is")
     if config.getoption("dist", "no") == "load":
         # Few heavy items: a worker that runs dry takes from the others.
         config.option.dist = "worksteal"

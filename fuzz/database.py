@@ -15,6 +15,7 @@ from hypothesis.database import (
     DirectoryBasedExampleDatabase,
     ExampleDatabase,
     GitHubArtifactDatabase,
+    InMemoryExampleDatabase,
     MultiplexedDatabase,
     ReadOnlyDatabase,
     choices_from_bytes,
@@ -63,6 +64,12 @@ class NamedDatabase(ExampleDatabase):
     def read_only(self) -> NamedDatabase:
         """The same, which nothing is written to or deleted from."""
         return NamedDatabase(ReadOnlyDatabase(self._database), self._machine, self._machines)
+
+    def alone(self, value: bytes) -> NamedDatabase:
+        """A copy of one of the machine's failures, with nothing beside it."""
+        copy = InMemoryExampleDatabase()
+        copy.save(key_of(self._machine), value)
+        return NamedDatabase(ReadOnlyDatabase(copy), self._machine, self._machines)
 
     def _named(self, key: bytes) -> bytes:
         assert self._machine, "of which machine?"
@@ -150,6 +157,8 @@ def _open(place: str, *, must_exist: bool) -> ExampleDatabase:
 
 def _directory(place: str, *, must_exist: bool) -> ExampleDatabase:
     path = Path(place)
+    if "://" in place:
+        raise ValueError(f"database {place!r}: known are DIR, readonly:DIR, redis://… and github:OWNER/REPO")
     if not place:
         raise ValueError("database '': a directory needs a name")
     if not path.exists():

@@ -115,6 +115,13 @@ def play(machine: BlockGroupMachine, choices: Iterable[Drawn | Resumed]) -> Foun
     return None
 
 
+def symptom_of(failure: FoundFailure, reverts: Sequence[Revert]) -> str:
+    """The property that a user would notice, if the case ran on."""
+    verdict = run(failure.case, reverts)
+    assert verdict is not None, "a case that failed fails again"
+    return verdict.symptom.property
+
+
 def machines_for(revert: Revert) -> list[type[BlockGroupMachine]]:
     """The machines that have its operations, those with the fewest first: they find it soonest."""
     able = [

@@ -16,12 +16,13 @@ from models.reverts import Revert
 from models.world import Violation
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Reproducer:
     """A failing program, ready to print, and its trace, ready to save.
 
     ``property`` is what a user would notice, ``broken`` is everything that breaks as the case runs on.
-    Orders by length, so that the shortest comes first.
+    Orders as the minimiser does, so that the shortest comes first: steps and preemptions together, then
+    preemptions.
     """
 
     steps: int
@@ -31,6 +32,12 @@ class Reproducer:
     program: str = ""
     trace: str = ""
     broken: tuple[str, ...] = ()
+
+    def __lt__(self, other: Reproducer) -> bool:
+        return self._size() < other._size()
+
+    def _size(self) -> tuple[int, int, str]:
+        return self.steps + self.preemptions, self.preemptions, self.text
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Reproducer:

@@ -26,13 +26,12 @@ def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: fl
     """Reproducers first, then counts; the seed last."""
     found = found_in(outcomes)
     for best in shortest(found):
-        same = [reproducer for reproducer in found if reproducer.property == best.property]
-        how = f"found by {len(same)} of {len(outcomes)} searches; this is the shortest program"
-        yield from reproducer_lines(best, how, run.reverts, run.places)
+        yield from reproducer_lines(best, _how(best, outcomes), run.reverts, run.places)
     replayed = [outcome for nodeid, outcome in outcomes if "test_saved_failures" in nodeid]
     saved = len(run.database.saved())
     if replayed:
-        result = "one fails" if replayed[0].reproducer else "all pass"
+        failed = sum(outcome.failed for outcome in replayed)
+        result = f"{failed} of them {'fails' if failed == 1 else 'fail'}" if failed else "all pass"
         yield f"replayed {saved} saved failure{'' if saved == 1 else 's'}: {result}"
     else:
         yield "replayed 0 saved failures: none was saved when the run began"
@@ -48,6 +47,15 @@ def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: fl
             )
     yield f"profile {run.profile_name}, fixes taken out: {fixes_out(run.reverts)}"
     yield f"fuzz seed: {run.seed}  (repeat with --fuzz-seed {run.seed})"
+
+
+def _how(best: Reproducer, outcomes: Sequence[tuple[str, Outcome]]) -> str:
+    """Who found it."""
+    searches = [outcome for nodeid, outcome in outcomes if "test_shard" in nodeid]
+    found = [outcome.reproducer.property for outcome in searches if outcome.reproducer is not None]
+    if best.property not in found:
+        return "found by replaying what is saved; made of the shortest case"
+    return f"found by {found.count(best.property)} of {len(searches)} searches; this is the shortest program"
 
 
 def found_in(outcomes: Sequence[tuple[str, Outcome]]) -> list[Reproducer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -14,11 +14,13 @@ from fuzz.targets.kernel.runs import kernel_replay, kernel_shard
 Record = Callable[[str, object], None]
 
 
-def _report(outcome: Outcome, record_property: Record) -> None:
-    record_property("fuzz", outcome.to_json())
-    if outcome.reproducer is not None:
-        found = outcome.reproducer
-        pytest.fail(f"{found.property} does not hold ({found.steps} steps, shown below)", pytrace=False)
+def _report(outcomes: Sequence[Outcome], record_property: Record) -> None:
+    for outcome in outcomes:
+        record_property("fuzz", outcome.to_json())
+    found = [outcome.reproducer for outcome in outcomes if outcome.reproducer is not None]
+    if found:
+        told = (f"{best.property} does not hold ({best.steps} steps, shown below)" for best in found)
+        pytest.fail("; ".join(told), pytrace=False)
 
 
 def test_saved_failures(fuzz_run: Run, record_property: Record) -> None:
@@ -32,4 +34,4 @@ def test_saved_failures(fuzz_run: Run, record_property: Record) -> None:
 def test_shard(fuzz_run: Run, shard: int, record_property: Record) -> None:
     """One of the independent searches that a run consists of."""
     search = kernel_shard if fuzz_run.target == KERNEL else fuzz_shard
-    _report(search(fuzz_run, shard), record_property)
+    _report([search(fuzz_run, shard)], record_property)

@@ -44,7 +44,7 @@ def test_a_race_is_found_and_comes_down_to_a_few_steps(revert: str, seed: int, t
     assert found.steps <= 2 * len(SHORTEST[revert]), "one search need not come down to the shortest of all"
     assert "with any one step or preemption left out it passes" in found.text
     assert run.database.saved() != []
-    assert replay(run).reproducer == found
+    assert replay(run)[-1].reproducer == found
 
 
 def test_with_the_fixes_in_nothing_is_found(tmp_path: Path) -> None:
@@ -60,8 +60,9 @@ def test_with_the_fixes_in_nothing_is_found(tmp_path: Path) -> None:
 def test_an_outcome_survives_the_way_from_a_worker(tmp_path: Path) -> None:
     """If counts or the report were lost on the way, a run on workers would show less than one without."""
     run = run_for(tmp_path, 1, CREATION)
-    for outcome in (first_failure(run), replay(run)):
+    for outcome in (first_failure(run), *replay(run)):
         again = Outcome.from_json(outcome.to_json())
         assert again.reproducer == outcome.reproducer
         assert again.tally == outcome.tally
         assert again.seconds == outcome.seconds
+        assert again.failed == outcome.failed

@@ -124,6 +124,19 @@ def test_a_new_directory_is_made_when_something_is_saved(tmp_path: Path) -> None
     assert open_database([str(place)], must_exist=True).saved() == [GOOD]
 
 
+def test_one_failure_alone_is_read_and_nothing_else() -> None:
+    """If others came with it, or it could be deleted, replaying one by one would tell and keep less."""
+    database = NamedDatabase(InMemoryExampleDatabase())
+    for machine, value in ((ONE, GOOD), (ONE, BETTER), (OTHER, third := choices_to_bytes([9]))):
+        database.of(machine).save(b"x", value)
+    alone = database.of(ONE).alone(BETTER)
+    assert list(alone.fetch(b"x")) == alone.saved() == [BETTER]
+    alone.delete(b"x", BETTER)
+    alone.save(b"x", third)
+    assert alone.saved() == [BETTER]
+    assert len(database.saved()) == 3
+
+
 def test_the_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If no place meant no database, failures would be lost without a word."""
     monkeypatch.chdir(tmp_path)

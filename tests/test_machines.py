@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.database import choices_to_bytes
 from hypothesis.stateful import run_state_machine_as_test
-from programs import ABORTS, CREATION
+from programs import ABORTS, CREATION, RELOCATION
 
 from fuzz.machine import BlockGroupMachine
 from fuzz.machines import MACHINES, TURNS, Creation, Everything, machine_factory
+from fuzz.machines.writing import Overwriting
 from fuzz.options import PROFILES, Run, Shrink, make_run
 from fuzz.shards import fuzz_shard, machine_of, replay
 from fuzz.tally import Tally
@@ -127,10 +128,11 @@ def test_a_saved_failure_is_replayed_by_its_machine_only(
     assert [machine for machine in MACHINES if run.database.of(machine.__name__).saved()] == [Creation]
     saved = run.database.saved()
     at_work.clear()
-    again = replay(run)
+    total, again = replay(run)
     assert again.reproducer == found
     assert at_work == {Creation}
-    assert again.tally.examples > 0
+    assert total.tally.examples > 0
+    assert total.failed == 1
     assert run.database.saved() == saved
 
 
@@ -143,11 +145,24 @@ def test_replay_reaches_every_machine(tmp_path: Path) -> None:
     assert run.database.of(MACHINES[last].__name__).saved()
     for machine in MACHINES[:last]:
         run.database.of(machine.__name__).save(b"", choices_to_bytes([]))
-    assert replay(run).reproducer == found
+    total, again = replay(run)
+    assert again.reproducer == found
+    assert total.failed == 1 < total.tally.examples
+
+
+def test_replay_shows_all_that_fails(tmp_path: Path) -> None:
+    """If replay ended with the first failure, what else was found would be forgotten, and seem to pass."""
+    run = run_for(tmp_path, CREATION, RELOCATION)
+    found = [fuzz_shard(run, MACHINES.index(machine)).reproducer for machine in (Creation, Overwriting)]
+    assert None not in found
+    total, *again = replay(run)
+    assert [outcome.reproducer for outcome in again] == found
+    assert len({outcome.reproducer.property for outcome in again if outcome.reproducer is not None}) == 2
+    assert total.failed == len(run.database.saved()) == 2
 
 
 def test_replay_of_nothing_does_nothing(tmp_path: Path) -> None:
     """If a replay generated cases of its own, it would not tell whether the saved ones pass."""
-    outcome = replay(run_for(tmp_path, CREATION))
+    (outcome,) = replay(run_for(tmp_path, CREATION))
     assert outcome.reproducer is None
     assert outcome.tally == Tally()

@@ -18,7 +18,8 @@ from programs import (
 )
 
 from fuzz.case import Case, run
-from fuzz.minimise import case_of, cost, minimise
+from fuzz.minimise import Minimiser, case_of, cost, minimise
+from fuzz.random_cases import failing_cases
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
@@ -186,6 +187,14 @@ def test_one_case_with_both_races_becomes_the_one_that_broke_first() -> None:
     assert minimise(case, both).symptom.property == CONTENTS
     case = replace(case, steps=(*SHORTEST[CREATION], *steps))
     assert minimise(case, both).symptom.property == ABORTS
+
+
+def test_two_steps_that_need_each_other_go_together() -> None:
+    """If only single steps were left out, a program would keep every pair of which neither can go alone."""
+    (revert,) = reverts("8eaf40c0e24e")
+    case = next(failing_cases(revert, 300, 300))
+    small = case_of(Minimiser((revert,), revert.expected, thorough=False).minimise(case))
+    assert (len(small.steps), cost(small)) == (6, 7), "8 and 9 with single changes only"
 
 
 def test_a_passing_case_is_refused() -> None:

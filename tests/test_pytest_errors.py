@@ -60,6 +60,17 @@ def test_a_file_as_a_database(tmp_path: Path) -> None:
     assert str(file) in refused("--database", str(file))
 
 
+def test_a_misspelt_kind_of_database() -> None:
+    """If it were taken for a directory, failures would be saved where nobody looks for them."""
+    assert "'reddis://localhost'" in refused("--database", "reddis://localhost")
+
+
+@pytest.mark.parametrize("place", [".", "missing/outcomes"])
+def test_outcomes_that_cannot_be_written(place: str, tmp_path: Path) -> None:
+    """If it were found out when the first search ends, that search would have been for nothing."""
+    assert "must be a file" in refused("--fuzz-outcomes", str(tmp_path / place))
+
+
 def test_a_corrupt_database(tmp_path: Path) -> None:
     """If a corrupt entry were passed over, a failure would be lost."""
     DirectoryBasedExampleDatabase(tmp_path).save(key_of("Everything"), b"\xff\xff\xff")

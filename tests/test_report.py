@@ -235,6 +235,8 @@ def test_the_certificate_names_the_fix_that_matters() -> None:
 def test_the_shortest_report_comes_first() -> None:
     """If reports did not order by length, the summary would show any."""
     assert min(Reproducer(3, "a", "p"), Reproducer(2, "b", "p")).steps == 2
+    assert min(Reproducer(3, "a", "p", 0), Reproducer(2, "b", "p", 1)).steps == 3, "as the minimiser does"
+    assert min(Reproducer(3, "a", "p", 0), Reproducer(2, "b", "p", 0)).steps == 2
 
 
 def test_steps_after_the_failure_are_no_part_of_the_story() -> None:

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         save_trace(result.failing, reverts, path)
         return FAILS
     if not result.complete:
-        _say(f"the limit of {options.limit} executions was reached: a greater --limit goes on")
+        _say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
         return NOT_COMPLETE
     _say(COVERAGE)
     return NOT_COMPLETE if result.idle else 0

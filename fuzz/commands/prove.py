@@ -59,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
         save_trace(proof.shorter.case, failing.reverts, output)
         return SHORTER
     if not proof.complete:
-        sys.stdout.write(f"the limit of {options.limit} executions was reached: a greater --limit goes on\n")
+        sys.stdout.write(
+            f"the limit of {options.limit} executions was reached: a greater --limit begins anew\n"
+        )
         return NOT_PROVEN
     sys.stdout.write(f"{COVERAGE}\n")
     return 0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from fuzz.case import run
-from fuzz.machine import BlockGroupMachine, FoundFailure
-from fuzz.machines import MACHINES
-from fuzz.random_cases import run_machine
+from fuzz.machine import BlockGroupMachine
+from fuzz.machines import MACHINES, TURNS
+from fuzz.random_cases import run_machine, symptom_of
 from fuzz.tally import Tally
 from models.reverts import Revert, find_reverts
 
@@ -26,7 +24,8 @@ def machine_names() -> list[str]:
 class Campaign:
     """Case ``number`` of a campaign is the same case always, whoever runs it and when.
 
-    ``steps`` are choices of a case; ``taken_out`` are ids of fixes; ``machines`` are names, and take turns.
+    ``steps`` are choices of a case; ``taken_out`` are ids of fixes; ``machines`` are names, and take turns,
+    as many each as in a run of pytest.
     """
 
     seed: int
@@ -44,9 +43,14 @@ class Campaign:
         """The machines themselves."""
         return [_KINDS[name] for name in self.machines]
 
+    @cached_property
+    def turns(self) -> list[type[BlockGroupMachine]]:
+        """A round of them."""
+        return [machine for machine in TURNS if machine in self.kinds]
+
     def kind(self, number: int) -> type[BlockGroupMachine]:
         """The machine whose turn it is."""
-        return self.kinds[number % len(self.kinds)]
+        return self.turns[number % len(self.turns)]
 
     def case_seed(self, number: int) -> str:
         """Where the case's choices come from."""
@@ -89,15 +93,8 @@ def walk(campaign: Campaign, numbers: range) -> Batch:
         try:
             _, found = run_machine(seed, campaign.steps, campaign.reverts, kind=kind, tally=batch.tally)
             if found is not None:
-                name = _symptom(found, campaign.reverts)
+                name = symptom_of(found, campaign.reverts)
                 batch.failures.append(Failure(number, kind.__name__, name))
         except Exception:  # noqa: BLE001 - told with its traceback; the other cases are worth running
             batch.mistakes.append(Mistake(number, kind.__name__, traceback.format_exc()))
     return batch
-
-
-def _symptom(found: FoundFailure, reverts: Sequence[Revert]) -> str:
-    """What a user would notice, if the case ran on."""
-    verdict = run(found.case, reverts)
-    assert verdict is not None, "a case that failed fails again"
-    return verdict.symptom.property

@@ -1,4 +1,4 @@
-"""What is less than a case by one change, the greatest savings first."""
+"""What is less than a case by one change or two, the greatest savings first."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ def smaller(case: Case) -> Iterator[Case]:
         yield replace(case, geometry=geometry)
     yield from without_first(case)
     yield from _by_others(case)
+
+
+def smaller_by_two(case: Case) -> Iterator[Case]:
+    """Every case with one step left out and another change made: two steps that need each other, say."""
+    for index in range(len(case.steps) - 1, -1, -1):
+        yield from smaller(without_step(case, index))
 
 
 def with_step(case: Case, index: int, step: Step) -> Case:

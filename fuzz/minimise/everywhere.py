@@ -1,4 +1,4 @@
-"""Every program that costs no more: where one change at a time does not get to.
+"""Programs that cost no more, the cheapest first: where a change or two do not get to.
 
 Deleting single steps gets stuck where a task must be stopped somewhere else for fewer to do, and two cases
 of one bug end in two programs.  Which programs of some operations fail on a plain file system does not
@@ -21,8 +21,10 @@ CHEAP = 2
 """Steps and preemptions up to which programs of any operations are tried: some hundred."""
 SHORT = 3
 """Steps and preemptions up to which every preemption point is tried: with more there are too many."""
-EXECUTIONS = 1_000
-"""Of programs on one file system, after which the rest is left out."""
+LONG = 5
+"""Steps and preemptions above which a program is too long to come to everything that is shorter."""
+EXECUTIONS, FEW = 1_000, 300
+"""Of programs on one file system, after which the rest is left out; and where the program is long."""
 
 
 def _plain(groups: int, *blocks: int) -> Geometry:
@@ -50,7 +52,7 @@ class Everywhere:
     reverts: Sequence[Revert]
     symptom: str
     covered: Covered = field(default_factory=Covered)
-    _done: list[tuple[Geometry, Kinds, Points]] = field(default_factory=list)
+    _done: list[tuple[Geometry, Kinds, Points, int]] = field(default_factory=list)
 
     def failing(self, case: Case) -> Iterator[Iterator[Case]]:
         """Programs that break the symptom and cost no more, from one search after the other: of the case's
@@ -68,10 +70,11 @@ class Everywhere:
             yield self._search(case.geometry, own, ALL_POINTS, most)
 
     def _search(self, geometry: Geometry, kinds: Kinds, points: Points, most: int) -> Iterator[Case]:
-        if any(geometry == g and kinds <= k and points <= p for g, k, p in self._done):
+        executions = EXECUTIONS if most <= LONG else FEW
+        if any(geometry == g and kinds <= k and points <= p and executions <= e for g, k, p, e in self._done):
             return
-        self._done.append((geometry, kinds, points))
-        limit = self.covered.executions + EXECUTIONS
+        self._done.append((geometry, kinds, points, executions))
+        limit = self.covered.executions + executions
         ordered = [kind for kind in OPERATIONS if kind in kinds]
         search = Search(geometry, self.reverts, most, limit, ordered, points, self.covered)
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from fuzz.case import Case, Verdict, run
-from fuzz.minimise.candidates import renamed, smaller
+from fuzz.minimise.candidates import renamed, smaller, smaller_by_two
 from fuzz.minimise.everywhere import Everywhere
 from fuzz.minimise.size import size
 from models.reverts import Revert
@@ -65,11 +66,13 @@ class Minimiser:
         return least or best
 
     def _downhill(self, best: Verdict) -> Verdict:
-        """One change after the other, each the first that makes the case less, until there is none."""
+        """One change after the other, each the first that makes the case less, until there is none; then two
+        at once."""
         better: Verdict | None = best
         while better is not None and self.runs < MAX_RUNS:
             best = better
-            better = next(self._that_fail(smaller(case_of(best)), best), None)
+            changed = chain(smaller(case_of(best)), smaller_by_two(case_of(best)))
+            better = next(self._that_fail(changed, best), None)
         return best
 
     def _least(self, cases: Iterable[Case], than: Verdict) -> Verdict | None:

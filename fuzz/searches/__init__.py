@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from fuzz.machine import BlockGroupMachine, FoundFailure
-from fuzz.machines import MACHINES, Everything
+from fuzz.machines import TURNS, Everything
 from fuzz.random_cases import STEPS, machines_for, play, random_geometry, run_machine
 from fuzz.searches.scheduled import Round
 from fuzz.searches.uniform import uniform_choices
@@ -51,7 +51,7 @@ def machines_in_turn(revert: Revert) -> Cases:
 
     def case(seed: str) -> FoundFailure | None:
         nonlocal turn
-        kind = MACHINES[turn % len(MACHINES)]
+        kind = TURNS[turn % len(TURNS)]
         turn += 1
         return run_machine(seed, STEPS, (revert,), kind=kind)[1]
 

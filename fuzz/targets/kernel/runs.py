@@ -54,9 +54,9 @@ def kernel_shard(run: Run, shard: int) -> Outcome:
     return in_child(Order.of(run, shard), run.profile.examples)
 
 
-def kernel_replay(run: Run) -> Outcome:
+def kernel_replay(run: Run) -> list[Outcome]:
     """Run what is saved, in a child.  Raises ChildError."""
-    return in_child(Order.of(run, -1), len(run.database.saved()))
+    return [in_child(Order.of(run, -1), len(run.database.saved()))]
 
 
 def in_child(order: Order, cases: int) -> Outcome:
@@ -100,4 +100,4 @@ def _search(
             raise
         shortest = min(found, key=lambda failure: len(failure.case.steps))
         reproducer = render(shortest, "run again it did not fail each time: the kernel chose another order")
-    return Outcome(tally, time.perf_counter() - started, reproducer)
+    return Outcome(tally, time.perf_counter() - started, reproducer, failed=int(reproducer is not None))

@@ -114,9 +114,7 @@ class KernelWorld:
     def is_used(self, number: int) -> bool:
         """Whether an operation on a file is running, or a bio to it in flight."""
         busy = any(getattr(job.operation, "file", None) == number for job in self.jobs.values())
-        return busy or any(
-            self._submitters.get(tag, ("", -1))[1] == number for h in self.held for tag in h.tags
-        )
+        return busy or any(self._file_of.get(tag) == number for held in self.held for tag in held.tags)
 
     @property
     def submitting(self) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.bench.command import ROOT, side_by_side
 from fuzz.commands import Commands, UsageError, number
+from fuzz.commands.output import say
 from fuzz.files import write_whole
 from fuzz.targets import TargetUnavailable
 from fuzz.targets.agreement.counts import Counts
@@ -65,11 +65,11 @@ def _one(path: Path) -> int:
     """Run the program of a trace.  Raises TraceError or ChildError."""
     answer = agree(Order(0, 0, 1, 0, trace=dumps(load(path))))
     for one in answer.disagreements:
-        _say(told(one))
+        say(told(one))
     if not answer.disagreements:
-        _say(f"model and kernel agree: {answer.counts.steps} steps")
+        say(f"model and kernel agree: {answer.counts.steps} steps")
     for name, times in sorted(answer.counts.abstractions.items()):
-        _say(f"known difference: {name}, {times}")
+        say(f"known difference: {name}, {times}")
     return 1 if answer.disagreements else 0
 
 
@@ -87,22 +87,18 @@ def _many(options: argparse.Namespace) -> int:
     steps = "" if options.steps == STEPS else f" --steps {options.steps}"
     command = f"python -m fuzz agree --cases {options.cases} --seed {options.seed}{steps}"
     write_whole(options.output, report(command, Answer(counts, found)))
-    _say(
+    say(
         f"{counts.sequences} sequences, {counts.steps} steps, {counts.abstractions.total()} known differences"
     )
     _tell(found)
-    _say(f"{options.output}")
+    say(f"{options.output}")
     return 1 if found else 0
 
 
 def _tell(found: Sequence[Disagreement]) -> None:
     """Print what differs, and save it."""
     for one in found:
-        _say(told(one))
+        say(told(one))
         path = SAVED / f"{one.property}-{one.number}.json"
         write_whole(path, one.trace)
-        _say(f"saved: {path}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+        say(f"saved: {path}")

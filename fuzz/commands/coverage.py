@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from fuzz.commands import Commands, UsageError
 from fuzz.commands.hunt import STATE
-from fuzz.files import write_whole
+from fuzz.commands.output import say, write
 from fuzz.hunt import StateError, load
 from fuzz.interleavings import Coverage, growth
 from fuzz.interleavings.page import page
@@ -52,22 +51,16 @@ def run(options: argparse.Namespace) -> int:
     """Print it, or write the page or the plot."""
     coverage = read(options.result)
     if options.growth is not None:
-        _write(options.growth, growth.picture(coverage))
+        write(options.growth, growth.picture(coverage))
+        say(f"{options.growth}")
     if options.html is not None:
-        _write(options.html, page(coverage))
+        write(options.html, page(coverage))
+        say(f"{options.html}")
     if options.growth is options.html is None:
         console = Console(highlight=False)
         for part in listing(coverage):
             console.print(part, soft_wrap=isinstance(part, Text))
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_whole(path, text)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
-    sys.stdout.write(f"{path}\n")
 
 
 def read(path: Path) -> Coverage:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.levels import levels
+from fuzz.commands.levels import add_limit, levels
+from fuzz.commands.output import say
 from fuzz.commands.traces import check_output, save_trace
 from fuzz.exhaust import COVERAGE, exhaust, read_program
 from fuzz.report import render
 from fuzz.traces import TraceError, file_name, record
 from models.reverts import find_reverts
 
-LIMIT = 250_000
-"""Executions without --limit: half an hour or so."""
 FAILS, NOT_COMPLETE = 1, 2
 """Exit codes."""
 
@@ -41,9 +39,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--revert", action="append", default=[], metavar="ID", help="take this fix out; repeatable"
     )
-    parser.add_argument(
-        "--limit", type=number(1, 10**9), default=LIMIT, metavar="N", help=f"executions at most ({LIMIT})"
-    )
+    add_limit(parser)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="where the trace of a schedule that fails is saved"
     )
@@ -58,24 +54,20 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     check_output(options.output)
     without = ", ".join(f"{revert.id} ({revert.name})" for revert in reverts)
-    _say(f"{program}\nwithout {without}" if without else f"{program}\nwith all fixes in")
+    say(f"{program}\nwithout {without}" if without else f"{program}\nwith all fixes in")
     bound: int = options.preemptions
     with levels(lambda level: f"up to {level} of {bound} preemptions") as tick:
         result = exhaust(program, reverts, bound, limit=options.limit, tick=tick)
     if result.failing is not None:
-        _say(f"\n{render(result.failing, reverts).text}\n")
+        say(f"\n{render(result.failing, reverts).text}\n")
     for line in result.sentences():
-        _say(line)
+        say(line)
     if result.failing is not None:
         path = options.output or Path(file_name(record(result.failing, reverts)))
         save_trace(result.failing, reverts, path)
         return FAILS
     if not result.complete:
-        _say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
+        say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
         return NOT_COMPLETE
-    _say(COVERAGE)
+    say(COVERAGE)
     return NOT_COMPLETE if result.idle else 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")

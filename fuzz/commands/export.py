@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from fuzz.commands import Commands, UsageError
-from fuzz.files import write_whole
+from fuzz.commands.output import write
+from fuzz.commands.traces import add_trace
 from fuzz.traces import Trace, TraceError, load
 from fuzz.traces.export import exported
 from fuzz.traces.replaying import replay
@@ -22,7 +23,7 @@ def add_to(commands: Commands) -> None:
         description="Writes a pytest file with two tests: the program fails with the fix out, as recorded, "
         "and passes with the fix in.",
     )
-    parser.add_argument("trace", type=Path, metavar="TRACE", help="a file that a failing run saved")
+    add_trace(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to (default: print it)")
     parser.set_defaults(run=run)
 
@@ -33,14 +34,12 @@ def run(options: argparse.Namespace) -> int:
         trace = load(options.trace)
         check(trace)
         text = exported(trace)
-        if options.output is None:
-            sys.stdout.write(text)
-        else:
-            write_whole(options.output, text)
     except TraceError as error:
         raise UsageError(str(error)) from error
-    except OSError as error:
-        raise UsageError(f"{options.output}: cannot be written: {error.strerror}") from error
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        write(options.output, text)
     return 0
 
 

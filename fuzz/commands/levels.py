@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fuzz.commands import number
+
+LIMIT = 250_000
+"""Executions without --limit: some minutes, or half an hour where programs are long."""
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Declare how much a search may do."""
+    parser.add_argument(
+        "--limit", type=number(1, 10**9), default=LIMIT, metavar="N", help=f"executions at most ({LIMIT})"
+    )
 
 
 class Covered(Protocol):

@@ -6,14 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from fuzz.commands import Commands, number
-from fuzz.commands.levels import levels
+from fuzz.commands import Commands
+from fuzz.commands.levels import add_limit, levels
 from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import cost
 from fuzz.prove import COVERAGE, prove
 
-LIMIT = 250_000
-"""Executions without --limit: some minutes."""
 NOT_PROVEN, SHORTER = 2, 1
 """Exit codes."""
 
@@ -28,13 +26,7 @@ def add_to(commands: Commands) -> None:
         "saved), and 2 if the limit was reached before.",
     )
     add_trace(parser)
-    parser.add_argument(
-        "--limit",
-        type=number(1, 10**9),
-        default=LIMIT,
-        metavar="N",
-        help=f"executions at most ({LIMIT})",
-    )
+    add_limit(parser)
     parser.add_argument(
         "-o",
         "--output",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import platform
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import models
 from fuzz.commands import Commands, UsageError
+from fuzz.commands.output import say
+from fuzz.commands.traces import add_trace
 from fuzz.report import render
 from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
 from fuzz.targets.kernel.child import ChildError
@@ -36,7 +36,7 @@ def add_to(commands: Commands) -> None:
         description="Runs the program and says whether the outcome is the recorded one.  The exit code is 0 "
         "if it passes with other fixes out than recorded, 1 if it fails, or does not although it should.",
     )
-    parser.add_argument("trace", type=Path, metavar="TRACE", help="a file that a failing run saved")
+    add_trace(parser)
     add_revert_option(parser)
     parser.add_argument("--step", action="store_true", help="print the state after each step")
     parser.add_argument(
@@ -78,13 +78,13 @@ def run(options: argparse.Namespace) -> int:
     reverts = reverts_for(trace, options.revert)
     replayed = replay(trace, reverts, unknown, print_state if options.step else None)
     if replayed.outcome is not None:
-        _say(f"{render(replayed.case, reverts).text}\n")
+        say(f"{render(replayed.case, reverts).text}\n")
     for line in comparison(trace, replayed):
-        _say(line)
+        say(line)
     if replayed.outcome is not None:
         return 1
     if replay(trace, find_reverts(trace.reverts)).outcome != trace.outcome:
-        _say("that it passes proves nothing: with the recorded fixes out it does not fail as recorded either")
+        say("that it passes proves nothing: with the recorded fixes out it does not fail as recorded either")
         return 1
     return 0 if replayed.whole else 1
 
@@ -97,11 +97,11 @@ def _on_the_kernel(trace: Trace) -> int:
     except (TargetUnavailable, ChildError) as error:
         raise UsageError(str(error)) from error
     for line in played.lines:
-        _say(line)
+        say(line)
     if played.broken:
-        _say(f"{played.broken}: expected: {played.expected}; observed: {played.observed}")
+        say(f"{played.broken}: expected: {played.expected}; observed: {played.observed}")
         return 1
-    _say(f"it passes on the live kernel ({platform.release()})")
+    say(f"it passes on the live kernel ({platform.release()})")
     return 0
 
 
@@ -133,11 +133,7 @@ def _recorded(outcome: Outcome) -> list[str]:
 def print_state(world: World, step: Step) -> None:
     """A step, how it left its task, and the state of the file system."""
     when = "at the end, " if world.draining else ""
-    _say(f"{when}{step}  -- {how_it_stands(world, step.task)}")
+    say(f"{when}{step}  -- {how_it_stands(world, step.task)}")
     for line in state_lines(world):
-        _say(f"    {line}")
-    _say("")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+        say(f"    {line}")
+    say("")

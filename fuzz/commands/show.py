@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fuzz.commands import Commands, UsageError, number
-from fuzz.files import write_whole
+from fuzz.commands.output import say, write
+from fuzz.commands.traces import add_trace
 from fuzz.mermaid import mermaid
 from fuzz.page import page
 from fuzz.page.browser import NoBrowserError, picture
@@ -29,7 +30,7 @@ def add_to(commands: Commands) -> None:
         description="Runs the program of a trace once more and tells what happens, as text of 80 columns if "
         "nothing else is asked for.",
     )
-    parser.add_argument("trace", type=Path, metavar="TRACE", help="a file with a trace")
+    add_trace(parser)
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--mermaid", action="store_true", help="print a Mermaid sequence diagram")
     forms.add_argument("--json", action="store_true", help="print everything, with the state after each step")
@@ -49,12 +50,14 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--step: only a --screenshot shows one step")
     story = _story(options.trace)
     if options.html:
-        _write(options.html, page(story))
+        write(options.html, page(story))
+        say(f"{options.html}")
     elif options.screenshot:
-        _write(options.screenshot, _picture(story, options.step))
+        write(options.screenshot, _picture(story, options.step))
+        say(f"{options.screenshot}")
     else:
         form: Callable[[Story], str] = mermaid if options.mermaid else as_json if options.json else text
-        sys.stdout.write(form(story) + "\n")
+        say(form(story))
     return 0
 
 
@@ -90,11 +93,3 @@ def _picture(story: Story, step: int | None) -> bytes:
         return picture(page(story), last if step is None else step)
     except NoBrowserError as error:
         raise UsageError(f"--screenshot: {error}") from error
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
-    sys.stdout.write(f"{path}\n")

@@ -77,7 +77,7 @@ FSYNC_ONLY = Revert(
     version="v4.7",
     mechanism="A semaphore keeps out who takes it.  Fsync collects maps and ordered extents under dio_sem, "
     "and a direct write that stands between the two is seen half all the same.",
-    symptom="as without the fix",
+    symptom="after a crash a file reads as what was on the device before",
     operations=("start-nocow-dio", "fsync", "crash"),
     expected=CONTENTS,
     overrides=(MapFirst,),
@@ -92,7 +92,7 @@ HALF = Revert(
     mechanism="Fsync collects the ordered extents first and the maps behind them.  A direct write that makes "
     "both in between is in the maps and not among the ordered extents: the order of one side is worth "
     "nothing without a second look on the other.",
-    symptom="as without the fix",
+    symptom="after a crash a file reads as what was on the device before",
     operations=("fsync", "start-nocow-dio", "crash"),
     expected=CONTENTS,
     overrides=(OrderedExtentFirst, OrderedExtentsThenMaps),

@@ -94,7 +94,7 @@ IO_ONLY = Revert(
     version="v3.19",
     mechanism="Durable data that no tree points to is as lost as data that was never written: only "
     "completion puts the item into the tree that the commit writes.",
-    symptom="as without the fix",
+    symptom="a write that fsync had made durable is gone after a crash",
     operations=OPERATIONS,
     expected=CONTENTS,
     overrides=(PendingUntilIoDone,),

@@ -8,7 +8,7 @@ import sys
 from fuzz.bench.command import ROOT
 from fuzz.bench.minimal import Result, Trial, report, try_seed
 from fuzz.commands import Commands, number
-from fuzz.commands.benches import add_output_options, open_log, reverts_of, try_missing
+from fuzz.commands.benches import add_bench_options, open_log, reverts_of, try_missing
 from fuzz.files import write_whole
 from models.reverts import catalogue
 
@@ -24,11 +24,11 @@ def add_to(commands: Commands) -> None:
         "marked rare are left out unless they are named.  The exit code is 1 if some reproducer is not "
         "minimal.",
     )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: the whole catalogue)")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: all that are not rare)")
     parser.add_argument(
         "--seeds", type=number(1, 10_000), default=30, metavar="N", help="seeds 0 to N-1 (30)"
     )
-    add_output_options(parser, DEFAULT_OUTPUT)
+    add_bench_options(parser, DEFAULT_OUTPUT)
     parser.set_defaults(run=run)
 
 
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     reverts = reverts_of(options.ids, [revert for revert in catalogue() if not revert.rare])
     log = open_log(options)
     trials = [Trial(revert, seed) for revert in reverts for seed in range(options.seeds)]
-    try_missing("minimised", log, trials, try_seed)
+    try_missing("minimised", log, trials, try_seed, workers=options.jobs, alone=True)
     results = {
         revert.id: [Result(**log.data(Trial(revert, seed).key)) for seed in range(options.seeds)]
         for revert in reverts

@@ -30,9 +30,10 @@ from fuzz.bench.mutants import (
 from fuzz.bench.mutants_report import kill_rate
 from fuzz.bench.mutants_report import report as mutants_report
 from fuzz.bench.operators import Mutant
-from fuzz.bench.races import SHRUNK, Result, Trial, report, searches
+from fuzz.bench.races import SHRUNK, Result, report, searches
 from fuzz.bench.reached import is_reached, parts, run_part, union
 from fuzz.bench.results import Log, cell, digest, row
+from fuzz.bench.trials import Trial
 from fuzz.commands import bench_mutants, bench_races
 from fuzz.files import write_whole
 from fuzz.machines import TURNS

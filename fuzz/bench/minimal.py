@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import NamedTuple
 
 from fuzz.bench.results import row
+from fuzz.bench.trials import Trial
 from fuzz.certificate import is_minimal
 from fuzz.minimise import Minimiser, case_of, cost
 from fuzz.random_cases import failing_cases
@@ -16,18 +16,6 @@ from models.reverts import Revert
 
 CASES = 300
 """Random cases after which a seed has not found a race."""
-
-
-class Trial(NamedTuple):
-    """One revert, one seed."""
-
-    revert: Revert
-    seed: int
-
-    @property
-    def key(self) -> str:
-        """Names the trial in the log."""
-        return f"{self.revert.id} seed {self.seed}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import NamedTuple
 
 from fuzz.bench.command import ROOT, Finished, run_fuzz
 from fuzz.bench.results import row
+from fuzz.bench.trials import Trial
 from fuzz.options import PROFILES, Shrink
 from fuzz.random_cases import machines_for
 from fuzz.shards import machine_of
@@ -20,21 +20,9 @@ SHRUNK = 2
 """Seeds whose program is made shorter: that takes longer than finding it."""
 
 
-class Trial(NamedTuple):
-    """One revert, one seed."""
-
-    revert: Revert
-    seed: int
-
-    @property
-    def key(self) -> str:
-        """Names the trial in the log."""
-        return f"{self.revert.id} seed {self.seed}"
-
-    @property
-    def shrink(self) -> Shrink:
-        """Whether its program is made shorter."""
-        return Shrink.STEPS if self.seed < SHRUNK else Shrink.NONE
+def shrink_of(trial: Trial) -> Shrink:
+    """Whether a trial's program is made shorter."""
+    return Shrink.STEPS if trial.seed < SHRUNK else Shrink.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +52,7 @@ class Result:
         if found is not None:
             expected = trial.revert.expected
             name = expected if expected in found.broken else found.property
-            where = (found.steps, found.preemptions, found.program, trial.shrink is Shrink.STEPS)
+            where = (found.steps, found.preemptions, found.program, shrink_of(trial) is Shrink.STEPS)
             return cls(name, examples, *where, seconds=run.seconds)
         error = ""
         if run.code is None:
@@ -89,7 +77,7 @@ def try_race(trial: Trial) -> Result:
         str(trial.seed),
         "--revert",
         trial.revert.id,
-        f"--fuzz-shrink={trial.shrink.value}",
+        f"--fuzz-shrink={shrink_of(trial).value}",
     )
     return Result.of(trial, run_fuzz(ROOT, options, patience=PATIENCE, items=searches(trial.revert)))
 

@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from fuzz.bench.command import ROOT
-from fuzz.bench.minimal import Result, Trial, report, try_seed
+from fuzz.bench.minimal import Result, report, try_seed
+from fuzz.bench.trials import trials_of
 from fuzz.commands import Commands, number
 from fuzz.commands.benches import add_bench_options, open_log, reverts_of, try_missing
 from fuzz.files import write_whole
@@ -36,12 +37,11 @@ def run(options: argparse.Namespace) -> int:
     """Run the trials, write the report."""
     reverts = reverts_of(options.ids, [revert for revert in catalogue() if not revert.rare])
     log = open_log(options)
-    trials = [Trial(revert, seed) for revert in reverts for seed in range(options.seeds)]
+    trials = trials_of(reverts, options.seeds)
     try_missing("minimised", log, trials, try_seed, workers=options.jobs, alone=True)
-    results = {
-        revert.id: [Result(**log.data(Trial(revert, seed).key)) for seed in range(options.seeds)]
-        for revert in reverts
-    }
+    results: dict[str, list[Result]] = {revert.id: [] for revert in reverts}
+    for trial in trials:
+        results[trial.revert.id].append(Result(**log.data(trial.key)))
     named = "".join(f" {word}" for word in options.ids)
     command = f"python -m fuzz bench minimal{named} --seeds {options.seeds}"
     write_whole(options.output, report(command, reverts, results))

@@ -60,7 +60,7 @@ def test_a_case_that_fails_at_its_very_end(run: Run, monkeypatch: pytest.MonkeyP
         self.complain("planted", Mismatch("nothing", "this"))
 
     monkeypatch.setattr(World, "finish", finish)
-    kind, seed, steps = MACHINES[0], "choices/end", 7
+    kind, seed, steps = MACHINES[0], "choices/end 3", 7  # its last step does something
     _, failure = run_machine(seed, steps, kind=kind)
     assert failure is not None
     assert failure.violation.property == "planted"

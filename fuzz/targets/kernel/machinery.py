@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from fuzz.targets.kernel import libc, namespace
-from fuzz.targets.kernel.control import GATE, GateControl, GateLost
+from fuzz.targets.kernel.control import GATE, GateControl
 from fuzz.targets.kernel.image import mkfs
 from fuzz.targets.kernel.oracles import KernelLog
 from fuzz.targets.kernel.tasks import Worker
@@ -26,6 +26,7 @@ class Machinery:
         self._gates = 0
         self.place, self.aside = namespace.new_directory("fs"), namespace.new_directory("aside")
         self.gate = self._new_gate()
+        self._abandoned = False
         self.workers: dict[str, Worker] = {}
         self.log = KernelLog()
 
@@ -35,12 +36,14 @@ class Machinery:
         return GateControl(self.base, self.fsid, self._disk, self._program)
 
     def fresh_gate(self) -> GateControl:
-        """The gate with the device as it was made; another one, should it have gone."""
-        try:
+        """The gate with the device as it was made; another one where it was given up.
+
+        Raises GateLost where it has ended by itself: then nobody knows what the kernel was answered.
+        """
+        if self._abandoned:
+            self.gate, self._abandoned = self._new_gate(), False
+        else:
             self.gate.restart(crashed=False)
-        except GateLost:
-            self.gate.close()
-            self.gate = self._new_gate()
         return self.gate
 
     def mount(self) -> Volume:
@@ -69,6 +72,7 @@ class Machinery:
 
     def abandon(self) -> None:
         """Give up what is mounted as far as that goes; the gate's end fails whatever still waits for it."""
+        self._abandoned = True
         self.gate.close()
         for place in (self.place, self.aside):
             try:

@@ -65,13 +65,16 @@ PROFILES = {
     "replay": Profile(shards=0, examples=0),
 }
 
-_ROUND = len(kernel_machines())
-SLOW_PROFILES = {
-    "default": Profile(shards=_ROUND, examples=42, steps=25),
-    "ci": Profile(shards=_ROUND, examples=5, steps=25, seed=CI_SEED),
-    "long": Profile(shards=2 * _ROUND, examples=300, steps=25),
-}
-"""The same for targets that take some hundred times as long for a step; all their machines have a turn."""
+
+def slow_profiles() -> dict[str, Profile]:
+    """The same for targets that take a hundred times as long for a step; all their machines have a turn."""
+    machines = len(kernel_machines())
+    return {
+        "default": Profile(shards=machines, examples=42, steps=25),
+        "ci": Profile(shards=machines, examples=5, steps=25, seed=CI_SEED),
+        "long": Profile(shards=2 * machines, examples=300, steps=25),
+    }
+
 
 LIMITS = {"shards": (1, 10_000), "examples": (1, 2_000), "steps": (1, 400)}
 """Least and greatest: above 400 steps Hypothesis may cut a case short without a word."""
@@ -146,7 +149,7 @@ def make_run(
         raise ValueError(f"unknown profile {profile_name!r}; there are: {', '.join(PROFILES)}")
     if target != MODEL and reverts:
         raise ValueError(f"--revert means nothing for the target {target}: a live kernel has its fixes")
-    profile = (PROFILES | SLOW_PROFILES if target != MODEL else PROFILES)[profile_name]
+    profile = (PROFILES | slow_profiles() if target != MODEL else PROFILES)[profile_name]
     sizes: dict[str, int] = {}
     for name, value in overrides.items():
         if value is None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fuzz.case import Case, run
-from fuzz.machine import BlockGroupMachine, FoundFailure
+from fuzz.machine import BlockGroupMachine, FoundFailure, TargetMachine
 from fuzz.machines import MACHINES, Everything
 from fuzz.tally import Tally
 from models.geometry import Geometry
@@ -99,7 +99,7 @@ def run_machine(
     return machine, play(machine, (pick.of(kind) for pick in picks))
 
 
-def play(machine: BlockGroupMachine, choices: Iterable[Drawn | Resumed]) -> FoundFailure | None:
+def play(machine: TargetMachine[Any], choices: Iterable[Drawn | Resumed]) -> FoundFailure | None:
     """Make these choices on its file system, and come to the end of the case: how it failed.
 
     The next choice is asked for after the last has been made, so that it may depend on it.

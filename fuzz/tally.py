@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from fuzz.interleavings import Coverage, WatchedWorld
 from models.operations import Step
@@ -15,7 +15,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Tally:
+class Sums:
+    """Numbers, and counters of names: the fields of a subclass, which add up."""
+
+    def merge(self, other: Self) -> None:
+        """Add another's."""
+        for one in fields(self):
+            mine, more = getattr(self, one.name), getattr(other, one.name)
+            if isinstance(mine, Counter):
+                mine.update(more)
+            else:
+                setattr(self, one.name, mine + more)
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Back from JSON.  Raises TypeError where it is none."""
+        values: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()}
+        return cls(**values)
+
+
+@dataclass(slots=True)
+class Tally(Sums):
     """What a run of the machine did: counts, added up over all shards.
 
     ``reached`` counts the cases in which a ``sometimes`` sentence came true; ``first_failure`` is the
@@ -54,30 +78,13 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         """Add what another run did after this one."""
-        if other.first_failure and not self.first_failure:
-            self.first_failure = self.examples + other.first_failure
-        self.examples += other.examples
-        self.steps += other.steps
-        self.operations.update(other.operations)
-        self.stops.update(other.stops)
-        self.reached.update(other.reached)
-        self.interleavings.update(other.interleavings)
-        self.waits.update(other.waits)
-        self.obstacles.update(other.obstacles)
-        self.seen.update(other.seen)
+        later = self.examples + other.first_failure if other.first_failure else 0
+        first = self.first_failure or later
+        Sums.merge(self, other)
+        self.first_failure = first
 
     def coverage(self, machines: Iterable[type[BlockGroupMachine]]) -> Coverage:
         """Which interleavings there were; ``machines`` are those that were at work."""
         drawn = {kind.__name__: frozenset(op.name for op in kind.operations) for kind in machines}
         seen = (self.interleavings, self.waits, self.obstacles)
         return Coverage(self.examples, self.operations, *seen, drawn)
-
-    def as_data(self) -> dict[str, object]:
-        """For JSON."""
-        return {count.name: getattr(self, count.name) for count in fields(self)}
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Tally:
-        """Back from JSON.  Raises TypeError where it is no tally."""
-        values: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()}
-        return cls(**values)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fuzz.options import SLOW_PROFILES
+from fuzz.options import slow_profiles
 from fuzz.targets.kernel import fuse, ioctls, payload, requirements, rules
 from fuzz.targets.kernel.fuse import Io, Opcode, Request
 from fuzz.targets.kernel.image import copy_image, new_image
@@ -295,8 +295,8 @@ def test_the_machines_draw_nothing_that_is_refused() -> None:
 
 def test_every_machine_has_its_turn() -> None:
     """If there were fewer shards than machines, the faults or everything would be left out."""
-    assert [profile.shards % len(kernel_machines()) for profile in SLOW_PROFILES.values()] == [0, 0, 0]
-    assert SLOW_PROFILES["default"].shards * SLOW_PROFILES["default"].examples >= 1000
+    assert [profile.shards % len(kernel_machines()) for profile in slow_profiles().values()] == [0, 0, 0]
+    assert slow_profiles()["default"].shards * slow_profiles()["default"].examples >= 1000
 
 
 def test_what_is_missing_is_said_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

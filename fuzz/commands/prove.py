@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from fuzz.commands import Commands
 from fuzz.commands.levels import add_limit, levels
+from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import cost
 from fuzz.prove import COVERAGE, prove
@@ -45,15 +45,15 @@ def run(options: argparse.Namespace) -> int:
     bound = cost(failing.case)
     with levels(lambda level: f"{level} of {bound - 1} steps and preemptions") as tick:
         proof = prove(failing.case, bound, failing.reverts, failing.symptom, limit=options.limit, tick=tick)
-    sys.stdout.write("".join(f"{line}\n" for line in proof.sentences()))
+    for line in proof.sentences():
+        say(line)
     if proof.shorter is not None:
-        sys.stdout.write("".join(f"    {step}\n" for step in proof.shorter.case.steps))
+        for step in proof.shorter.case.steps:
+            say(f"    {step}")
         save_trace(proof.shorter.case, failing.reverts, output)
         return SHORTER
     if not proof.complete:
-        sys.stdout.write(
-            f"the limit of {options.limit} executions was reached: a greater --limit begins anew\n"
-        )
+        say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
         return NOT_PROVEN
-    sys.stdout.write(f"{COVERAGE}\n")
+    say(COVERAGE)
     return 0

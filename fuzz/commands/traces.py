@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.case import Case
 from fuzz.commands import UsageError
-from fuzz.traces import TraceError, record, save
+from fuzz.commands.output import say, write
+from fuzz.traces import TraceError, dumps, record
 from fuzz.traces.failing import Failing, load_failing
 from models.reverts import Revert
 
@@ -35,8 +35,5 @@ def check_output(path: Path | None) -> None:
 
 def save_trace(case: Case, reverts: Sequence[Revert], path: Path) -> None:
     """Write the trace of a failing case, and say so.  Raises UsageError where that cannot be."""
-    try:
-        save(record(case, reverts), path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
-    sys.stdout.write(f"saved: {path}\n")
+    write(path, dumps(record(case, reverts)))
+    say(f"saved: {path}")

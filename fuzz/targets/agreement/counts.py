@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+
+from fuzz.tally import Sums
 
 BETWEEN = " | "
 
 
 @dataclass(slots=True)
-class Counts:
+class Counts(Sums):
     """Counts over all sequences.  ``ended_early`` were compared up to a known difference only.
 
     ``operations`` were taken on both sides.  ``outcomes`` has an operation, how it ended in the model and
@@ -28,21 +28,3 @@ class Counts:
     looks: Counter[str] = field(default_factory=Counter)
     abstractions: Counter[str] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
-
-    def merge(self, other: Counts) -> None:
-        """Add what another run counted."""
-        for one in fields(self):
-            if isinstance(getattr(self, one.name), Counter):
-                getattr(self, one.name).update(getattr(other, one.name))
-            else:
-                setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
-
-    def as_data(self) -> dict[str, Any]:
-        """For JSON."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Counts:
-        """Back from JSON."""
-        values: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()}
-        return cls(**values)

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from functools import cache
 
 from fuzz.machine import TargetMachine
-from fuzz.machines import MACHINES
 from fuzz.tally import Tally
 from fuzz.targets.agreement.counts import Counts
 from fuzz.targets.agreement.kernel_side import KernelSide
 from fuzz.targets.agreement.model_side import ModelSide
 from fuzz.targets.agreement.pair import Pair
-from fuzz.targets.kernel.machine import FEWEST
+from fuzz.targets.kernel.machine import fitted
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.vocabulary import expressible
 from models.geometry import MAX_DATA_BLOCKS, File, Geometry
@@ -45,18 +44,7 @@ class PairMachine(TargetMachine[Pair]):
 @cache
 def pair_machines() -> tuple[type[PairMachine], ...]:
     """The machines of the model that have something left to do, in their order."""
-    machines, seen = [], set()
-    for machine in MACHINES:
-        operations = tuple(kind for kind in machine.operations if expressible(kind) and kind is not Inject)
-        if len(operations) >= FEWEST and frozenset(operations) not in seen:
-            seen.add(frozenset(operations))
-            names = {
-                "operations": operations,
-                "seldom": tuple(kind for kind in machine.seldom if kind in operations),
-                "__doc__": machine.__doc__,
-            }
-            machines.append(type(f"Pair{machine.__name__}", (PairMachine,), names))
-    return tuple(machines)
+    return fitted(PairMachine, "Pair", lambda kind: expressible(kind) and kind is not Inject)
 
 
 def geometry_with(files: tuple[File, ...]) -> Geometry:

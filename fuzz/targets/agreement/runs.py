@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fuzz.case import Case
-from fuzz.machine import FoundFailure
 from fuzz.minimise.candidates import without_step
+from fuzz.random_cases import play
 from fuzz.targets.agreement.counts import Counts
 from fuzz.targets.agreement.kernel_side import KernelSide
 from fuzz.targets.agreement.machine import geometry_with, random_sequence
@@ -103,13 +103,8 @@ def _random(machinery: Machinery, counts: Counts, order: Order) -> Iterator[Disa
         kind, geometry, choices = random_sequence(order.seed, number, order.steps)
         machine = kind(machinery, counts)
         machine.mkfs(geometry)
-        try:
-            try:
-                for choice in choices:
-                    machine.advance(choice)
-            finally:
-                machine.teardown()
-        except FoundFailure as failure:
+        failure = play(machine, choices)
+        if failure is not None:
             case, violation = failure.case, failure.violation
             shortest = shorter(machinery, case, violation)
             yield _told(number, *(shortest or (violation, case)), again=shortest is not None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from fuzz.case import Case
 from fuzz.machine import FoundFailure, TargetMachine
@@ -13,8 +14,10 @@ from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.vocabulary import expressible
 from fuzz.targets.kernel.world import KernelWorld
 from models.geometry import Geometry
+from models.operations import Operation
 from models.world import Violation
 
+M = TypeVar("M", bound=TargetMachine[Any])
 FEWEST = 3
 """Operations that a machine must have left to be worth a search."""
 
@@ -57,13 +60,15 @@ class KernelMachine(TargetMachine[KernelWorld]):
             super().teardown()
 
 
-@cache
-def kernel_machines() -> tuple[type[KernelMachine], ...]:
-    """The machines that have something left to do, those of the model in their order."""
+def fitted(base: type[M], prefix: str, able: Callable[[type[Operation]], bool]) -> tuple[type[M], ...]:
+    """The model's machines, in their order, as machines of another kind, which is ``able`` to do so much.
+
+    Those that have too little left to do are left out, and those that have no more than one before.
+    """
     seen: set[frozenset[object]] = set()
     machines = []
     for machine in MACHINES:
-        operations = tuple(kind for kind in machine.operations if expressible(kind))
+        operations = tuple(kind for kind in machine.operations if able(kind))
         if len(operations) >= FEWEST and frozenset(operations) not in seen:
             seen.add(frozenset(operations))
             names = {
@@ -72,8 +77,14 @@ def kernel_machines() -> tuple[type[KernelMachine], ...]:
                 "seldom": tuple(kind for kind in machine.seldom if kind in operations),
                 "__doc__": machine.__doc__,
             }
-            machines.append(type(f"Kernel{machine.__name__}", (KernelMachine,), names))
+            machines.append(type(f"{prefix}{machine.__name__}", (base,), names))
     return tuple(machines)
+
+
+@cache
+def kernel_machines() -> tuple[type[KernelMachine], ...]:
+    """The machines that have something left to do on a live kernel."""
+    return fitted(KernelMachine, "Kernel", expressible)
 
 
 def machine_factory(

@@ -59,9 +59,9 @@ class Shrink(enum.Enum):
 
 
 PROFILES = {
-    "default": Profile(shards=96, examples=400),
+    "default": Profile(shards=123, examples=400),
     "ci": Profile(shards=26, examples=40, seed=CI_SEED),
-    "long": Profile(shards=128, examples=500, must_reach=True),
+    "long": Profile(shards=164, examples=500, must_reach=True),
     "replay": Profile(shards=0, examples=0),
 }
 
@@ -98,9 +98,10 @@ class Run:
         """Whether nothing is generated."""
         return self.profile_name == "replay"
 
-    def shard_seed(self, shard: int) -> int:
-        """The seed of one shard, from the run's."""
-        return int.from_bytes(hashlib.sha256(f"{self.seed}/{shard}".encode()).digest()[:8], "big")
+    def search_seed(self, machine: str, number: int) -> int:
+        """The seed of the ``number``-th search of a machine, from the run's: whatever other machines there
+        are, the search stays what it is."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{machine}/{number}".encode()).digest()[:8], "big")
 
     def settings(self, phases: Sequence[Phase], database: NamedDatabase | None) -> settings:
         """Hypothesis's settings for one shard.

@@ -55,11 +55,18 @@ def machine_of(shard: int) -> type[BlockGroupMachine]:
     return TURNS[shard % len(TURNS)]
 
 
+def seed_of(run: Run, shard: int) -> int:
+    """Of the search that a shard is, among those of its machine."""
+    rounds, turn = divmod(shard, len(TURNS))
+    machine = TURNS[turn]
+    return run.search_seed(machine.__name__, rounds * machine.turns + TURNS[:turn].count(machine))
+
+
 def fuzz_shard(run: Run, shard: int) -> Outcome:
     """Generate cases up to the first that fails; that is saved, and made shorter."""
     phases = (Phase.generate, Phase.shrink) if run.shrink is Shrink.BOTH else (Phase.generate,)
     machine, started = machine_of(shard), time.perf_counter()
-    tally, failure = _search(run, machine, run.shard_seed(shard), phases, run.database.of(machine.__name__))
+    tally, failure = _search(run, machine, seed_of(run, shard), phases, run.database.of(machine.__name__))
     reproducer = None if failure is None else _reproducer(run, failure)
     return Outcome(tally, time.perf_counter() - started, reproducer, failed=int(failure is not None))
 

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from programs import CREATION, RELOCATION
 
+from fuzz.machines import TURNS
+from fuzz.machines.creation import Handles
 from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, make_run
+from fuzz.shards import machine_of, seed_of
 from models.reverts import catalogue
 
 
@@ -30,22 +33,31 @@ def run_for(
 def test_shards_have_seeds_of_their_own(tmp_path: Path) -> None:
     """If two shards had one seed, one of them would do the other's work again."""
     run, next_run = run_for(tmp_path, seed=7), run_for(tmp_path, seed=8)
-    seeds = [run.shard_seed(shard) for shard in range(200)]
-    seeds += [next_run.shard_seed(shard) for shard in range(200)]
+    seeds = [seed_of(run, shard) for shard in range(200)]
+    seeds += [seed_of(next_run, shard) for shard in range(200)]
     assert len(set(seeds)) == 400
     assert all(0 <= seed <= MAX_SEED for seed in seeds)
 
 
-def test_the_seed_of_a_shard_depends_on_the_seed_of_the_run_only(tmp_path: Path) -> None:
+def test_the_seed_of_a_search_depends_on_the_seed_of_the_run_only(tmp_path: Path) -> None:
     """If it depended on anything else, a printed seed would not repeat a run."""
     other = run_for(tmp_path, "long", 7, (CREATION,), shards=2, examples=9, steps=9)
     for shard in range(5):
-        assert other.shard_seed(shard) == run_for(tmp_path, seed=7).shard_seed(shard)
+        assert seed_of(other, shard) == seed_of(run_for(tmp_path, seed=7), shard)
 
 
-def test_the_seed_of_a_shard_stays_what_it_is(tmp_path: Path) -> None:
+def test_the_searches_of_a_machine_are_counted_over_all_rounds(tmp_path: Path) -> None:
+    """If a number were left out, adding a machine could change what the searches of another find."""
+    run = run_for(tmp_path, seed=7)
+    shards = [shard for shard in range(2 * len(TURNS)) if machine_of(shard) is Handles]
+    expected = [run.search_seed("Handles", number) for number in range(2 * Handles.turns)]
+    assert [seed_of(run, shard) for shard in shards] == expected
+
+
+def test_the_seed_of_a_search_stays_what_it_is(tmp_path: Path) -> None:
     """If the derivation changed (or used hash()), seeds printed yesterday would mean other runs."""
-    assert run_for(tmp_path, seed=1).shard_seed(0) == int.from_bytes(bytes.fromhex("18d6e1cac2a8adaf"), "big")
+    known = int.from_bytes(bytes.fromhex("157c93d5ac0c451f"), "big")
+    assert run_for(tmp_path, seed=1).search_seed("Creation", 0) == known
 
 
 @pytest.mark.parametrize("name", LIMITS)

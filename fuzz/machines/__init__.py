@@ -12,7 +12,7 @@ the others use up, or cases run dry: without allocate, a race of the cleaner was
 from those that reached something new were measured as well, and found no more.)
 
 The shards of a profile take turns.  A machine whose subject has the narrowest windows, one case in several
-hundred, has three turns in a round; it is quick, too, as nothing in it does IO.
+hundred, has six turns in a round; it is quick, too, as nothing in it does IO.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Reuse(BlockGroupMachine):
     operations = (CreateBg, Allocate, Free, EndTransaction, Commit)
     focus = ("write_one_cache_group",)
     seldom = (EndTransaction,)
-    turns = 3
+    turns = 6
 
 
 class Handles(BlockGroupMachine):
@@ -44,7 +44,7 @@ class Handles(BlockGroupMachine):
     operations = (CreateBg, Allocate, Free, RunDelayedRefs, EndTransaction)
     focus = ("unused_bgs_lock",)
     seldom = (EndTransaction,)
-    turns = 3
+    turns = 6
 
 
 class Adding(BlockGroupMachine):
@@ -72,4 +72,4 @@ class Committing(BlockGroupMachine):
 
     operations = (CreateBg, Fsync, Commit)
     focus = ("TRANS_STATE_UNBLOCKED", "write_ctree_super")
-    turns = 3
+    turns = 6

@@ -70,9 +70,10 @@ def execute(order: Order) -> Outcome:
     machinery = Machinery(order.gate)
     try:
         if order.shard >= 0:
-            machine = kernel_machines()[order.shard % len(kernel_machines())]
+            number, turn = divmod(order.shard, len(kernel_machines()))
+            machine = kernel_machines()[turn]
             phases = (Phase.generate, Phase.shrink) if run.shrink is not Shrink.NONE else (Phase.generate,)
-            return _search(run, machinery, machine, run.shard_seed(order.shard), phases)
+            return _search(run, machinery, machine, run.search_seed(machine.__name__, number), phases)
         total = Outcome(Tally(), 0.0)
         for machine in kernel_machines():
             if run.database.of(machine.__name__).saved():

@@ -266,7 +266,7 @@ def test_the_command_shows_and_saves_what_fails(tmp_path: Path, capsys: pytest.C
 
 def test_the_command_is_honest_about_its_limit(capsys: pytest.CaptureFixture[str]) -> None:
     """If the exit code were 0, an unfinished search would count as complete."""
-    assert main(["exhaust", *CREATES.lines(), "--preemptions", "2", "--limit", "20"]) == 2
+    assert main(["exhaust", *CREATES.lines(), "--preemptions", "2", "--limit", "20"]) == 3
     out = capsys.readouterr().out
     assert "not complete" in out
     assert "the limit of 20 executions was reached" in out
@@ -275,7 +275,7 @@ def test_the_command_is_honest_about_its_limit(capsys: pytest.CaptureFixture[str
 
 def test_an_operation_that_never_began_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """If it were passed over in silence, a misspelt number would make a program that holds."""
-    assert main(["exhaust", "CPU 1: free file 7", "CPU 2: commit", "--preemptions", "0"]) == 2
+    assert main(["exhaust", "CPU 1: free file 7", "CPU 2: commit", "--preemptions", "0"]) == 3
     assert (
         "never began, as it made no sense wherever it was tried: CPU 1: free file 7"
         in capsys.readouterr().out

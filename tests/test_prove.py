@@ -218,7 +218,7 @@ def test_the_command_shows_and_saves_what_is_shorter(
 
 def test_the_command_is_honest_about_its_limit(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """If the exit code were 0, an unfinished search would count as a proof."""
-    assert main(["prove", str(trace), "--limit", "50"]) == 2
+    assert main(["prove", str(trace), "--limit", "50"]) == 3
     out = capsys.readouterr().out
     assert "not completed" in out
     assert "the limit of 50 executions was reached" in out

@@ -58,11 +58,21 @@ def test_json_has_the_state_after_each_step(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_page_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """If it were not there whole, or not named, nobody could attach it."""
-    path = tmp_path / "new" / "page.html"
+    path = tmp_path / "page.html"
     assert main(["show", str(TRACE), "--html", str(path)]) == 0
     assert path.read_text(encoding="utf-8") == page(story())
     assert capsys.readouterr().out == f"{path}\n"
     assert list(path.parent.iterdir()) == [path], "nothing is left beside it"
+
+
+def test_a_page_in_no_directory_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If the directory were made, a misspelt one would hide the page."""
+    with pytest.raises(SystemExit) as caught:
+        main(["show", str(TRACE), "--html", str(tmp_path / "missing" / "page.html")])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert said.endswith(f"cannot be written: there is no directory {tmp_path / 'missing'}\n")
+    assert said.count("\n") == 1
 
 
 def test_a_picture_is_of_the_step_that_was_asked_for(tmp_path: Path) -> None:

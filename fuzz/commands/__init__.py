@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 else:
     Commands = object
 
+FOUND, MISTAKE, UNDECIDED = 1, 2, 3
+"""Exit codes: something fails; what was asked for cannot be done; nothing fails, but not all was tried."""
+
 
 class UsageError(Exception):
     """What was asked for cannot be done; the message is one line."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Mistakes are one line and exit code 2."""
+    """Mistakes are one line, and have their exit code."""
 
     def error(self, message: str) -> NoReturn:
         """Say it and leave."""
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(MISTAKE, f"{self.prog}: error: {message}\n")
 
 
 def number(least: int, greatest: int) -> type[int]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.bench.command import ROOT, side_by_side
-from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.output import say
+from fuzz.commands import FOUND, Commands, UsageError, number
+from fuzz.commands.output import repeat, say, write
 from fuzz.files import write_whole
 from fuzz.targets import TargetUnavailable
 from fuzz.targets.agreement.counts import Counts
@@ -70,7 +70,7 @@ def _one(path: Path) -> int:
         say(f"model and kernel agree: {answer.counts.steps} steps")
     for name, times in sorted(answer.counts.abstractions.items()):
         say(f"known difference: {name}, {times}")
-    return 1 if answer.disagreements else 0
+    return FOUND if answer.disagreements else 0
 
 
 def _many(options: argparse.Namespace) -> int:
@@ -84,15 +84,15 @@ def _many(options: argparse.Namespace) -> int:
     for order in orders:
         counts.merge(answers[order].counts)
     found = tuple(one for order in orders for one in answers[order].disagreements)
-    steps = "" if options.steps == STEPS else f" --steps {options.steps}"
-    command = f"python -m fuzz agree --cases {options.cases} --seed {options.seed}{steps}"
-    write_whole(options.output, report(command, Answer(counts, found)))
+    steps = None if options.steps == STEPS else options.steps
+    command = repeat("agree", cases=options.cases, seed=options.seed, steps=steps)
+    write(options.output, report(command, Answer(counts, found)))
     say(
         f"{counts.sequences} sequences, {counts.steps} steps, {counts.abstractions.total()} known differences"
     )
     _tell(found)
     say(f"{options.output}")
-    return 1 if found else 0
+    return FOUND if found else 0
 
 
 def _tell(found: Sequence[Disagreement]) -> None:

@@ -25,9 +25,9 @@ from fuzz.bench.mutants_report import kill_rate, report
 from fuzz.bench.operators import Mutant
 from fuzz.bench.reached import Lines, is_reached, parts, run_part, union
 from fuzz.bench.results import Log
-from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_bench_options, open_log
-from fuzz.files import write_whole
+from fuzz.commands import FOUND, Commands, UsageError, number
+from fuzz.commands.benches import add_bench_options, open_log, publish
+from fuzz.commands.output import repeat, say
 from fuzz.options import MAX_SEED
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "MUTANTS.md"
@@ -72,15 +72,14 @@ def run(options: argparse.Namespace) -> int:
     fuzz_options = ("--fuzz-seed", str(options.seed))
     with Tree() as tree:
         if not _baseline(tree, log, fuzz_options, options):
-            return 1
+            return FOUND
         _try_all(tree, log, [m for m in chosen if _key(m, options) not in log.results], fuzz_options, options)
     log.tidy([_baseline_key(options), *(_key(mutant, options) for mutant in chosen)])
     fates = {mutant.key: Fate(**log.data(_key(mutant, options))) for mutant in chosen}
-    named = "".join(f" {file}" for file in options.files)
-    command = f"python -m fuzz bench mutants{named} --sample {options.sample} --seed {options.seed}"
-    write_whole(options.output, report(command, mutants, fates, reviewed))
+    command = repeat("bench mutants", options.files, sample=options.sample, seed=options.seed)
+    publish(options, report(command, mutants, fates, reviewed))
     rate = kill_rate(list(fates.values()))
-    sys.stdout.write(f"{options.output}: kill rate {'-' if rate is None else f'{rate:.0%}'}\n")
+    say(f"kill rate {'-' if rate is None else f'{rate:.0%}'}")
     return 0
 
 

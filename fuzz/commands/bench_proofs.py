@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.proofs import Job, Result, report, try_proof
-from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_output_options, add_traces, open_log, traces_of, try_missing
+from fuzz.commands import FOUND, Commands, UsageError, number
+from fuzz.commands.benches import add_output_options, add_traces, open_log, publish, traces_of, try_missing
+from fuzz.commands.output import repeat
 from fuzz.commands.traces import read_failing
-from fuzz.files import write_whole
 from fuzz.minimise import cost
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "PROOFS.md"
@@ -49,8 +48,6 @@ def run(options: argparse.Namespace) -> int:
     log = open_log(options)
     try_missing("proofs", log, jobs, try_proof)
     results = {job.key: Result.from_data(log.data(job.key)) for job in jobs}
-    named = "".join(f" {path}" for path in options.traces)
-    command = f"python -m fuzz bench proofs{named} --cost {options.cost} --limit {options.limit}"
-    write_whole(options.output, report(command, jobs, results))
-    sys.stdout.write(f"{options.output}\n")
-    return 1 if any(result.shorter for result in results.values()) else 0
+    command = repeat("bench proofs", options.traces, cost=options.cost, limit=options.limit)
+    publish(options, report(command, jobs, results))
+    return FOUND if any(result.shorter for result in results.values()) else 0

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.races import Result, is_expected, report, try_race
 from fuzz.bench.trials import trials_of
-from fuzz.commands import Commands, number
-from fuzz.commands.benches import add_bench_options, open_log, reverts_of, try_missing
-from fuzz.files import write_whole
+from fuzz.commands import FOUND, Commands, number
+from fuzz.commands.benches import add_bench_options, open_log, publish, reverts_of, try_missing
+from fuzz.commands.output import repeat
 from models.reverts import catalogue
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "RACES.md"
@@ -41,9 +40,7 @@ def run(options: argparse.Namespace) -> int:
     results: dict[str, list[Result]] = {revert.id: [] for revert in reverts}
     for trial in trials:
         results[trial.revert.id].append(Result(**log.data(trial.key)))
-    named = "".join(f" {word}" for word in options.ids)
-    command = f"python -m fuzz bench races{named} --seeds {options.seeds}"
-    write_whole(options.output, report(command, reverts, results))
-    sys.stdout.write(f"{options.output}\n")
+    command = repeat("bench races", options.ids, seeds=options.seeds)
+    publish(options, report(command, reverts, results))
     found = all(any(is_expected(revert, r) for r in results[revert.id]) for revert in reverts)
-    return 0 if found else 1
+    return 0 if found else FOUND

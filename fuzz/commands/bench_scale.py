@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.rounds import on_terminal, take
 from fuzz.bench.scale import HEAD, measure, measurements, report, rows
 from fuzz.commands import Commands, number
-from fuzz.commands.benches import add_output_options, open_log
-from fuzz.files import write_whole
+from fuzz.commands.benches import add_output_options, open_log, publish
+from fuzz.commands.output import repeat
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "SCALE.md"
 
@@ -39,11 +38,8 @@ def run(options: argparse.Namespace) -> int:
     cases = int(options.cases)  # a plain one: it goes to workers
     wanted = measurements(cases, options.rounds, options.workers)
     costs = take("scale", open_log(options), wanted, lambda one: measure(one, cases))
-    command = (
-        f"python -m fuzz bench scale --cases {cases} --rounds {options.rounds} --workers {options.workers}"
-    )
-    write_whole(options.output, report(command, costs, cases))
+    command = repeat("bench scale", cases=cases, rounds=options.rounds, workers=options.workers)
     for subject in dict.fromkeys(one.subject for one in wanted):
         on_terminal((subject, *HEAD[1:]), rows(costs, subject))
-    sys.stdout.write(f"{options.output}\n")
+    publish(options, report(command, costs, cases))
     return 0

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.schedules import Job, Result, report, try_schedules
-from fuzz.commands import Commands, number
-from fuzz.commands.benches import add_output_options, add_traces, open_log, traces_of, try_missing
+from fuzz.commands import FOUND, Commands, number
+from fuzz.commands.benches import add_output_options, add_traces, open_log, publish, traces_of, try_missing
+from fuzz.commands.output import repeat
 from fuzz.commands.traces import read_failing
 from fuzz.exhaust import program_of
-from fuzz.files import write_whole
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "SCHEDULES.md"
 
@@ -42,13 +41,9 @@ def run(options: argparse.Namespace) -> int:
     log = open_log(options)
     try_missing("schedules", log, jobs, try_schedules)
     results = {job.key: Result(**log.data(job.key)) for job in jobs}
-    named = "".join(f" {path}" for path in options.traces)
-    command = (
-        f"python -m fuzz bench schedules{named} --preemptions {options.preemptions} --limit {options.limit}"
-    )
-    write_whole(options.output, report(command, jobs, results))
-    sys.stdout.write(f"{options.output}\n")
-    return 1 if any(result.breaks for result in results.values()) else 0
+    command = repeat("bench schedules", options.traces, preemptions=options.preemptions, limit=options.limit)
+    publish(options, report(command, jobs, results))
+    return FOUND if any(result.breaks for result in results.values()) else 0
 
 
 def job_of(path: Path, preemptions: int, limit: int) -> Job:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import TypeVar
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.sctbench import SCHEDULES, Result, Trial, report, try_schedules
-from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_bench_options, open_log, try_missing
-from fuzz.files import write_whole
+from fuzz.commands import FOUND, Commands, UsageError, number
+from fuzz.commands.benches import add_bench_options, open_log, publish, try_missing
+from fuzz.commands.output import repeat
 from models.sctbench import PROGRAMS, Program
 from strategies.schedules import STRATEGIES, Strategy
 
@@ -68,12 +67,13 @@ def run(options: argparse.Namespace) -> int:
     for trial in trials:
         result = Result(**log.data(trial.key))
         results.setdefault((trial.program.name, trial.strategy.name), []).append(result.schedules)
-    chosen = "".join(f" {name}" for name in options.programs)
-    chosen += f" --strategies {' '.join(options.strategies)}" if options.strategies else ""
-    chosen += f" --seeds {options.seeds}"
-    chosen += f" --schedules {options.schedules}" if options.schedules != SCHEDULES else ""
-    command = f"python -m fuzz bench sctbench{chosen}"
-    write_whole(options.output, report(command, programs, strategies, results, options.schedules))
-    sys.stdout.write(f"{options.output}\n")
+    command = repeat(
+        "bench sctbench",
+        options.programs,
+        strategies=" ".join(options.strategies) or None,
+        seeds=options.seeds,
+        schedules=None if limit == SCHEDULES else limit,
+    )
+    publish(options, report(command, programs, strategies, results, limit))
     found = {name for (name, _), several in results.items() if any(several)}
-    return 0 if len(found) == len(programs) else 1
+    return 0 if len(found) == len(programs) else FOUND

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.rounds import on_terminal, take
 from fuzz.bench.throughput import HEAD, measure, measurements, ratio_rows, report, rows
 from fuzz.commands import Commands, number
-from fuzz.commands.benches import add_output_options, open_log
-from fuzz.files import write_whole
+from fuzz.commands.benches import add_output_options, open_log, publish
+from fuzz.commands.output import repeat
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "SPEED.md"
 
@@ -43,9 +42,8 @@ def run(options: argparse.Namespace) -> int:
         measurements(cases, steps, options.rounds),
         lambda one: measure(one, cases, steps),
     )
-    command = f"python -m fuzz bench throughput --cases {cases} --steps {steps} --rounds {options.rounds}"
-    write_whole(options.output, report(command, costs, cases, steps))
+    command = repeat("bench throughput", cases=cases, steps=steps, rounds=options.rounds)
     on_terminal(HEAD, rows(costs))
     on_terminal(("", "times", "which is"), ratio_rows(costs))
-    sys.stdout.write(f"{options.output}\n")
+    publish(options, report(command, costs, cases, steps))
     return 0

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from fuzz.bench.command import ROOT
 from fuzz.bench.search_report import report
 from fuzz.bench.survival import curve, stats
 from fuzz.bench.time_to_failure import CASES, Result, Results, trials, try_search
-from fuzz.commands import Commands, UsageError, number
-from fuzz.commands.benches import add_bench_options, open_log, reverts_of, try_missing
+from fuzz.commands import FOUND, Commands, UsageError, number
+from fuzz.commands.benches import add_bench_options, open_log, publish, reverts_of, try_missing
+from fuzz.commands.output import repeat, write
 from fuzz.curves import Curve, matplotlib, svg
-from fuzz.files import write_whole
 from fuzz.searches import SEARCHES, Search
 from models.reverts import catalogue
 
@@ -58,11 +57,17 @@ def run(options: argparse.Namespace) -> int:
     for trial in every:
         results.setdefault((trial.race, trial.search), []).append(Result(**log.data(trial.key)))
     plot = options.output.with_suffix(".svg")
-    write_whole(plot, picture(searches, results))
-    write_whole(options.output, report(_command(options), reverts, searches, results, limit, plot.name))
-    sys.stdout.write(f"{options.output}\n")
+    command = repeat(
+        "bench time-to-failure",
+        options.ids,
+        trials=options.trials,
+        search=options.search or None,
+        cases=None if limit == CASES else limit,
+    )
+    write(plot, picture(searches, results))
+    publish(options, report(command, reverts, searches, results, limit, plot.name))
     found = {race for (race, _), several in results.items() if any(result.found for result in several)}
-    return 0 if len(found) == len(reverts) else 1
+    return 0 if len(found) == len(reverts) else FOUND
 
 
 def picture(searches: Sequence[Search], results: Results) -> str:
@@ -85,10 +90,3 @@ def _searches(names: str) -> list[Search]:
         if name not in known:
             raise UsageError(f"--search: {name!r} is no search: there are {', '.join(known)}")
     return [search for search in SEARCHES if search.name in wanted]
-
-
-def _command(options: argparse.Namespace) -> str:
-    words = ["python -m fuzz bench time-to-failure", *options.ids, f"--trials {options.trials}"]
-    words += [f"--search {options.search}"] if options.search else []
-    words += [f"--cases {options.cases}"] if options.cases != CASES else []
-    return " ".join(words)

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from fuzz.bench.command import ROOT, in_processes, side_by_side
 from fuzz.bench.results import Log, digest
 from fuzz.commands import UsageError, number
+from fuzz.commands.output import say, write
 from models.reverts import Revert, find_reverts
 
 KNOWN = ROOT / "tests" / "regressions"
@@ -79,6 +80,12 @@ def open_log(options: argparse.Namespace) -> Log:
         return Log(output.with_suffix(".jsonl"), digest(ROOT), resume=options.resume)
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
+
+
+def publish(options: argparse.Namespace, report: str) -> None:
+    """Write the report, and say where it is.  Raises UsageError where that cannot be."""
+    write(options.output, report)
+    say(str(options.output))
 
 
 def reverts_of(ids: Sequence[str], default: Sequence[Revert]) -> Sequence[Revert]:

@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from fuzz.commands import Commands, UsageError, number
+from fuzz.commands import FOUND, Commands, UsageError, number
+from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace, read_failing
 from fuzz.targets.qemu.cache import default_cache
 from fuzz.targets.qemu.gdb import GdbError
@@ -55,11 +56,10 @@ def run(options: argparse.Namespace) -> int:
     verdict = judge(machine, script, parts, options.times, _quiet if options.json else _tell)
     if options.json:
         told = {"race": script.race, "kernel": kernel.release, "confirmed": verdict.confirmed}
-        json.dump({**told, "runs": verdict.as_data()}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        say(json.dumps({**told, "runs": verdict.as_data()}, indent=2))
     else:
         _print(kernel, verdict)
-    return 0 if verdict.confirmed else 1
+    return 0 if verdict.confirmed else FOUND
 
 
 def _script(path: Path) -> tuple[Script, list[Part]]:
@@ -95,6 +95,6 @@ def _quiet(judged: Judged) -> None:
 
 def _print(kernel: Package, verdict: Verdict) -> None:
     sys.stderr.write("\n")
-    sys.stdout.write(f"{verdict.script.race} on Linux {kernel.release}, in QEMU\n")
+    say(f"{verdict.script.race} on Linux {kernel.release}, in QEMU")
     for line in verdict.lines():
-        sys.stdout.write(f"{line}\n")
+        say(line)

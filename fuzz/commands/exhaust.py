@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fuzz.commands import Commands, UsageError, number
+from fuzz.commands import FOUND, UNDECIDED, Commands, UsageError, number
 from fuzz.commands.levels import add_limit, levels
 from fuzz.commands.output import say
 from fuzz.commands.traces import check_output, save_trace
@@ -14,9 +14,6 @@ from fuzz.report import render
 from fuzz.traces import TraceError, file_name, record
 from models.reverts import find_reverts
 
-FAILS, NOT_COMPLETE = 1, 2
-"""Exit codes."""
-
 
 def add_to(commands: Commands) -> None:
     """Declare the command."""
@@ -24,7 +21,8 @@ def add_to(commands: Commands) -> None:
         "exhaust",
         help="run every schedule of a program: does none fail?",
         description="Runs a program under every schedule with at most K preemptions.  The exit code is 0 "
-        "if none fails, 1 if one does (it is shown and saved), and 2 if the limit was reached before.",
+        "if none fails, 1 if one does (it is shown and saved), and 3 if that is not the whole answer: the "
+        "limit was reached, or an operation made no sense wherever it was tried.",
     )
     parser.add_argument(
         "program",
@@ -41,7 +39,11 @@ def add_to(commands: Commands) -> None:
     )
     add_limit(parser)
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="where the trace of a schedule that fails is saved"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where the trace of a schedule that fails is saved (here, under a name of its own)",
     )
     parser.set_defaults(run=run)
 
@@ -65,9 +67,9 @@ def run(options: argparse.Namespace) -> int:
     if result.failing is not None:
         path = options.output or Path(file_name(record(result.failing, reverts)))
         save_trace(result.failing, reverts, path)
-        return FAILS
+        return FOUND
     if not result.complete:
         say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
-        return NOT_COMPLETE
+        return UNDECIDED
     say(COVERAGE)
-    return NOT_COMPLETE if result.idle else 0
+    return UNDECIDED if result.idle else 0

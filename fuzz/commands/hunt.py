@@ -17,7 +17,8 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from fuzz.commands import Commands, UsageError, number
+from fuzz.commands import FOUND, Commands, UsageError, number
+from fuzz.commands.output import say
 from fuzz.database import open_database, traces_folder
 from fuzz.hunt import Campaign, Hunt, Limits, State, StateError, load, machine_names, sources
 from fuzz.hunt.report import report
@@ -109,8 +110,8 @@ def run(options: argparse.Namespace) -> int:
         except WorkerLostError as error:
             raise UsageError(f"{error}; --resume goes on from case {state.next}") from error
     for line in report(state, places, traces):
-        sys.stdout.write(f"{line}\n")
-    return 1 if state.found else 0
+        say(line)
+    return FOUND if state.found else 0
 
 
 def _make_room(options: argparse.Namespace) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from fuzz.commands import Commands
+from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import case_of, minimise
 from fuzz.report import render
@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
     failing = read_failing(options.trace)
     check_output(options.output)
     small = case_of(minimise(failing.case, failing.reverts, failing.symptom))
-    sys.stdout.write(render(small, failing.reverts).text + "\n")
+    say(render(small, failing.reverts).text)
     if options.output is not None:
-        sys.stdout.write("\n")
+        say("")
         save_trace(small, failing.reverts, options.output)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.commands import UsageError
@@ -14,8 +15,17 @@ def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+def repeat(command: str, named: Sequence[object] = (), **options: object) -> str:
+    """The command that makes a report again, which the report has at its head; without what is None."""
+    words = [f"python -m fuzz {command}", *map(str, named)]
+    words += [f"--{name} {value}" for name, value in options.items() if value is not None]
+    return " ".join(words)
+
+
 def write(path: Path, content: str | bytes) -> None:
-    """A file, whole.  Raises UsageError where that cannot be."""
+    """A file, whole, in a directory that there is.  Raises UsageError where that cannot be."""
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: cannot be written: there is no directory {path.parent}")
     try:
         write_whole(path, content)
     except OSError as error:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fuzz.commands import Commands
+from fuzz.commands import FOUND, UNDECIDED, Commands
 from fuzz.commands.levels import add_limit, levels
 from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import cost
 from fuzz.prove import COVERAGE, prove
-
-NOT_PROVEN, SHORTER = 2, 1
-"""Exit codes."""
 
 
 def add_to(commands: Commands) -> None:
@@ -23,7 +20,7 @@ def add_to(commands: Commands) -> None:
         help="search all shorter traces: is there none that fails?",
         description="Runs every program on the trace's file system with fewer steps and preemptions.  "
         "The exit code is 0 if none of them breaks the same property, 1 if one does (it is shown and "
-        "saved), and 2 if the limit was reached before.",
+        "saved), and 3 if the limit was reached before.",
     )
     add_trace(parser)
     add_limit(parser)
@@ -51,9 +48,9 @@ def run(options: argparse.Namespace) -> int:
         for step in proof.shorter.case.steps:
             say(f"    {step}")
         save_trace(proof.shorter.case, failing.reverts, output)
-        return SHORTER
+        return FOUND
     if not proof.complete:
         say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
-        return NOT_PROVEN
+        return UNDECIDED
     say(COVERAGE)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
@@ -13,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from fuzz.commands import Commands
+from fuzz.commands.output import say
 from models.reverts import Revert, catalogue
 
 UNCONFIRMED = "?"
@@ -29,8 +29,7 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the catalogue."""
     if options.json:
-        json.dump([as_data(revert) for revert in catalogue()], sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        say(json.dumps([as_data(revert) for revert in catalogue()], indent=2))
     else:
         console = Console()
         for part in listing(catalogue()):

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 
 import models
-from fuzz.commands import Commands, UsageError
+from fuzz.commands import FOUND, Commands, UsageError
 from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace
 from fuzz.report import render
@@ -82,11 +82,11 @@ def run(options: argparse.Namespace) -> int:
     for line in comparison(trace, replayed):
         say(line)
     if replayed.outcome is not None:
-        return 1
+        return FOUND
     if replay(trace, find_reverts(trace.reverts)).outcome != trace.outcome:
         say("that it passes proves nothing: with the recorded fixes out it does not fail as recorded either")
-        return 1
-    return 0 if replayed.whole else 1
+        return FOUND
+    return 0 if replayed.whole else FOUND
 
 
 def _on_the_kernel(trace: Trace) -> int:
@@ -100,7 +100,7 @@ def _on_the_kernel(trace: Trace) -> int:
         say(line)
     if played.broken:
         say(f"{played.broken}: expected: {played.expected}; observed: {played.observed}")
-        return 1
+        return FOUND
     say(f"it passes on the live kernel ({platform.release()})")
     return 0
 

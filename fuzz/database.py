@@ -61,12 +61,8 @@ class NamedDatabase(ExampleDatabase):
         """The part that belongs to one machine."""
         return NamedDatabase(self._database, machine, self._machines)
 
-    def read_only(self) -> NamedDatabase:
-        """The same, which nothing is written to or deleted from."""
-        return NamedDatabase(ReadOnlyDatabase(self._database), self._machine, self._machines)
-
     def alone(self, value: bytes) -> NamedDatabase:
-        """A copy of one of the machine's failures, with nothing beside it."""
+        """One of the machine's failures with nothing beside it, and what is done to it is done to a copy."""
         copy = InMemoryExampleDatabase()
         copy.save(key_of(self._machine), value)
         return NamedDatabase(ReadOnlyDatabase(copy), self._machine, self._machines)

@@ -29,11 +29,10 @@ class Outcome:
     failed: int = 0
 
     def merge(self, other: Outcome) -> None:
-        """Add what another search did after this one; of what they found the first counts."""
+        """Add what another search did after this one; what that found is not taken over."""
         self.tally.merge(other.tally)
         self.seconds += other.seconds
         self.failed += other.failed
-        self.reproducer = self.reproducer or other.reproducer
 
     def to_json(self) -> str:
         """For the report that a worker sends."""

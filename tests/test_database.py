@@ -96,14 +96,17 @@ def test_nothing_is_saved_for_no_machine() -> None:
         NamedDatabase(InMemoryExampleDatabase()).save(b"digest", GOOD)
 
 
-def test_what_is_only_read_stays_as_it_is() -> None:
+def test_what_is_replayed_alone_stays_as_it_is() -> None:
     """If a replay could delete, a failure that a change hid would be gone for good."""
     database = NamedDatabase(InMemoryExampleDatabase(), ONE)
-    database.save(b"x", GOOD)
-    reader = database.read_only()
-    reader.save(b"x", BETTER)
+    for value in (GOOD, BETTER):
+        database.save(b"x", value)
+    reader = database.alone(GOOD)
+    assert reader.saved() == [GOOD]
+    reader.save(b"x", CORRUPT)
     reader.delete(b"x", GOOD)
-    assert reader.saved() == database.saved() == [GOOD]
+    assert reader.saved() == [GOOD]
+    assert database.saved() == sorted([GOOD, BETTER])
 
 
 def test_what_is_saved_comes_in_an_order_of_its_own() -> None:

@@ -44,7 +44,7 @@ class KernelSide(KernelWorld):
     def new_value(self, number: int) -> int:
         """A value that is held from now on."""
         value = super().new_value(number)
-        self.submit(WRITEBACK, [value])
+        self.io.submit(WRITEBACK, [value])
         return value
 
     def force_group(self, number: int) -> None:
@@ -95,9 +95,9 @@ class KernelSide(KernelWorld):
 
     def complete(self, values: frozenset[int]) -> None:
         """Release every request with one of these values.  Raises Violation."""
-        numbers = [held.number for held in self._bios() if not values.isdisjoint(held.tags)]
+        numbers = [held.number for held in self.io.bios() if not values.isdisjoint(held.tags)]
         for number in numbers:
-            bios = dict(zip((held.number for held in self._bios()), self.in_flight(), strict=True))
+            bios = dict(zip((held.number for held in self.io.bios()), self.in_flight(), strict=True))
             if number in bios:
                 self.apply(Step(self.idle_worker(), bios[number]))
 
@@ -127,7 +127,7 @@ class KernelSide(KernelWorld):
 
     def values_in_flight(self) -> Sequence[frozenset[int]]:
         """The values of each held request; a page may have others beside them."""
-        return [frozenset(tag for tag in held.tags if tag > 0) for held in self._bios()]
+        return [frozenset(tag for tag in held.tags if tag > 0) for held in self.io.bios()]
 
     def files(self) -> Files:
         """All files, from the device where no page is dirty."""

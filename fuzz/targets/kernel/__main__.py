@@ -39,7 +39,7 @@ def answer(what: str, order: dict[str, Any]) -> str:
     if what == "case":
         return play_here(order["trace"], order["gate"])
     listed = {name: tuple(order[name]) for name in ("places", "gate")}
-    return execute(Order(**{**order, **listed})).to_json()
+    return json.dumps([outcome.to_json() for outcome in execute(Order(**{**order, **listed}))])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from hypothesis import Phase, seed
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
+from fuzz.database import NamedDatabase
 from fuzz.options import Run, Shrink, make_run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
@@ -51,20 +53,21 @@ class Order:
 
 def kernel_shard(run: Run, shard: int) -> Outcome:
     """Generate and shrink, in a child; what fails is saved.  Raises ChildError."""
-    return in_child(Order.of(run, shard), run.profile.examples)
+    (outcome,) = in_child(Order.of(run, shard), run.profile.examples)
+    return outcome
 
 
 def kernel_replay(run: Run) -> list[Outcome]:
-    """Run what is saved, in a child.  Raises ChildError."""
-    return [in_child(Order.of(run, -1), len(run.database.saved()))]
+    """Run each failure that is saved, in a child; as :func:`fuzz.shards.replay`.  Raises ChildError."""
+    return in_child(Order.of(run, -1), len(run.database.saved()))
 
 
-def in_child(order: Order, cases: int) -> Outcome:
+def in_child(order: Order, cases: int) -> list[Outcome]:
     """Have a child do it.  Raises ChildError."""
-    return Outcome.from_json(ask_child("search", asdict(order), cases))
+    return [Outcome.from_json(text) for text in json.loads(ask_child("search", asdict(order), cases))]
 
 
-def execute(order: Order) -> Outcome:
+def execute(order: Order) -> list[Outcome]:
     """In the child: do it."""
     run = order.run()
     machinery = Machinery(order.gate)
@@ -73,23 +76,39 @@ def execute(order: Order) -> Outcome:
             number, turn = divmod(order.shard, len(kernel_machines()))
             machine = kernel_machines()[turn]
             phases = (Phase.generate, Phase.shrink) if run.shrink is not Shrink.NONE else (Phase.generate,)
-            return _search(run, machinery, machine, run.search_seed(machine.__name__, number), phases)
-        total = Outcome(Tally(), 0.0)
-        for machine in kernel_machines():
-            if run.database.of(machine.__name__).saved():
-                total.merge(_search(run, machinery, machine, 0, (Phase.reuse,)))
-        return total
+            database, seed_of_it = (
+                run.database.of(machine.__name__),
+                run.search_seed(machine.__name__, number),
+            )
+            return [_search(run, machinery, machine, seed_of_it, phases, database)]
+        return _replay(run, machinery)
     finally:
         machinery.close()
 
 
+def _replay(run: Run, machinery: Machinery) -> list[Outcome]:
+    total, least = Outcome(Tally(), 0.0), dict[str, Reproducer]()
+    for machine in kernel_machines():
+        saved = run.database.of(machine.__name__)
+        for value in saved.saved():
+            again = _search(run, machinery, machine, 0, (Phase.reuse,), saved.alone(value))
+            if again.reproducer is not None:
+                name = again.reproducer.property
+                least[name] = min(least.get(name, again.reproducer), again.reproducer)
+            total.merge(again)
+    return [total, *(Outcome(Tally(), 0.0, reproducer) for reproducer in least.values())]
+
+
 def _search(
-    run: Run, machinery: Machinery, machine: type[KernelMachine], number: int, phases: Sequence[Phase]
+    run: Run,
+    machinery: Machinery,
+    machine: type[KernelMachine],
+    number: int,
+    phases: Sequence[Phase],
+    database: NamedDatabase,
 ) -> Outcome:
+    """What Hypothesis does with a machine, and how that ended; ``number`` is its seed."""
     tally, found, started = Tally(), list[KernelFailure](), time.perf_counter()
-    database = run.database.of(machine.__name__)
-    if Phase.reuse in phases:
-        database = database.read_only()
     factory = seed(number)(machine_factory(machine, machinery, tally, found))
     reproducer: Reproducer | None = None
     try:

@@ -42,7 +42,7 @@ def settle(world: KernelWorld) -> list[str]:
             return []
         same = same + 1 if look == last and look is not None and not ended else 0
         last = look
-        if same >= (LOOKS if world.jobs else WRITEBACK_LOOKS) and (world.held or not world.jobs):
+        if same >= (LOOKS if world.jobs else WRITEBACK_LOOKS) and (world.io.requests or not world.jobs):
             return []
         if time.monotonic() - began > PATIENCE:
             return sorted(world.jobs)
@@ -55,7 +55,7 @@ def _look(world: KernelWorld) -> Look:
     stacks = [tuple(world.machinery.worker(task).stack()) for task in sorted(world.jobs)]
     if any(not stack or stack[0] in OUTSIDE for stack in stacks):
         return None
-    return (requests, len(world.held), *stacks)
+    return (requests, len(world.io.requests), *stacks)
 
 
 def _pause(world: KernelWorld) -> None:

@@ -7,12 +7,11 @@ judged while something is in flight is what cannot change any more; contents are
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from fuzz.targets.kernel.calls import CALLS
-from fuzz.targets.kernel.control import Held
+from fuzz.targets.kernel.held import HeldIo
 from fuzz.targets.kernel.judging import crash, finish, judge_quiet, remount
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.seen import Seen
@@ -44,14 +43,12 @@ class KernelWorld:
         self.drained: list[Step] = []
         self.then: list[str] = []
         self.seen = Seen()
+        self.io = HeldIo(self.gate, self.seen)
         self.jobs: dict[str, Job] = {}
-        self.held: list[Held] = []
         self.dirty: dict[int, list[int]] = {}
         self.unsettled: list[tuple[int, int]] = []
         self.doubtful: dict[tuple[int, int], set[int]] = {}
         self.draining = False
-        self._submitters: dict[int, str] = {}
-        self._file_of: dict[int, int] = {}
         self._numbers = len(geometry.files)
         list(machinery.log.complaints())
         self.struck: list[str] = []
@@ -77,23 +74,11 @@ class KernelWorld:
 
     def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Tasks that stand at an IO of theirs."""
-        return [(task, tuple(STOPS)) for task in sorted({held.stops for held in self.held} - {""})]
+        return [(task, tuple(STOPS)) for task in self.io.stopped()]
 
     def in_flight(self) -> Sequence[CompleteBio]:
         """Held data writes, by who submitted them."""
-        counts: Counter[str] = Counter()
-        bios = []
-        for held in self._bios():
-            task = self._submitter(held)
-            bios.append(CompleteBio(task, counts[task]))
-            counts[task] += 1
-        return bios
-
-    def _bios(self) -> list[Held]:
-        return [held for held in self.held if not held.stops]
-
-    def _submitter(self, held: Held) -> str:
-        return next(self._submitters[tag] for tag in held.tags if tag in self._submitters)
+        return self.io.in_flight()
 
     def data_groups(self) -> Sequence[int]:
         """Numbers of the DATA block groups."""
@@ -114,7 +99,7 @@ class KernelWorld:
     def is_used(self, number: int) -> bool:
         """Whether an operation on a file is running, or a bio to it in flight."""
         busy = any(getattr(job.operation, "file", None) == number for job in self.jobs.values())
-        return busy or any(self._file_of.get(tag) == number for held in self.held for tag in held.tags)
+        return busy or self.io.writes_to(number)
 
     @property
     def submitting(self) -> bool:
@@ -125,13 +110,13 @@ class KernelWorld:
     @property
     def quiet(self) -> bool:
         """Nothing is held and nobody is inside an operation."""
-        return not self.held and not self.jobs
+        return not self.io.requests and not self.jobs
 
     def makes_sense(self, step: Step) -> bool:
         """Whether the step can be taken here."""
         operation = step.operation
         if operation is None:
-            return any(held.stops == step.task for held in self.held)
+            return step.task in self.io.stopped()
         why = refusal(operation)
         if why:
             self.seen.refused[f"{operation.name}: {why}"] += 1
@@ -149,19 +134,12 @@ class KernelWorld:
 
     def new_value(self, number: int) -> int:
         """A value that nobody has written before, for a file."""
-        value = len(self._file_of) + 1
-        self._file_of[value] = number
-        return value
+        return self.io.new_value(number)
 
     def new_number(self) -> int:
         """A number that no file or snapshot has had."""
         self._numbers += 1
         return self._numbers - 1
-
-    def submit(self, task: str, values: Sequence[int]) -> None:
-        """From now on data writes of these values are held, as bios of ``task``."""
-        self._submitters |= dict.fromkeys(values, task)
-        self.gate.hold(values)
 
     def force_group(self, number: int) -> None:
         """Have a block group made, by a file that may be called by that number.  Raises OSError."""
@@ -192,11 +170,9 @@ class KernelWorld:
         match step.operation:
             case None:
                 self._arm(step)
-                for held in [held for held in self.held if held.stops == step.task]:
-                    self.gate.release(held.number)
-            case CompleteBio(submitter, index):
-                bios = [held for held in self._bios() if self._submitter(held) == submitter]
-                self.gate.release(bios[index].number)
+                self.io.go_on(step.task)
+            case CompleteBio() as bio:
+                self.io.complete(bio)
             case Inject(kind):
                 self.gate.fail(FAULT_KINDS[kind])
             case Crash(kept):
@@ -231,11 +207,7 @@ class KernelWorld:
 
     def look(self) -> int:
         """What the gate holds now, and what it wrote; how many requests ever came."""
-        state = self.gate.state()
-        for held in state.held:
-            if held.number not in {known.number for known in self.held}:
-                self.seen.held[held.kind] += 1
-        self.held = state.held
+        state = self.io.look()
         for value, error in state.written:
             if error:
                 self._lost(value)
@@ -245,7 +217,7 @@ class KernelWorld:
 
     def _lost(self, value: int) -> None:
         """A block of that value could not be written: nobody knows what it holds, of all that was."""
-        number = self._file_of.get(value, -1)
+        number = self.io.file_of(value)
         file = self.reference.files.get(number)
         for block, state in enumerate(file.blocks if file else ()):
             if any(write.value == value for write in state.past):
@@ -270,7 +242,7 @@ class KernelWorld:
         job = self.jobs.get(step.task)
         if job is None:
             return "done"
-        if any(held.stops == step.task for held in self.held):
+        if step.task in self.io.stopped():
             return f"preempted at {step.until}"
         where = waits_in(self.machinery.worker(step.task).stack())
         self.seen.wait[f"{job.operation.name} in {where}"] += 1

@@ -94,13 +94,13 @@ class CallRelocate(Call[Relocate]):
         del task
         chunk, volume = world.volume.chunk_of(operation.group), world.volume
         end = chunk.physical + chunk.length
-        held = frozenset(h.number for h in world.held if chunk.physical <= h.offset < end)
+        held = frozenset(h.number for h in world.io.requests if chunk.physical <= h.offset < end)
         return (lambda: ioctls.balance(volume.root, chunk.logical)), Moving(chunk, held)
 
     def end(self, world: KernelWorld, operation: Relocate, job: Job) -> None:
         """It is gone, and nothing was in flight to it."""
         assert isinstance(job.memo, Moving)
-        early = [held for held in world.held if held.number in job.memo.held]
+        early = [held for held in world.io.requests if held.number in job.memo.held]
         if job.error is None and early:
             observed = f"{operation} is done while a write to {early[0].offset:#x} in it is in flight"
             world.complain(WAITS, "the relocation waits for it", observed)

@@ -30,7 +30,7 @@ class CallDirectWrite(Call[StartNocowDio]):
         value, volume = world.new_value(operation.file), world.volume
         write = world.reference.start_write(operation.file, operation.block, operation.blocks, value)
         world.reference.start_completion(value)
-        world.submit(task, [value])
+        world.io.submit(task, [value])
         return (lambda: volume.write_direct(operation.file, operation.block, operation.blocks, value)), write
 
     def end(self, world: KernelWorld, operation: StartNocowDio, job: Job) -> None:
@@ -81,7 +81,7 @@ class CallWriteback(Call[Writeback]):
         self, world: KernelWorld, task: str, operation: Writeback
     ) -> tuple[Callable[[], object], object]:
         """Hold what is dirty."""
-        world.submit(task, world.dirty.pop(operation.file))
+        world.io.submit(task, world.dirty.pop(operation.file))
         volume = world.volume
         return (lambda: libc.start_writeback(volume.buffered(operation.file))), None
 

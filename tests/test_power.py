@@ -21,11 +21,13 @@ from models.faults import CLEAR_PINNED, DATA_BIO, FAULTS, PHASE_2, SUBMIT_DIRECT
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
+    BufferedWrite,
     Commit,
     CompleteBio,
     Crash,
     CreateBg,
     Free,
+    Fsync,
     Inject,
     Relocate,
     Remount,
@@ -128,6 +130,35 @@ def test_a_write_is_durable_after_a_commit_and_may_be_lost_before() -> None:
         assert world.reference.files[0].blocks[0].recoverable() == values
         apply(world, Step(POWER, Crash()))
         assert world.reference.files[0].blocks[0].recoverable() == values[:1]
+
+
+LOGGED_BEFORE_AN_ABORT = (
+    Step(FAULT, Inject(PHASE_2)),
+    Step("CPU 1", BufferedWrite(0, 0, 1)),
+    Step("CPU 1", Fsync(0)),
+    Step("CPU 2", Allocate(1)),
+    Step("CPU 2", CompleteBio("CPU 1", 0), "end_bio_extent_writepage"),
+    Step("CPU 1"),
+    Step("CPU 1", Allocate(1)),
+    Step("CPU 2"),
+)
+"""An fsync is done when the write is in the log; the transaction is aborted before it is in the trees."""
+
+
+def test_what_is_in_the_log_only_is_not_read_after_an_abort_but_after_a_mount() -> None:
+    """If the reference asked for it at once a sound file system would fail; if never, a log could be lost."""
+    geometry = Geometry(group_blocks=2, files=(File(FileKind.PREALLOC, 1),))
+    world = apply(World(geometry), *LOGGED_BEFORE_AN_ABORT)
+    block = world.reference.files[0].blocks[0]
+    assert (world.fs.error, block.left_by_abort(), block.recoverable()) == (errno.ENOSPC, [0, 1], [1])
+    apply(world, Step(POWER, Crash()))
+    assert world.reference.files[0].blocks[0].allowed() == [1]
+
+
+def test_a_commit_has_it_in_the_trees() -> None:
+    """If an abort excused everything, what it wipes out in the trees could not be told."""
+    world = apply(World(Geometry()), *WRITTEN, Step("CPU 1", Commit()))
+    assert world.reference.files[0].blocks[0].left_by_abort() == [1]
 
 
 def test_a_file_that_no_commit_knows_is_gone_and_a_deleted_one_is_back() -> None:

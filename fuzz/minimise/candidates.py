@@ -8,8 +8,8 @@ from dataclasses import replace
 from fuzz.case import Case
 from fuzz.minimise.lowered import full_geometries, lower_geometries, lower_operations, without_first
 from fuzz.minimise.size import points_of
-from models.geometry import Geometry
-from models.operations import OPERATIONS, CompleteBio, Step
+from models.geometry import File, FileKind, Geometry
+from models.operations import OPERATIONS, Allocate, CompleteBio, Step
 
 Steps = tuple[Step, ...]
 
@@ -24,7 +24,9 @@ def smaller(case: Case) -> Iterator[Case]:
     for geometry in (*lower_geometries(case.geometry), *full_geometries(case.geometry)):
         yield replace(case, geometry=geometry)
     yield from without_first(case)
+    yield from _with_a_file_before(case)
     yield from _by_others(case)
+    yield from _in_another_order(case)
 
 
 def smaller_by_two(case: Case) -> Iterator[Case]:
@@ -77,6 +79,31 @@ def _simpler_steps(steps: Steps, index: int) -> Iterator[Step]:
             if isinstance(step.operation, kind):
                 break
             yield Step(kind.task or ("CPU 1" if step.operation.task else step.task), kind())
+
+
+def _with_a_file_before(case: Case) -> Iterator[Case]:
+    """Without the first file that is allocated: it is there from the start, under the same number."""
+    for index, step in enumerate(case.steps):
+        if isinstance(step.operation, Allocate):
+            files = (*case.geometry.files, File(FileKind.NODATACOW, step.operation.blocks))
+            blocks = sum(file.blocks for file in files)
+            geometry = case.geometry
+            if blocks <= geometry.groups * geometry.group_blocks:
+                yield replace(without_step(case, index), geometry=replace(geometry, files=files))
+            return
+
+
+def _in_another_order(case: Case) -> Iterator[Case]:
+    """A step run to its end where it was preempted, and another one moved."""
+    for index, step in enumerate(case.steps):
+        if step.until is None:
+            continue
+        whole = with_step(case, index, replace(step, until=None))
+        for moved in range(len(whole.steps)):
+            rest = without_step(whole, moved).steps
+            for place in range(len(rest), -1, -1):
+                if place != moved:
+                    yield replace(case, steps=renamed((*rest[:place], whole.steps[moved], *rest[place:])))
 
 
 def _by_others(case: Case) -> Iterator[Case]:

@@ -19,13 +19,13 @@ def every_block_reads_as_its_last_write_or_a_concurrent_one(seen: Observation) -
 
     No counter is wrong when a write is lost: only a model with contents can see it.  Blocks under an
     ordered extent are left out, as a read would wait there.  Once the file system is aborted, a write that
-    completed may not be in the trees: what a crash may bring back may be read.
+    completed may not be in the trees, even where an fsync has it in the log.
     """
     for number, file in seen.reference.files.items():
         inode = seen.fs.roots[FS_TREE].inodes[number]
         for block, state in enumerate(file.blocks):
             value = seen.fs.read_block(inode, block)
-            allowed = state.recoverable() if seen.fs.error else state.allowed()
+            allowed = state.left_by_abort() if seen.fs.error else state.allowed()
             if value is not None and value not in allowed:
                 yield Mismatch(
                     f"file {number} block {block} reads {' or '.join(map(value_text, allowed))}",

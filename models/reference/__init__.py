@@ -49,7 +49,7 @@ class Reference:
             self.add_file(number, sizes, nodatacow=nodatacow)
             for block, state in enumerate(self.files[number].blocks if nodatacow else ()):
                 state.candidates = [Write(initial_value(number, block), 0)]
-                state.past = list(state.candidates)
+                state.past, state.in_trees = list(state.candidates), list(state.candidates)
 
     def add_file(
         self, number: int, sizes: Sequence[int], *, nodatacow: bool = False, started: int = 0
@@ -91,6 +91,7 @@ class Reference:
         for number, block in self.files[file].part(start, num):
             block.running.append(write)
             block.past.append(write)
+            block.in_trees.append(write)
             self.snapshots.write(file, number, self._now, value)
         return write
 
@@ -124,6 +125,7 @@ class Reference:
                 block.running.remove(write)
                 if write not in block.candidates:
                     block.past.remove(write)
+                    block.in_trees.remove(write)
         self._settle(write)
 
     def end_buffered_write(self, file: int, write: Write, *, failed: bool) -> None:

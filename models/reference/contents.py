@@ -57,7 +57,8 @@ class Block:
 
     ``extents`` are those it may be in, ``candidates`` the writes whose value it may hold: more than one
     where writes were concurrent.  ``running`` are in flight.  ``past`` and ``past_extents`` are all that a
-    crash may bring back; ``stored`` are writes whose value may be on disk while the page is ``dirty``.
+    crash may bring back; ``in_trees`` is more than ``past`` while an fsync has a write in the log only;
+    ``stored`` are writes whose value may be on disk while the page is ``dirty``.
     """
 
     extents: list[Extent]
@@ -67,10 +68,12 @@ class Block:
     stored: list[Write] = field(default_factory=list)
     dirty: bool = False
     past: list[Write] = field(default_factory=list)
+    in_trees: list[Write] = field(default_factory=list)
     past_extents: list[Extent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.past, self.past_extents = list(self.candidates), list(self.extents)
+        self.in_trees = list(self.candidates)
 
     def allowed(self) -> list[int]:
         """Every value that a read may return now."""
@@ -79,6 +82,14 @@ class Block:
     def recoverable(self) -> list[int]:
         """Every value that a read may return after a crash now."""
         return sorted({write.value for write in self.past})
+
+    def left_by_abort(self) -> list[int]:
+        """Every value that a read may return once the file system is aborted.
+
+        What was acknowledged may not have come to the trees, and what an fsync made durable is in the log:
+        the next mount has it.
+        """
+        return sorted({write.value for write in self.in_trees})
 
     def acknowledge(self, write: Write) -> None:
         """The block holds what ``write`` wrote, or what one wrote that did not end before that."""
@@ -94,11 +105,15 @@ class Block:
         def durable(write: Write) -> bool:
             return 0 < (write.ended if synced and not write.lost else write.settled) <= since
 
-        started = max((w.started for w in self.past if durable(w)), default=0)
-        self.past = [w for w in self.past if w in self.running or w.ended >= started]
+        self.past = self._since(self.past, [w.started for w in self.past if durable(w)])
+        if not synced:
+            self.in_trees = self._since(self.in_trees, [w.started for w in self.in_trees if durable(w)])
         writes = [e.write for e in self.past_extents if e.write is not None]
         started = max((w.started for w in writes if durable(w)), default=0)
         self.past_extents = [e for e in self.past_extents if e.ended >= started]
+
+    def _since(self, writes: list[Write], durable: list[Time | int]) -> list[Write]:
+        return [w for w in writes if w in self.running or w.ended >= max(durable, default=0)]
 
 
 @dataclass(slots=True, eq=False)

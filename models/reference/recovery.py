@@ -44,6 +44,7 @@ def recover(file: File, values: Sequence[int], now: int, *, flushed: bool) -> li
         for write in block.past:  # what was not flushed by now, no later commit makes durable
             write.settled, write.lost = 0, True
         block.past = [*([] if flushed else block.past), *block.candidates]
+        block.in_trees = list(block.past)
         block.last_write_ended = now if value else 0
         block.running.clear()
         block.stored, block.dirty = [], False

@@ -5,7 +5,8 @@ finds the same block group, has nothing to move out of it, and removes it; then 
 more and finds no chunk: an assertion.
 
 ``delete_unused_bgs_mutex`` is held by both from before they look at a block group until it is gone.
-Taking it after the look is no help.
+Taking it after the look is no help; and where the address was given to another block group meanwhile,
+balance moves that one's extents as if they were of the one that is gone, and aborts.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ LATE = Revert(
     symptom="assertion in btrfs_remove_chunk: the chunk is gone already",
     operations=("free", "commit", "clean", "relocate"),
     expected="no_assertion_of_the_kernel_fails",
+    signs=("no_legal_schedule_aborts",),
     overrides=(LooksFirst,),
     wrong_fix_of="67c5e7d464bc",
 )

@@ -26,6 +26,7 @@ from models.simulation import Steps
 NOBODYS = "new_chunks_take_device_space_that_nobody_has"
 ASSERTION = "no_assertion_of_the_kernel_fails"
 LEFT = "nothing_of_a_trim_is_left"
+CONTENTS = "every_block_reads_as_its_last_write_or_a_concurrent_one"
 
 
 class NobodyIsCounted(DevExtents):
@@ -125,6 +126,7 @@ FIX = Revert(
     symptom="data of a new block group is wiped out by a discard for an old one",
     operations=("trim", "relocate", "commit", "create-bg"),
     expected=NOBODYS,
+    signs=(CONTENTS,),
     overrides=(NobodyIsCounted, GoesOn),
     chain="opened 946ddbe805cb and 1b9845081633/pinned: the map that is kept, and what is put back",
 )

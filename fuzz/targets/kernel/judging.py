@@ -33,7 +33,7 @@ def judge_quiet(world: KernelWorld) -> None:
         world.complain(ABORT, "the file system stays writable", "it was forced readonly")
     allowed = oracles.live(world.reference)
     if world.volume.readonly:  # a write that completed may not be in the trees any more
-        allowed = AfterCrash.of(world.reference, {}).allowed
+        allowed = oracles.aborted(world.reference)
     found = {number: _read(world, number) for number in sorted(world.reference.files)}
     for mismatch in oracles.contents(found, allowed, world.doubtful):
         world.complain(oracles.CONTENTS, *mismatch)

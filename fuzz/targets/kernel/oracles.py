@@ -60,6 +60,11 @@ def live(reference: Reference) -> Allowed:
     return {n: [block.allowed() for block in file.blocks] for n, file in reference.files.items()}
 
 
+def aborted(reference: Reference) -> Allowed:
+    """The same once the file system is aborted."""
+    return {n: [block.left_by_abort() for block in file.blocks] for n, file in reference.files.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class AfterCrash:
     """What the files may be after a loss of power at some moment.

@@ -27,8 +27,8 @@ WRONG = replace(HISTORICAL[0], id="wrong/hasty", name="hasty", wrong_fix_of=HIST
 def printed(*reverts: Revert, width: int = 200) -> str:
     """The list of these reverts."""
     console = Console(file=io.StringIO(), width=width)
-    for part in races.listing(reverts):
-        console.print(part)
+    for line in races.listing(reverts, width):
+        console.print(line, soft_wrap=True)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -44,7 +44,9 @@ def test_the_list_has_everything_that_an_option_needs(columns: str) -> None:
         assert revert.name in words
         assert revert.version in ("", *words)
         assert not revert.wrong_fix_of or revert.wrong_fix_of in words
-    assert max(len(line) for line in run.stdout.splitlines()) <= int(columns)
+    lines = run.stdout.splitlines()
+    assert max(len(line) for line in lines) <= int(columns)
+    assert lines == [line.rstrip() for line in lines], "it is to be pasted somewhere"
 
 
 def test_the_list_tells_the_whole_story() -> None:

@@ -6,9 +6,9 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from textwrap import fill
 
-from rich.console import Console, RenderableType
-from rich.padding import Padding
+from rich.console import Console
 from rich.text import Text
 
 from fuzz.commands import Commands
@@ -17,6 +17,7 @@ from models.reverts import Revert, catalogue
 
 UNCONFIRMED = "?"
 """Stands behind an id that was not seen together with its subject."""
+INDENT = " " * 4
 
 
 def add_to(commands: Commands) -> None:
@@ -32,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
         say(json.dumps([as_data(revert) for revert in catalogue()], indent=2))
     else:
         console = Console()
-        for part in listing(catalogue()):
-            console.print(part)
+        for line in listing(catalogue(), console.width):
+            console.print(line, soft_wrap=True)
     return 0
 
 
@@ -43,8 +44,8 @@ def as_data(revert: Revert) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
 
-def listing(reverts: Sequence[Revert]) -> Iterator[RenderableType]:
-    """The historical fixes, then the wrong ones, each with what it is about.
+def listing(reverts: Sequence[Revert], width: int) -> Iterator[Text]:
+    """The historical fixes, then the wrong ones, each with what it is about, on lines of that width.
 
     No table: the ids have to be there whole, however narrow the terminal is.
     """
@@ -56,9 +57,11 @@ def listing(reverts: Sequence[Revert]) -> Iterator[RenderableType]:
         for revert in group:
             yield Text(revert.id + ("" if revert.confirmed else f" {UNCONFIRMED}"), style="bold")
             yield Text(f"{revert.name}  {revert.version}".rstrip())
-            yield Padding(Text("\n".join(_what(revert)), overflow="fold"), (0, 0, 1, 4))
+            for line in _what(revert):
+                yield Text(fill(line, width, initial_indent=INDENT, subsequent_indent=INDENT))
+            yield Text()
     if any(not revert.confirmed for revert in reverts):
-        yield Text(f"{UNCONFIRMED} behind an id: not seen together with its subject")
+        yield Text(fill(f"{UNCONFIRMED} behind an id: not seen together with its subject", width))
 
 
 def _what(revert: Revert) -> list[str]:

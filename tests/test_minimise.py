@@ -27,7 +27,9 @@ from models.operations import (
     CompleteBio,
     CreateBg,
     EndTransaction,
+    Free,
     Relocate,
+    RunDelayedRefs,
     StartNocowDio,
     Step,
 )
@@ -195,6 +197,42 @@ def test_two_steps_that_need_each_other_go_together() -> None:
     case = next(failing_cases(revert, 300, 300))
     small = case_of(Minimiser((revert,), revert.expected, thorough=False).minimise(case))
     assert (len(small.steps), cost(small)) == (6, 7), "8 and 9 with single changes only"
+
+
+UNUSED = "0657b20c5a76"
+ALLOCATES_MUCH = Case(
+    Geometry(group_blocks=3, files=(File(FileKind.NODATACOW, 1),)),
+    (
+        Step("CPU 1", CreateBg()),
+        Step("CPU 1", Allocate()),
+        Step("CPU 1", Allocate()),
+        Step("CPU 1", Allocate()),
+        Step("CPU 1", RunDelayedRefs()),
+        Step("CPU 1", Free(3)),
+        Step("CPU 2", Commit()),
+    ),
+)
+"""Two of the files could have been there from the start."""
+PREEMPTED = Case(
+    Geometry(group_blocks=2, files=(File(FileKind.NODATACOW, 2),)),
+    (
+        Step("CPU 1", CreateBg()),
+        Step("CPU 1", Allocate()),
+        Step("CPU 1", RunDelayedRefs(), "alloc_reserved_file_extent"),
+        Step("CPU 2", Commit()),
+        Step("CPU 1"),
+        Step("CPU 1", Free(1)),
+    ),
+)
+"""Nobody has to be preempted, if the commit comes last."""
+
+
+@pytest.mark.parametrize("case", [ALLOCATES_MUCH, PREEMPTED], ids=["files", "order"])
+def test_a_case_comes_down_where_two_changes_are_one(case: Case) -> None:
+    """If neither were tried together, each of these would be as short as it gets."""
+    without = reverts(UNUSED)
+    assert cost(case) == 7
+    assert cost(case_of(Minimiser(without, thorough=False).minimise(case))) == 5
 
 
 def test_a_passing_case_is_refused() -> None:

@@ -19,6 +19,7 @@ from programs import (
 
 from fuzz.case import Case, run
 from fuzz.minimise import Minimiser, case_of, cost, minimise
+from fuzz.minimise.lowered import joined_files
 from fuzz.random_cases import failing_cases
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
@@ -233,6 +234,43 @@ def test_a_case_comes_down_where_two_changes_are_one(case: Case) -> None:
     without = reverts(UNUSED)
     assert cost(case) == 7
     assert cost(case_of(Minimiser(without, thorough=False).minimise(case))) == 5
+
+
+SMALL_FILES = Case(
+    Geometry(group_blocks=3, files=(File(FileKind.NODATACOW, 1),) * 3),
+    (
+        Step("CPU 1", CreateBg()),
+        Step("CPU 1", Allocate()),
+        Step("CPU 2", Commit()),
+        Step("CPU 1", Free(3)),
+        Step("CPU 1", Commit()),
+    ),
+)
+
+
+def test_files_that_only_fill_become_one() -> None:
+    """If a full block group took a file for each block, nobody would see that it just has to be full."""
+    small = case_of(Minimiser(reverts(UNUSED), thorough=False).minimise(SMALL_FILES))
+    assert small.geometry == Geometry(1, 2, 1, (File(FileKind.NODATACOW, 2),))
+    assert [step.operation for step in small.steps] == [CreateBg(), Allocate(), Commit(), Free(1), Commit()]
+
+
+def test_a_write_to_the_second_of_two_files_that_become_one_stays_where_it_is() -> None:
+    """If its block were not counted anew, it would write somewhere else, and most cases would pass."""
+    files = (File(FileKind.NODATACOW, 2), File(FileKind.NODATACOW, 2), File(FileKind.NODATACOW, 1))
+    steps = tuple(Step("CPU 1", StartNocowDio(file, 1, 1)) for file in (0, 1, 2))
+    first, second = joined_files(Case(Geometry(2, 4, 1, files), steps))
+    assert [step.operation for step in first.steps] == [
+        StartNocowDio(0, 1, 1),
+        StartNocowDio(0, 3, 1),
+        StartNocowDio(1, 1, 1),
+    ]
+    assert [step.operation for step in second.steps] == [
+        StartNocowDio(0, 1, 1),
+        StartNocowDio(1, 1, 1),
+        StartNocowDio(1, 3, 1),
+    ]
+    assert [len(case.geometry.files) for case in (first, second)] == [2, 2]
 
 
 def test_a_passing_case_is_refused() -> None:

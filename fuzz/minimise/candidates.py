@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fuzz.case import Case
-from fuzz.minimise.lowered import full_geometries, lower_geometries, lower_operations, without_first
+from fuzz.minimise.lowered import (
+    full_geometries,
+    joined_files,
+    lower_geometries,
+    lower_operations,
+    without_first,
+)
 from fuzz.minimise.size import points_of
 from models.geometry import File, FileKind, Geometry
 from models.operations import OPERATIONS, Allocate, CompleteBio, Step
@@ -24,6 +30,7 @@ def smaller(case: Case) -> Iterator[Case]:
     for geometry in (*lower_geometries(case.geometry), *full_geometries(case.geometry)):
         yield replace(case, geometry=geometry)
     yield from without_first(case)
+    yield from joined_files(case)
     yield from _with_a_file_before(case)
     yield from _by_others(case)
     yield from _in_another_order(case)

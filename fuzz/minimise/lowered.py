@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from itertools import pairwise
 
 from fuzz.case import Case
 from fuzz.minimise.size import FIRST_GROUP, LEAST, LEAST_GROUP_BLOCKS
@@ -72,6 +73,27 @@ def without_first(case: Case) -> Iterator[Case]:
         fits = sum(file.blocks for file in left) <= (geometry.groups - groups) * geometry.group_blocks
         if geometry.groups > groups and left and fits:
             yield Case(replace(geometry, groups=geometry.groups - groups, files=left), steps)
+
+
+def joined_files(case: Case) -> Iterator[Case]:
+    """With two files that lie side by side as one; those behind them move down by one."""
+    files = case.geometry.files
+    for index, (file, other) in enumerate(pairwise(files)):
+        one = File(file.kind, file.blocks + other.blocks)
+        geometry = replace(case.geometry, files=(*files[:index], one, *files[index + 2 :]))
+        steps = tuple(replace(s, operation=_joined(s.operation, index, file.blocks)) for s in case.steps)
+        yield Case(geometry, steps)
+
+
+def _joined(operation: Operation | None, index: int, blocks: int) -> Operation | None:
+    """The operation on the same blocks where file ``index`` of ``blocks`` blocks and the next one are one."""
+    number = getattr(operation, "file", 0)
+    if operation is None or number <= index:
+        return operation
+    names = {"file": number - 1}
+    if number == index + 1 and hasattr(operation, "block"):
+        names["block"] = operation.block + blocks
+    return replace(operation, **names)  # type: ignore[type-var]
 
 
 def _moved_down(operation: Operation | None, groups: int, files: int) -> Operation | None:

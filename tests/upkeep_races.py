@@ -72,8 +72,8 @@ SHORTEST: dict[str, Case] = {
         TWO, UNUSED + program((1, Scrub(), "btrfs_dec_block_group_ro"), (2, Clean()), (1, None))
     ),
     "55e3a601c81c/pause": Case(
-        TWO,
-        program((1, Allocate()), (1, Commit(), "BTRFS_TRANS_DIRTY_BG_RUN"), (2, Scrub()), (1, None)),
+        Geometry(1, 2, 0, (File(FileKind.NODATACOW, 1),)),
+        program((1, Scrub(), "scrub_enumerate_chunks"), (2, Allocate(2))),
     ),
     "432cd2a10f1c": Case(
         SCATTERED,

@@ -28,10 +28,9 @@ live = pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missi
 
 KILLS = int(os.environ.get("KERNEL_KILLS", "3"))
 """How many; a long run has more."""
-WITHIN = 20.0
-"""Seconds after which what is left is taken to stay.  Nearly always all has gone in a tenth of one; a task
-that asks for a commit while one is being written can be killed only when the kernel's timer (1 s) runs out,
-and the kernel's grace periods take as long as whoever else uses the machine makes them."""
+WITHIN = 2.0
+"""Seconds after which a killed run may have left nothing.  Nearly always it takes a tenth of one; a task that
+asks for a commit while one is being written can be killed only when the kernel's timer (1 s) runs out."""
 
 
 class LostGate:

@@ -105,15 +105,18 @@ class Block:
         def durable(write: Write) -> bool:
             return 0 < (write.ended if synced and not write.lost else write.settled) <= since
 
-        self.past = self._since(self.past, [w.started for w in self.past if durable(w)])
-        if not synced:
-            self.in_trees = self._since(self.in_trees, [w.started for w in self.in_trees if durable(w)])
-        writes = [e.write for e in self.past_extents if e.write is not None]
-        started = max((w.started for w in writes if durable(w)), default=0)
-        self.past_extents = [e for e in self.past_extents if e.ended >= started]
+        def last_start(writes: list[Write]) -> int:
+            return max((write.started for write in writes if durable(write)), default=0)
 
-    def _since(self, writes: list[Write], durable: list[Time | int]) -> list[Write]:
-        return [w for w in writes if w in self.running or w.ended >= max(durable, default=0)]
+        def left(writes: list[Write]) -> list[Write]:
+            started = last_start(writes)
+            return [w for w in writes if w in self.running or w.ended >= started]
+
+        self.past = left(self.past)
+        if not synced:
+            self.in_trees = left(self.in_trees)
+        started = last_start([e.write for e in self.past_extents if e.write is not None])
+        self.past_extents = [e for e in self.past_extents if e.ended >= started]
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,9 @@ import pytest
 from fuzz.garbage import collect_seldom
 from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, register_profiles
 from fuzz.shards import Outcome
-from fuzz.summary import never_reached, save_traces, summary_lines
+from fuzz.shortest import finished
+from fuzz.summary import found_in, never_reached, save_traces, summary_lines
+from fuzz.tally import Tally
 from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
 from fuzz.targets.kernel.requirements import require
 
@@ -63,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fuzz-outcomes",
         type=Path,
         metavar="FILE",
-        help="append what each search did and found, as JSON lines",
+        help="append what each search did and found, and then what was shown, as JSON lines",
     )
     group.addoption(
         "--target",
@@ -149,10 +151,15 @@ class _Collector:
             if report.when == "call" and name == "fuzz":
                 outcome = Outcome.from_json(str(value))
                 self.config.stash[OUTCOMES].append((report.nodeid, outcome))
-                file: Path | None = self.config.getoption("--fuzz-outcomes")
-                if file is not None:
-                    with file.open("a", encoding="utf-8") as lines:
-                        lines.write(f"{value}\n")
+                _append(self.config, str(value))
+
+
+def _append(config: pytest.Config, outcome: str) -> None:
+    """A line for who asked for the outcomes."""
+    file: Path | None = config.getoption("--fuzz-outcomes")
+    if file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(f"{outcome}\n")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -176,9 +183,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     elapsed = time.perf_counter() - config.stash[STARTED]
     terminalreporter.section("block group fuzzer")
     outcomes: list[tuple[str, Outcome]] = config.stash[OUTCOMES]
-    for line in summary_lines(config.stash[RUN], outcomes, elapsed):
+    run, found = config.stash[RUN], found_in(outcomes)
+    best = finished(run, found)
+    for line in summary_lines(run, outcomes, best, elapsed):
         terminalreporter.line(line)
-    config.stash[LAST_LINES] = list(save_traces(config.stash[RUN], outcomes))
+    config.stash[LAST_LINES] = list(save_traces(run, outcomes, best))
+    for reproducer in best:
+        _append(config, Outcome(Tally(), 0.0, reproducer).to_json())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

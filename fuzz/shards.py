@@ -12,10 +12,10 @@ from hypothesis.stateful import run_state_machine_as_test
 from fuzz.database import NamedDatabase
 from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import MACHINES, TURNS, machine_factory
-from fuzz.minimise import case_of, minimise, size
+from fuzz.minimise import Minimiser, case_of, size
 from fuzz.options import Run, Shrink
 from fuzz.random_cases import symptom_of
-from fuzz.report import Reproducer, as_found, render
+from fuzz.report import Reproducer, as_found
 from fuzz.tally import Tally
 
 
@@ -62,7 +62,8 @@ def seed_of(run: Run, shard: int) -> int:
 
 
 def fuzz_shard(run: Run, shard: int) -> Outcome:
-    """Generate cases up to the first that fails; that is saved, and made shorter."""
+    """Generate cases up to the first that fails; that is saved, and made shorter (not yet as short as can be:
+    :func:`fuzz.shortest.finished`)."""
     phases = (Phase.generate, Phase.shrink) if run.shrink is Shrink.BOTH else (Phase.generate,)
     machine, started = machine_of(shard), time.perf_counter()
     tally, failure = _search(run, machine, seed_of(run, shard), phases, run.database.of(machine.__name__))
@@ -111,4 +112,5 @@ def _search(
 def _reproducer(run: Run, failure: FoundFailure) -> Reproducer:
     if run.shrink is Shrink.NONE:
         return as_found(failure.case, failure.violation, run.reverts)
-    return render(case_of(minimise(failure.case, run.reverts)), run.reverts)
+    shorter = Minimiser(run.reverts, thorough=False).minimise(failure.case)
+    return as_found(case_of(shorter), shorter.symptom, run.reverts)

@@ -22,11 +22,12 @@ from models.reverts import Revert
 from models.sometimes import sentences
 
 
-def summary_lines(run: Run, outcomes: Sequence[tuple[str, Outcome]], elapsed: float) -> Iterator[str]:
-    """Reproducers first, then counts; the seed last."""
-    found = found_in(outcomes)
-    for best in shortest(found):
-        yield from reproducer_lines(best, _how(best, outcomes), run.reverts, run.places)
+def summary_lines(
+    run: Run, outcomes: Sequence[tuple[str, Outcome]], best: Sequence[Reproducer], elapsed: float
+) -> Iterator[str]:
+    """The ``best`` reproducers first, then counts; the seed last."""
+    for reproducer in best:
+        yield from reproducer_lines(reproducer, _how(reproducer, outcomes), run.reverts, run.places)
     replayed = [outcome for nodeid, outcome in outcomes if "test_saved_failures" in nodeid]
     saved = len(run.database.saved())
     if replayed:
@@ -63,18 +64,13 @@ def found_in(outcomes: Sequence[tuple[str, Outcome]]) -> list[Reproducer]:
     return [outcome.reproducer for _, outcome in outcomes if outcome.reproducer is not None]
 
 
-def shortest(found: Sequence[Reproducer]) -> list[Reproducer]:
-    """The shortest program for every property that broke; the same whatever worker found it first."""
-    best: dict[str, Reproducer] = {}
-    for reproducer in sorted(found):
-        best.setdefault(reproducer.property, reproducer)
-    return list(best.values())
-
-
-def save_traces(run: Run, outcomes: Sequence[tuple[str, Outcome]]) -> Iterator[str]:
-    """Save the trace of every reproducer; where those that were shown are, and how to replay them."""
+def save_traces(
+    run: Run, outcomes: Sequence[tuple[str, Outcome]], best: Sequence[Reproducer]
+) -> Iterator[str]:
+    """Save the trace of every reproducer; where the ``best`` ones, which were shown, are, and how to replay
+    them."""
     found, folder = found_in(outcomes), traces_folder(run.places)
-    shown = [reproducer.trace for reproducer in shortest(found)]
+    shown = [reproducer.trace for reproducer in best]
     for text in dict.fromkeys([*shown, *(reproducer.trace for reproducer in sorted(found))]):
         try:
             path = save_trace(text, folder)

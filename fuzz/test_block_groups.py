@@ -19,7 +19,7 @@ def _report(outcomes: Sequence[Outcome], record_property: Record) -> None:
         record_property("fuzz", outcome.to_json())
     found = [outcome.reproducer for outcome in outcomes if outcome.reproducer is not None]
     if found:
-        told = (f"{best.property} does not hold ({best.steps} steps, shown below)" for best in found)
+        told = (f"{best.property} does not hold: see below" for best in found)
         pytest.fail("; ".join(told), pytrace=False)
 
 

@@ -9,6 +9,7 @@ from programs import CREATION, EXPECTED, SHORTEST
 
 from fuzz.options import PROFILES, Run, make_run
 from fuzz.shards import Outcome, fuzz_shard, machine_of, replay
+from fuzz.shortest import finished
 
 EXAMPLES = 300
 SHARDS = 9
@@ -42,7 +43,9 @@ def test_a_race_is_found_and_comes_down_to_a_few_steps(revert: str, seed: int, t
     assert found is not None
     assert found.property == EXPECTED[revert]
     assert found.steps <= 2 * len(SHORTEST[revert]), "one search need not come down to the shortest of all"
-    assert "with any one step or preemption left out it passes" in found.text
+    (shown,) = finished(run, [found])
+    assert shown.steps == len(SHORTEST[revert])
+    assert "with any one step or preemption left out it passes" in shown.text
     assert run.database.saved() != []
     assert replay(run)[-1].reproducer == found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from programs import RELOCATION, run_machine
+from programs import CREATION, RELOCATION, run_machine
 from reaching import FULL, REACHING
 from runs import fuzz
 
@@ -41,7 +41,7 @@ def outcomes(*reached: str) -> list[tuple[str, Outcome]]:
 
 def told(run: Run, reached: Sequence[str]) -> str:
     """The summary as one line."""
-    return " ".join(" ".join(summary_lines(run, outcomes(*reached), 1.0)).split())
+    return " ".join(" ".join(summary_lines(run, outcomes(*reached), [], 1.0)).split())
 
 
 def test_every_sentence_has_a_program() -> None:
@@ -151,3 +151,17 @@ def test_outcomes_go_to_a_file(tmp_path: Path) -> None:
         assert run.code == 0, run.out
     lines = [Outcome.from_json(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert [outcome.tally.examples for outcome in lines] == [3] * 4
+
+
+def test_what_was_shown_is_the_last_of_the_outcomes(tmp_path: Path) -> None:
+    """If the file ended with what a search found, a bench would judge programs that nobody sees."""
+    file = tmp_path / "outcomes"
+    options = ("--fuzz-shards", "1", "--fuzz-examples", "100", "--fuzz-steps", "20", "--fuzz-seed", "1")
+    places = ("--fuzz-outcomes", str(file), "--database", str(tmp_path / "failures"))
+    run = fuzz(*options, *places, "-n", "0", "--revert", CREATION)
+    found, shown = (Outcome.from_json(line) for line in file.read_text(encoding="utf-8").splitlines())
+    assert found.reproducer is not None
+    assert shown.reproducer is not None
+    assert found.tally.examples > 0 == shown.tally.examples
+    assert "reproduced 3 of 3" not in found.reproducer.text
+    assert shown.reproducer.text in run.out

@@ -46,9 +46,10 @@ class Result:
 
     @classmethod
     def of(cls, trial: Trial, run: Finished) -> Result:
-        """From what the searches said: they ran in order, and only the last can have found something."""
+        """From what the searches said: they ran in order, and only the last can have found something.  What
+        the run showed of that comes after it."""
         examples = sum(outcome.tally.first_failure or outcome.tally.examples for outcome in run.outcomes)
-        found = next((o.reproducer for o in run.outcomes if o.reproducer is not None), None)
+        found = next((o.reproducer for o in reversed(run.outcomes) if o.reproducer is not None), None)
         if found is not None:
             expected = trial.revert.expected
             name = expected if expected in found.broken else found.property

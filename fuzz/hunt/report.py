@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fuzz.hunt.state import State
 from fuzz.report import Reproducer
-from fuzz.summary import count_lines, fixes_out, reproducer_lines, shortest, where_saved
+from fuzz.shortest import shortest
+from fuzz.summary import count_lines, fixes_out, reproducer_lines, where_saved
 from fuzz.tables import wrapped_lines
 from fuzz.traces import file_name, loads
 

@@ -23,8 +23,9 @@ SHORT = 3
 """Steps and preemptions up to which every preemption point is tried: with more there are too many."""
 LONG = 5
 """Steps and preemptions above which a program is too long to come to everything that is shorter."""
-EXECUTIONS, FEW = 1_000, 300
-"""Of programs on one file system, after which the rest is left out; and where the program is long."""
+EXECUTIONS, FEW, MANY = 1_000, 300, 3_000
+"""Of programs on one file system, after which the rest is left out; where the program is long; and where
+every preemption point is tried."""
 
 
 def _plain(groups: int, *blocks: int) -> Geometry:
@@ -32,8 +33,9 @@ def _plain(groups: int, *blocks: int) -> Geometry:
     return Geometry(groups, LEAST_GROUP_BLOCKS, 1, files)
 
 
-PLAIN = (_plain(1, 1), _plain(1, 2), _plain(2, 2, 1))
-"""The simplest file systems: a block group with room in it, one that is full, and both."""
+PLAIN = (_plain(1, 1), _plain(1, 2), _plain(2, 1), _plain(2, 2, 1))
+"""The simplest file systems: a block group with room in it, one that is full, one beside an empty one, and a
+full one beside one with room."""
 
 
 def _shape(geometry: Geometry) -> tuple[int, int]:
@@ -57,20 +59,21 @@ class Everywhere:
     def failing(self, case: Case) -> Iterator[Iterator[Case]]:
         """Programs that break the symptom and cost no more, from one search after the other: of the case's
         operations on the simplest file systems and on its own, stopped where the case stops; on its own, if
-        they cost little, of any operations; and of its operations stopped anywhere."""
+        they cost little, of any operations; and, if they are short, of its operations stopped anywhere."""
         most, shape = cost(case), _shape(case.geometry)
         own = frozenset(type(step.operation) for step in case.steps if step.operation is not None)
         own |= {CompleteBio, EndTransaction}
         stops = frozenset(step.until for step in case.steps if step.until is not None)
         bounds = {geometry: most - (_shape(geometry) > shape) for geometry in (*PLAIN, case.geometry)}
         for geometry, bound in bounds.items():
-            yield self._search(geometry, own, stops, bound)
-        yield self._search(case.geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP))
-        if most <= SHORT:
-            yield self._search(case.geometry, own, ALL_POINTS, most)
+            yield self._search(geometry, own, stops, bound, EXECUTIONS if bound <= LONG else FEW)
+        yield self._search(case.geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP), EXECUTIONS)
+        for geometry, bound in bounds.items():
+            yield self._search(geometry, own, ALL_POINTS, min(bound, SHORT), MANY)
 
-    def _search(self, geometry: Geometry, kinds: Kinds, points: Points, most: int) -> Iterator[Case]:
-        executions = EXECUTIONS if most <= LONG else FEW
+    def _search(
+        self, geometry: Geometry, kinds: Kinds, points: Points, most: int, executions: int
+    ) -> Iterator[Case]:
         if any(geometry == g and kinds <= k and points <= p and executions <= e for g, k, p, e in self._done):
             return
         self._done.append((geometry, kinds, points, executions))

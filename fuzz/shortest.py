@@ -1,0 +1,39 @@
+"""Of all that searches found, what is worth showing: one program for every property that broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fuzz.minimise import case_of, minimise
+from fuzz.options import Run, Shrink
+from fuzz.report import Reproducer, render
+from fuzz.targets import MODEL
+from fuzz.traces import loads
+from models.reverts import Revert
+
+
+def shortest(found: Sequence[Reproducer]) -> list[Reproducer]:
+    """The shortest program for every property that broke; the same whatever worker found it first."""
+    best: dict[str, Reproducer] = {}
+    for reproducer in sorted(found):
+        best.setdefault(reproducer.property, reproducer)
+    return list(best.values())
+
+
+def finished(run: Run, found: Sequence[Reproducer]) -> list[Reproducer]:
+    """The shortest ones, made as short as they can be, and told.
+
+    A search only goes downhill with what it found, as dozens may find the same; the rest of the work, which
+    is most of it, is done once for each property.
+    """
+    best = shortest(found)
+    if run.target != MODEL or run.shrink is Shrink.NONE:
+        return best
+    return [_finished(reproducer, run.reverts) for reproducer in best]
+
+
+def _finished(found: Reproducer, reverts: Sequence[Revert]) -> Reproducer:
+    """A shorter program may break another property before this one: then it tells another story."""
+    case = loads(found.trace).case
+    short = render(case_of(minimise(case, reverts, found.property)), reverts)
+    return short if short.property == found.property else render(case, reverts)

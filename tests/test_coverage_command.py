@@ -12,7 +12,10 @@ from runs import cli, fuzz
 from fuzz.commands.coverage import read
 from fuzz.hunt import Campaign, State, load, machine_names
 from fuzz.hunt.campaign import walk
+from fuzz.interleavings.coverage import NO_RULE
+from fuzz.interleavings.growth import picture
 from fuzz.interleavings.page import page, rows
+from fuzz.interleavings.text import by_reason
 from models.operations import OPERATIONS
 
 
@@ -78,6 +81,42 @@ def test_a_run_of_pytest_can_be_shown(tmp_path: Path) -> None:
     assert coverage.interleavings
     assert run.line("interleavings: ") == f"interleavings: {coverage.estimate}"
     assert cli("coverage", str(outcomes)).returncode == 0
+
+
+def test_a_report_has_every_campaign(hunted: Path, tmp_path: Path) -> None:
+    """If columns were mixed up, a long campaign would seem to reach no more than a short one."""
+    less = State(Campaign(3, 40, (), tuple(machine_names())))
+    less.add(walk(less.campaign, range(8)), 8)
+    less.save(tmp_path / "less.json")
+    file = tmp_path / "report.md"
+    run = cli("coverage", str(tmp_path / "less.json"), str(hunted), "--markdown", str(file))
+    assert (run.returncode, run.stdout) == (0, f"{file}\n")
+    short, long = load(tmp_path / "less.json").coverage, load(hunted).coverage
+    text = file.read_text(encoding="utf-8")
+    for name, coverage in (("less", short), ("hunt", long)):
+        assert f"\n| {name} | {coverage.cases} | {coverage.estimate.reached:,} | " in text
+    for reason, pairs in by_reason(long).items():
+        assert f"\n| {reason} | {len(by_reason(short).get(reason, ()))} | {len(pairs)} |\n" in text
+    unexplained = [never for never in long.never() if never.reason == NO_RULE]
+    assert unexplained
+    for never in unexplained:
+        (line,) = (
+            line for line in text.splitlines() if line.startswith(f"- `{never.stopped} @ {never.point}`: ")
+        )
+        assert f"`{never.ran}`" in line
+    assert (tmp_path / "report.svg").read_text(encoding="utf-8") == picture(long)
+    assert "(report.svg)" in text
+
+
+@pytest.mark.parametrize("options", [(), ("--markdown", "report.md")], ids=["text", "report"])
+def test_several_files_must_differ_and_are_for_a_report(
+    hunted: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """If one of two were passed over in silence, what is shown would be taken for both."""
+    places = [str(tmp_path / option) if option.endswith(".md") else option for option in options]
+    run = cli("coverage", str(hunted), str(hunted), *places)
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from fuzz.bench.coverage_report import report
 from fuzz.commands import Commands, UsageError
 from fuzz.commands.hunt import STATE
-from fuzz.commands.output import say, write
+from fuzz.commands.output import repeat, say, write
 from fuzz.hunt import StateError, load
 from fuzz.interleavings import Coverage, growth
 from fuzz.interleavings.page import page
@@ -30,12 +32,12 @@ def add_to(commands: Commands) -> None:
         "whom, and what never came about, with the reason where a rule explains it.",
     )
     parser.add_argument(
-        "result",
+        "results",
         type=Path,
-        nargs="?",
-        default=STATE,
+        nargs="*",
+        default=[STATE],
         metavar="FILE",
-        help=f"the state of a hunt, or what pytest's --fuzz-outcomes wrote ({STATE})",
+        help=f"the state of a hunt, or what pytest's --fuzz-outcomes wrote ({STATE}); several for --markdown",
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with every pair instead")
     parser.add_argument(
@@ -44,12 +46,22 @@ def add_to(commands: Commands) -> None:
         metavar="FILE",
         help="write a plot instead: how many were reached by how many cases",
     )
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write a report on all the files instead, side by side, and beside it the plot of the last",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it, or write the page or the plot."""
-    coverage = read(options.result)
+    """Print it, or write the page, the plot or the report."""
+    if options.markdown is not None:
+        return _report(options.results, options.markdown)
+    if len(options.results) > 1:
+        raise UsageError("several files are for --markdown only")
+    coverage = read(options.results[0])
     if options.growth is not None:
         write(options.growth, growth.picture(coverage))
         say(f"{options.growth}")
@@ -60,6 +72,19 @@ def run(options: argparse.Namespace) -> int:
         console = Console(highlight=False)
         for part in listing(coverage):
             console.print(part, soft_wrap=isinstance(part, Text))
+    return 0
+
+
+def _report(results: Sequence[Path], file: Path) -> int:
+    """Every campaign goes by its file's name."""
+    campaigns = {path.stem: read(path) for path in results}
+    if len(campaigns) < len(results):
+        raise UsageError("the files must have names of their own: a campaign goes by its file's name")
+    plot = file.with_suffix(".svg")
+    write(plot, growth.picture(list(campaigns.values())[-1]))
+    command = repeat("coverage", [path.name for path in results], markdown=file.name)
+    write(file, report(command, campaigns, plot.name))
+    say(f"{file}")
     return 0
 
 

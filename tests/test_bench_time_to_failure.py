@@ -213,7 +213,7 @@ def test_a_race_that_no_search_finds_is_a_failure(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        (["luck"], "unknown revert 'luck'; there are: "),
+        (["luck"], "unknown revert 'luck'; python -m fuzz races"),
         (["--search", "subject,luck"], "'luck' is no search: there are uniform, "),
         (["--cases", "0"], "'0' is no number from 1 to "),
         (["--output", "."], "must be a file"),

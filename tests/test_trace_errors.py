@@ -41,7 +41,7 @@ def test_unknown_names_are_told_with_those_that_there_are() -> None:
     assert "step 3: unknown point 'join_transaction'; there are: none" in complaint(told)
     told = document()
     told["reverts"] = ["0123456789ab"]
-    assert "unknown revert '0123456789ab'; there are: " in complaint(told)
+    assert "unknown revert '0123456789ab'; python -m fuzz races lists them all" in complaint(told)
     told = document()
     told["geometry"]["files"][0]["kind"] = "encrypted"
     assert "unknown kind of file 'encrypted'; there are: nodatacow, prealloc" in complaint(told)

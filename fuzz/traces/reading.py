@@ -15,7 +15,7 @@ from fuzz.traces.trace import Outcome, Sign, Trace, TraceError
 from fuzz.traces.writing import RESUME, fields_of
 from models.geometry import File, FileKind, Geometry
 from models.operations import OPERATIONS, Operation, Step
-from models.reverts import catalogue
+from models.reverts import catalogue, likely
 
 LARGEST = 1 << 20
 """Bytes of a trace file at most; a long one has some 10,000."""
@@ -69,7 +69,7 @@ def loads_known(text: str) -> tuple[Trace, str]:
     known = [revert.id for revert in catalogue()]
     for revert in document["reverts"]:
         if revert not in known:
-            raise TraceError(unknown("revert", revert, known) + hint)
+            raise TraceError(f"unknown revert {revert!r}; {likely(revert)}{hint}")
     steps, missing = [], ""
     try:
         for number, step in enumerate(document["steps"], start=1):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -66,16 +67,23 @@ def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:
     """The reverts of these ids (or beginnings of a commit, of at least 7 digits) or names, each once.
 
     A commit that fixed two races stands for the one whose id has no suffix, if there is one, else for all.
-    Raises ValueError naming what is unknown and what there is.
+    Raises ValueError naming what is unknown and what is like it.
     """
     found = []
     for word in wanted:
         matches = [revert for revert in catalogue() if word in (revert.id, revert.name)] or _of_commit(word)
         if not matches:
-            known = ", ".join(f"{revert.id} ({revert.name})" for revert in catalogue())
-            raise ValueError(f"unknown revert {word!r}; there are: {known}")
+            raise ValueError(f"unknown revert {word!r}; {likely(word)}")
         found += matches
     return tuple(revert for revert in catalogue() if revert in found)
+
+
+def likely(word: str) -> str:
+    """Which one was meant, perhaps, and where all are."""
+    ids = {name: revert.id for revert in catalogue() for name in (revert.name, revert.id)}
+    close = dict.fromkeys(ids[name] for name in get_close_matches(word, ids))
+    there = "python -m fuzz races lists them all"
+    return f"do you mean {' or '.join(close)}? {there}" if close else there
 
 
 def _of_commit(beginning: str) -> list[Revert]:

@@ -13,6 +13,7 @@ RATIOS: tuple[tuple[str, str, str], ...] = (
     ("machine", "no-op machine", "what Hypothesis takes of a machine that does nothing"),
     ("hunt", "machine", "what walking without Hypothesis brings"),
     ("hunt", "kernel model", "what choosing, judging and watching takes"),
+    ("kernel model", "machine", "what a hunt could bring at most: nobody chooses, judges or watches"),
     (TWO, ONE, "what a second core brings"),
 )
 """Of which to which, and what that says."""

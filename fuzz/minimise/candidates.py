@@ -11,11 +11,12 @@ from fuzz.minimise.lowered import (
     joined_files,
     lower_geometries,
     lower_operations,
+    with_a_group,
     without_first,
 )
 from fuzz.minimise.size import points_of
 from models.geometry import File, FileKind, Geometry
-from models.operations import OPERATIONS, Allocate, CompleteBio, Step
+from models.operations import OPERATIONS, Allocate, CompleteBio, CreateBg, EndTransaction, Step
 
 Steps = tuple[Step, ...]
 
@@ -32,6 +33,7 @@ def smaller(case: Case) -> Iterator[Case]:
     yield from without_first(case)
     yield from joined_files(case)
     yield from _with_a_file_before(case)
+    yield from _with_a_group_before(case)
     yield from _by_others(case)
     yield from _in_another_order(case)
 
@@ -97,6 +99,24 @@ def _with_a_file_before(case: Case) -> Iterator[Case]:
             geometry = case.geometry
             if blocks <= geometry.groups * geometry.group_blocks:
                 yield replace(without_step(case, index), geometry=replace(geometry, files=files))
+            return
+
+
+def _with_a_group_before(case: Case) -> Iterator[Case]:
+    """Without the first block group that is made, nor the end of its handle: it is there from the start,
+    under the same number, and there is room for as many more, or for one less."""
+    for index, step in enumerate(case.steps):
+        if isinstance(step.operation, CreateBg):
+            shorter = [without_step(case, index)]
+            for end, later in enumerate(case.steps[index:], start=index):
+                if later.task == step.task and isinstance(later.operation, EndTransaction):
+                    shorter.insert(0, without_step(without_step(case, end), index))
+                    break
+            yield from (
+                replace(less, geometry=geometry)
+                for less in shorter
+                for geometry in with_a_group(case.geometry)
+            )
             return
 
 

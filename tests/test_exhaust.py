@@ -164,6 +164,7 @@ FEWEST = {
     "678886bdc637": 0,
     "c92f6be34c50": 0,
     "e9894fd3e3b3": 0,
+    "f4a9f219411f": 0,
     "18513091af94": 1,
     "2d6cd791e63e": 1,
     "55e3a601c81c-pause": 1,
@@ -171,7 +172,6 @@ FEWEST = {
     "67c5e7d464bc": 1,
     "758f2dfcf8a2": 1,
     "d4b450cd4b33": 1,
-    "f4a9f219411f": 1,
 }
 """How many preemptions a race takes at least, by its trace."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import pytest
 
 from fuzz.garbage import collect_seldom
 from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, register_profiles
+from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.shortest import finished
 from fuzz.summary import found_in, never_reached, save_traces, summary_lines
@@ -184,12 +186,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("block group fuzzer")
     outcomes: list[tuple[str, Outcome]] = config.stash[OUTCOMES]
     run, found = config.stash[RUN], found_in(outcomes)
-    best = finished(run, found)
+    best = _finished(terminalreporter, run, found)
     for line in summary_lines(run, outcomes, best, elapsed):
         terminalreporter.line(line)
     config.stash[LAST_LINES] = list(save_traces(run, outcomes, best))
     for reproducer in best:
         _append(config, Outcome(Tally(), 0.0, reproducer).to_json())
+
+
+def _finished(terminal: pytest.TerminalReporter, run: Run, found: Sequence[Reproducer]) -> list[Reproducer]:
+    """What is to be shown; who waits for it has something to look at."""
+
+    def tell(line: str) -> None:
+        if terminal.isatty:
+            terminal.rewrite(line, erase=True)
+
+    best = finished(run, found, lambda name: tell(f"looking for the least program that breaks {name} ..."))
+    tell("")
+    return best
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

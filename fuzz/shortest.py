@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fuzz.minimise import case_of, minimise
 from fuzz.options import Run, Shrink
@@ -20,8 +20,8 @@ def shortest(found: Sequence[Reproducer]) -> list[Reproducer]:
     return list(best.values())
 
 
-def finished(run: Run, found: Sequence[Reproducer]) -> list[Reproducer]:
-    """The shortest ones, made as short as they can be, and told.
+def finished(run: Run, found: Sequence[Reproducer], begin: Callable[[str], object] = str) -> list[Reproducer]:
+    """The shortest ones, made as short as they can be, and told; ``begin`` hears of each property before.
 
     A search only goes downhill with what it found, as dozens may find the same; the rest of the work, which
     is most of it, is done once for each property.
@@ -29,11 +29,12 @@ def finished(run: Run, found: Sequence[Reproducer]) -> list[Reproducer]:
     best = shortest(found)
     if run.target != MODEL or run.shrink is Shrink.NONE:
         return best
-    return [_finished(reproducer, run.reverts) for reproducer in best]
+    return [_finished(reproducer, run.reverts, begin) for reproducer in best]
 
 
-def _finished(found: Reproducer, reverts: Sequence[Revert]) -> Reproducer:
+def _finished(found: Reproducer, reverts: Sequence[Revert], begin: Callable[[str], object]) -> Reproducer:
     """A shorter program may break another property before this one: then it tells another story."""
+    begin(found.property)
     case = loads(found.trace).case
     short = render(case_of(minimise(case, reverts, found.property)), reverts)
     return short if short.property == found.property else render(case, reverts)

@@ -58,7 +58,9 @@ def test_one_program_is_shown_for_each_property(tmp_path: Path) -> None:
     """If all that was found were made as short as can be, an easy race would take as long as all searches."""
     longer = Case(Geometry(), (Step("CPU 3", Commit()), *SHORTEST[CREATION]))
     several = [found(case, CREATION) for case in (longer, shortest(CREATION), longer)]
-    (shown,) = finished(run_for(tmp_path, CREATION), several)
+    told: list[str] = []
+    (shown,) = finished(run_for(tmp_path, CREATION), several, told.append)
+    assert told == [shown.property]
     assert loads(shown.trace).case.steps == SHORTEST[CREATION]
     assert shown == render(loads(shown.trace).case, reverts(CREATION))
 

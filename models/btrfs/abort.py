@@ -55,7 +55,7 @@ class Abort:
             yield from self.cleanup_transaction(handle, code)
         else:
             fs.transactions.release_metadata(handle)
-            fs.volumes.btrfs_cleanup_pending_block_groups(handle)
+            fs.new_block_groups.btrfs_cleanup_pending_block_groups(handle)
             fs.transactions.drop_writer(handle)
         raise Errno(code)
 
@@ -75,7 +75,7 @@ class Abort:
                 lambda: trans.num_writers == 1,
                 lambda: [h.task for h in trans.handles if h is not handle],
             )
-        fs.volumes.btrfs_cleanup_pending_block_groups(handle)
+        fs.new_block_groups.btrfs_cleanup_pending_block_groups(handle)
         self._cleanup_one_transaction(trans)
         fs.transactions.drop_writer(handle)
 

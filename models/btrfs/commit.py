@@ -77,7 +77,7 @@ class Commit:
         yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
         fs.transactions.release_metadata(handle)
         yield "btrfs_run_delayed_refs"
-        yield from fs.volumes.btrfs_create_pending_block_groups(handle)
+        yield from fs.new_block_groups.btrfs_create_pending_block_groups(handle)
         yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
         yield "btrfs_commit_transaction"
         yield from fs.ro_block_group_mutex.lock()

@@ -33,6 +33,7 @@ from models.btrfs.free_space import FreeSpace
 from models.btrfs.history import History
 from models.btrfs.log_replay import LogReplay
 from models.btrfs.mount import Mount
+from models.btrfs.new_block_groups import NewBlockGroups
 from models.btrfs.ordered_data import OrderedData
 from models.btrfs.pinned_extents import PinnedExtents
 from models.btrfs.reloc_inode import RelocInodes
@@ -91,6 +92,7 @@ class FsInfo:
         chunks = self.trees.chunk.root.values()
         data_sizes = [chunk.length for chunk in chunks if chunk.type is BlockGroupType.DATA]
         self.volumes = self._room(Volumes)(self, max(data_sizes, default=METADATA_CHUNK))
+        self.new_block_groups = self._room(NewBlockGroups)(self)
         self.dev_extents = self._room(DevExtents)(self)
         self.space = self._room(Space)(self)
         self.block_groups = self._room(BlockGroups)(self)

@@ -200,7 +200,7 @@ class Transactions:
         self.release_metadata(handle)
         yield "btrfs_trans_release_metadata"
         with suppress(Errno):  # the handle is aborted then, which is told below
-            yield from self.fs.volumes.btrfs_create_pending_block_groups(handle)
+            yield from self.fs.new_block_groups.btrfs_create_pending_block_groups(handle)
         trans = handle.transaction
         throttle = len(trans.delayed_refs) >= DELAYED_REFS_THROTTLE
         if throttle and trans.state is TransState.RUNNING:

@@ -58,7 +58,7 @@ class Writeout:
             private = trans.dirty_bgs
             trans.dirty_bgs = []
             try:
-                yield from fs.volumes.btrfs_create_pending_block_groups(handle)
+                yield from fs.new_block_groups.btrfs_create_pending_block_groups(handle)
             except Errno:
                 self._give_back(trans, private)
                 raise

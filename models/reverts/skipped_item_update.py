@@ -24,9 +24,9 @@ import errno
 from models.btrfs.block_group import BlockGroup
 from models.btrfs.errors import Errno
 from models.btrfs.fs_info import FsInfo
+from models.btrfs.new_block_groups import NewBlockGroups
 from models.btrfs.transaction import Handle
 from models.btrfs.trees import BlockGroupItem
-from models.btrfs.volumes import Volumes
 from models.btrfs.writeout import Writeout
 from models.reverts import Revert
 from models.simulation import Steps
@@ -79,7 +79,7 @@ class PutsBackAtOnce(CommitUsed):
         self.commit_used[group.number] = before
 
 
-class Remembers(Volumes):
+class Remembers(NewBlockGroups):
     """Phase 2 remembers what it is about to insert, under bg.lock (v6.3)."""
 
     def copy_item(self, handle: Handle, group: BlockGroup) -> BlockGroupItem:

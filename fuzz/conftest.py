@@ -16,7 +16,7 @@ from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, regi
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.shortest import finished
-from fuzz.summary import found_in, never_reached, save_traces, summary_lines
+from fuzz.summary import found_in, never_reached, save_shown, save_traces, summary_lines
 from fuzz.tally import Tally
 from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
 from fuzz.targets.kernel.requirements import require
@@ -186,10 +186,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("block group fuzzer")
     outcomes: list[tuple[str, Outcome]] = config.stash[OUTCOMES]
     run, found = config.stash[RUN], found_in(outcomes)
+    complaints = list(save_traces(run, found))  # first: what comes now may be interrupted
     best = _finished(terminalreporter, run, found)
     for line in summary_lines(run, outcomes, best, elapsed):
         terminalreporter.line(line)
-    config.stash[LAST_LINES] = list(save_traces(run, outcomes, best))
+    config.stash[LAST_LINES] = [*complaints, *save_shown(run, best)]
     for reproducer in best:
         _append(config, Outcome(Tally(), 0.0, reproducer).to_json())
 
@@ -198,12 +199,12 @@ def _finished(terminal: pytest.TerminalReporter, run: Run, found: Sequence[Repro
     """What is to be shown; who waits for it has something to look at."""
 
     def tell(line: str) -> None:
-        if terminal.isatty:
+        if found and terminal.isatty:
             terminal.rewrite(line, erase=True)
 
-    best = finished(run, found, lambda name: tell(f"looking for the least program that breaks {name} ..."))
+    shown = finished(run, found, lambda name: tell(f"looking for the least program that breaks {name} ..."))
     tell("")
-    return best
+    return shown
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

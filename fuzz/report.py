@@ -72,7 +72,7 @@ def text(story: Story) -> str:
 
 
 def as_found(case: Case, violation: Violation, reverts: Sequence[Revert]) -> Reproducer:
-    """A failing case that nobody made shorter, under the property that broke first."""
+    """A failing case as a search hands it over: without its story, under the property of ``violation``."""
     program = "\n".join(_listed(map(str, case.steps)))
     head = f"program as found ({len(case.steps)} steps) on {describe(case.geometry)}:"
     found = f"{violation}\n\n{head}\n{program}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from fuzz.case import Case
 from fuzz.minimise import case_of, minimise
 from fuzz.options import Run, Shrink
 from fuzz.report import Reproducer, render
@@ -33,8 +35,21 @@ def finished(run: Run, found: Sequence[Reproducer], begin: Callable[[str], objec
 
 
 def _finished(found: Reproducer, reverts: Sequence[Revert], begin: Callable[[str], object]) -> Reproducer:
-    """A shorter program may break another property before this one: then it tells another story."""
+    """Of one property.  Whatever becomes of that, what was found is not lost by it.
+
+    A shorter program may break another property before this one: then it tells another story.
+    """
     begin(found.property)
     case = loads(found.trace).case
-    short = render(case_of(minimise(case, reverts, found.property)), reverts)
+    try:
+        short = render(case_of(minimise(case, reverts, found.property)), reverts)
+    except KeyboardInterrupt:
+        return _as_it_is(case, reverts, "interrupted")
+    except Exception as mistake:  # noqa: BLE001 - of the model, in a program that nobody has found
+        return _as_it_is(case, reverts, f"{type(mistake).__name__}: {mistake}")
     return short if short.property == found.property else render(case, reverts)
+
+
+def _as_it_is(case: Case, reverts: Sequence[Revert], why: str) -> Reproducer:
+    told = render(case, reverts)
+    return replace(told, text=f"{told.text}\nperhaps not the least program: {why}")

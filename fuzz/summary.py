@@ -64,21 +64,27 @@ def found_in(outcomes: Sequence[tuple[str, Outcome]]) -> list[Reproducer]:
     return [outcome.reproducer for _, outcome in outcomes if outcome.reproducer is not None]
 
 
-def save_traces(
-    run: Run, outcomes: Sequence[tuple[str, Outcome]], best: Sequence[Reproducer]
-) -> Iterator[str]:
-    """Save the trace of every reproducer; where the ``best`` ones, which were shown, are, and how to replay
-    them."""
-    found, folder = found_in(outcomes), traces_folder(run.places)
-    shown = [reproducer.trace for reproducer in best]
-    for text in dict.fromkeys([*shown, *(reproducer.trace for reproducer in sorted(found))]):
+def save_traces(run: Run, found: Sequence[Reproducer]) -> Iterator[str]:
+    """Save the trace of everything that was found; a line where that cannot be."""
+    for _, complaint in _saved(run, found):
+        if complaint:
+            yield complaint
+
+
+def save_shown(run: Run, shown: Sequence[Reproducer]) -> Iterator[str]:
+    """Save the traces that were shown; where they are, and how to replay them."""
+    for path, complaint in _saved(run, shown):
+        yield from where_saved(path) if not complaint else [complaint]
+
+
+def _saved(run: Run, found: Sequence[Reproducer]) -> Iterator[tuple[Path, str]]:
+    """Where each trace was saved, or why it could not be."""
+    folder = traces_folder(run.places)
+    for text in dict.fromkeys(reproducer.trace for reproducer in sorted(found)):
         try:
-            path = save_trace(text, folder)
+            yield save_trace(text, folder), ""
         except (OSError, TraceError) as error:
-            yield f"a trace cannot be saved in {folder}: {error}"
-            continue
-        if text in shown:
-            yield from where_saved(path)
+            yield folder, f"a trace cannot be saved in {folder}: {error}"
 
 
 def save_trace(text: str, folder: Path) -> Path:

@@ -35,6 +35,14 @@ def test_examples_are_counted_up_to_the_first_failure() -> None:
     assert Result.of(FIRST, ended(0, outcome(300), outcome(300))) == Result(examples=600, seconds=2.0)
 
 
+def test_the_program_is_the_one_that_the_run_showed() -> None:
+    """If it were the search's own, or one whose run was stopped, the table would have longer ones."""
+    shown = Outcome(Tally(), 0.0, Reproducer(2, "text", RACE.expected, 0, "shorter"))
+    result = Result.of(FIRST, ended(1, outcome(300), outcome(500, first=7), shown))
+    assert result == Result(RACE.expected, 307, 2, 0, "shorter", shrunk=True, seconds=2.0)
+    assert not Result.of(FIRST, ended(None, outcome(500, first=7))).shrunk
+
+
 def test_a_case_counts_for_whatever_it_breaks() -> None:
     """If the first sign alone counted, a case that was not made shorter would seem to be another race."""
     sign = Reproducer(3, "text", "a sign", 1, "program", broken=("a sign", RACE.expected))

@@ -43,7 +43,7 @@ def test_a_race_is_found_and_comes_down_to_a_few_steps(revert: str, seed: int, t
     assert found is not None
     assert found.property == EXPECTED[revert]
     assert found.steps <= 2 * len(SHORTEST[revert]), "one search need not come down to the shortest of all"
-    (shown,) = finished(run, [found])
+    (shown,) = finished(run, [found], bool)
     assert shown.steps == len(SHORTEST[revert])
     assert "with any one step or preemption left out it passes" in shown.text
     assert run.database.saved() != []

@@ -108,15 +108,29 @@ def test_a_report_has_every_campaign(hunted: Path, tmp_path: Path) -> None:
     assert "(report.svg)" in text
 
 
-@pytest.mark.parametrize("options", [(), ("--markdown", "report.md")], ids=["text", "report"])
-def test_several_files_must_differ_and_are_for_a_report(
-    hunted: Path, tmp_path: Path, options: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("files", "options", "complaint"),
+    [
+        (2, (), "several files are for --markdown only"),
+        (2, ("--markdown", "report.md"), "must have names of their own"),
+        (1, ("--markdown", "report.svg"), "must be a file with a name that ends in .md"),
+        (1, ("--markdown", ""), "must be a file with a name that ends in .md"),
+        (1, ("--markdown", "report.md", "--growth", "plot.svg"), "goes with no other option"),
+        (1, ("--markdown", "report.md", "--html", "page.html"), "goes with no other option"),
+    ],
+)
+def test_what_cannot_be_reported(
+    hunted: Path, tmp_path: Path, files: int, options: tuple[str, ...], complaint: str
 ) -> None:
-    """If one of two were passed over in silence, what is shown would be taken for both."""
-    places = [str(tmp_path / option) if option.endswith(".md") else option for option in options]
-    run = cli("coverage", str(hunted), str(hunted), *places)
+    """If one of two files or options were passed over in silence, what is there would be taken for both."""
+    before = hunted.read_bytes()
+    places = [str(tmp_path / option) if "." in option else option for option in options]
+    run = cli("coverage", *[str(hunted)] * files, *places)
     assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1)
+    assert complaint in run.stderr
     assert list(tmp_path.iterdir()) == []
+    assert cli("coverage", str(hunted), "--markdown", str(hunted)).returncode == 2
+    assert hunted.read_bytes() == before
 
 
 @pytest.mark.parametrize(

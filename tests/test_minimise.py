@@ -201,6 +201,14 @@ def test_two_steps_that_need_each_other_go_together() -> None:
     assert (len(small.steps), cost(small)) == (6, 7), "8 and 9 with single changes only"
 
 
+def test_a_short_program_is_found_that_stops_somewhere_else() -> None:
+    """If only the points were tried where the case stops, its program would never become this one."""
+    (revert,) = reverts("8eaf40c0e24e")
+    case = next(failing_cases(revert, 300, 300))
+    small = case_of(Minimiser((revert,), revert.expected).minimise(case))
+    assert (len(small.steps), cost(small)) == (3, 4)
+
+
 UNUSED = "0657b20c5a76"
 ALLOCATES_MUCH = Case(
     Geometry(group_blocks=3, files=(File(FileKind.NODATACOW, 1),)),
@@ -271,6 +279,8 @@ def test_block_groups_that_only_have_to_be_there_are_there_from_the_start() -> N
     small = case_of(Minimiser(reverts(PINNED), thorough=False).minimise(MAKES_MANY))
     assert (cost(MAKES_MANY), cost(small)) == (10, 6)
     assert [step.operation for step in small.steps].count(CreateBg()) == 2
+    assert EndTransaction() not in [step.operation for step in small.steps]
+    assert small.geometry.groups + small.geometry.spare_chunks < 5, "no more room than was there"
 
 
 def test_files_that_only_fill_become_one() -> None:

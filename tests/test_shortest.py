@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 from programs import ABORTS, CREATION, SHORTEST, reverts, shortest
 
 from fuzz import shortest as room
@@ -15,9 +16,6 @@ from fuzz.shortest import finished
 from fuzz.traces import loads
 from models.geometry import File, FileKind, Geometry
 from models.operations import Clean, Commit, Free, Relocate, Step
-
-if TYPE_CHECKING:
-    import pytest
 
 BALANCE = "67c5e7d464bc"
 STUCK = Case(
@@ -48,9 +46,14 @@ def found(case: Case, revert: str) -> Reproducer:
     return as_found(case, verdict.symptom, reverts(revert))
 
 
+def nobody(name: str) -> None:
+    """Nobody waits."""
+    del name
+
+
 def test_what_is_shown_is_the_least_program(tmp_path: Path) -> None:
     """If it were only what a search went downhill to, it could depend on where that began."""
-    (shown,) = finished(run_for(tmp_path, BALANCE), [found(STUCK, BALANCE)])
+    (shown,) = finished(run_for(tmp_path, BALANCE), [found(STUCK, BALANCE)], nobody)
     assert shown == render(LEAST, reverts(BALANCE))
 
 
@@ -68,7 +71,7 @@ def test_one_program_is_shown_for_each_property(tmp_path: Path) -> None:
 def test_cases_are_shown_as_found_if_that_is_asked_for(tmp_path: Path) -> None:
     """If they were made shorter all the same, nobody could look at what a search really did."""
     several = [found(STUCK, BALANCE)]
-    assert finished(run_for(tmp_path, BALANCE, shrink=Shrink.NONE), several) == several
+    assert finished(run_for(tmp_path, BALANCE, shrink=Shrink.NONE), several, nobody) == several
 
 
 def test_a_shorter_program_that_breaks_something_else_is_not_shown(
@@ -85,7 +88,27 @@ def test_a_shorter_program_that_breaks_something_else_is_not_shown(
 
     monkeypatch.setattr(room, "minimise", minimise)
     one = found(STUCK, BALANCE)
-    (shown,) = finished(run_for(tmp_path, BALANCE, CREATION), [one])
+    (shown,) = finished(run_for(tmp_path, BALANCE, CREATION), [one], nobody)
     assert asked == [one.property] != [ABORTS]
     assert shown.property == one.property
     assert loads(shown.trace).case == STUCK
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [(KeyboardInterrupt(), "interrupted"), (AssertionError("a mistake"), "AssertionError: a mistake")],
+)
+def test_what_was_found_is_shown_whatever_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: BaseException, why: str
+) -> None:
+    """If impatience, or a mistake of the model, hid what searches found, all of them would have run for
+    nothing."""
+
+    def minimise(*told: object) -> Verdict:
+        del told
+        raise trouble
+
+    monkeypatch.setattr(room, "minimise", minimise)
+    (shown,) = finished(run_for(tmp_path, BALANCE), [found(STUCK, BALANCE)], nobody)
+    plain = render(STUCK, reverts(BALANCE))
+    assert shown == replace(plain, text=f"{plain.text}\nperhaps not the least program: {why}")

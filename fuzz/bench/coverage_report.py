@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from fuzz.bench.rounds import in_markdown
 from fuzz.interleavings.coverage import NO_RULE, Coverage
-from fuzz.interleavings.text import by_reason
+from fuzz.interleavings.text import by_place, by_reason
 
 HEAD = ("campaign", "cases", "reached", "left to see", "new in the next case")
 
@@ -60,9 +60,7 @@ def _reasons(campaigns: Mapping[str, Coverage]) -> list[tuple[str, ...]]:
 
 def _pairs(coverage: Coverage, reason: str) -> Iterator[str]:
     """A line for each place."""
-    lines: dict[str, list[str]] = {}
-    for where, ran in by_reason(coverage).get(reason, ()):
-        lines.setdefault(where, []).append(f"`{ran}`")
-    yield from (f"- `{where}`: {', '.join(several)}" for where, several in lines.items())
-    if not lines:
+    places = by_place(by_reason(coverage).get(reason, ()))
+    yield from (f"- `{where}`: `{'`, `'.join(several)}`" for where, several in places.items())
+    if not places:
         yield "nothing"

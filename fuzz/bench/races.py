@@ -53,7 +53,8 @@ class Result:
         if found is not None:
             expected = trial.revert.expected
             name = expected if expected in found.broken else found.property
-            where = (found.steps, found.preemptions, found.program, shrink_of(trial) is Shrink.STEPS)
+            shrunk = shrink_of(trial) is Shrink.STEPS and run.code is not None
+            where = (found.steps, found.preemptions, found.program, shrunk)
             return cls(name, examples, *where, seconds=run.seconds)
         error = ""
         if run.code is None:

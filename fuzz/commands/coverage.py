@@ -58,6 +58,8 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print it, or write the page, the plot or the report."""
     if options.markdown is not None:
+        if options.html is not None or options.growth is not None:
+            raise UsageError("--markdown writes its own plot, and goes with no other option")
         return _report(options.results, options.markdown)
     if len(options.results) > 1:
         raise UsageError("several files are for --markdown only")
@@ -77,13 +79,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _report(results: Sequence[Path], file: Path) -> int:
     """Every campaign goes by its file's name."""
+    if file.suffix != ".md" or file.is_dir():
+        raise UsageError(f"--markdown {file}: must be a file with a name that ends in .md")
     campaigns = {path.stem: read(path) for path in results}
     if len(campaigns) < len(results):
         raise UsageError("the files must have names of their own: a campaign goes by its file's name")
     plot = file.with_suffix(".svg")
-    write(plot, growth.picture(list(campaigns.values())[-1]))
     command = repeat("coverage", [path.name for path in results], markdown=file.name)
     write(file, report(command, campaigns, plot.name))
+    write(plot, growth.picture(list(campaigns.values())[-1]))
     say(f"{file}")
     return 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.padding import Padding
 from rich.table import Table
@@ -43,11 +43,16 @@ def _never(coverage: Coverage) -> Iterator[Text | Padding]:
     """A paragraph for each reason, the ones that explain most first; a line for each point."""
     for reason, pairs in by_reason(coverage).items():
         yield Text(f"{reason}: {len(pairs)}", style="italic")
-        lines: dict[str, list[str]] = {}
-        for where, ran in pairs:
-            lines.setdefault(where, []).append(ran)
-        told = "\n".join(f"{where}: {', '.join(several)}" for where, several in lines.items())
+        told = "\n".join(f"{where}: {', '.join(several)}" for where, several in by_place(pairs).items())
         yield Padding(Text(told), (0, 0, 0, 4))
+
+
+def by_place(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """What never got on, by where the other stood."""
+    places: dict[str, list[str]] = {}
+    for where, ran in pairs:
+        places.setdefault(where, []).append(ran)
+    return places
 
 
 def by_reason(coverage: Coverage) -> dict[str, list[tuple[str, str]]]:

@@ -11,12 +11,11 @@ from fuzz.minimise.lowered import (
     joined_files,
     lower_geometries,
     lower_operations,
-    with_a_group,
     without_first,
 )
 from fuzz.minimise.size import points_of
-from models.geometry import File, FileKind, Geometry
-from models.operations import OPERATIONS, Allocate, CompleteBio, CreateBg, EndTransaction, Step
+from models.geometry import MAX_DATA_BLOCKS, File, FileKind, Geometry
+from models.operations import OPERATIONS, Allocate, CompleteBio, CreateBg, Step
 
 Steps = tuple[Step, ...]
 
@@ -104,20 +103,14 @@ def _with_a_file_before(case: Case) -> Iterator[Case]:
 
 
 def _with_a_group_before(case: Case) -> Iterator[Case]:
-    """Without the first block group that is made, nor the end of its handle: it is there from the start,
-    under the same number, and there is room for as many more, or for one less."""
+    """Without the first block group that is made: it is there from the start, under the same number, in the
+    room that it would take.  A step that ends its handle does nothing then, and is left out as all such."""
+    geometry = case.geometry
+    room = (geometry.groups + 1) * geometry.group_blocks <= MAX_DATA_BLOCKS and geometry.spare_chunks > 0
     for index, step in enumerate(case.steps):
-        if isinstance(step.operation, CreateBg):
-            shorter = [without_step(case, index)]
-            for end, later in enumerate(case.steps[index:], start=index):
-                if later.task == step.task and isinstance(later.operation, EndTransaction):
-                    shorter.insert(0, without_step(without_step(case, end), index))
-                    break
-            yield from (
-                replace(less, geometry=geometry)
-                for less in shorter
-                for geometry in with_a_group(case.geometry)
-            )
+        if room and isinstance(step.operation, CreateBg):
+            larger = replace(geometry, groups=geometry.groups + 1, spare_chunks=geometry.spare_chunks - 1)
+            yield replace(without_step(case, index), geometry=larger)
             return
 
 

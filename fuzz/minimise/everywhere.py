@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fuzz.case import Case
 from fuzz.minimise.size import LEAST_GROUP_BLOCKS, cost
@@ -47,6 +48,28 @@ Points = frozenset[str]
 ALL_POINTS: Points = frozenset(point for kind in OPERATIONS for point in kind.points)
 
 
+class _Asked(NamedTuple):
+    """A search, and whether nothing of it was left out."""
+
+    geometry: Geometry
+    kinds: Kinds
+    points: Points
+    most: int
+    executions: int
+    whole: bool = False
+
+    def covers(self, other: _Asked) -> bool:
+        """Whether the other one would find nothing that this has not."""
+        return (
+            self.geometry == other.geometry
+            and self.most >= other.most
+            and self.kinds >= other.kinds
+            and self.points >= other.points
+            and (self.whole or self[1:3] == other[1:3])
+            and (self.whole or self.executions >= other.executions)
+        )
+
+
 @dataclass(slots=True)
 class Everywhere:
     """Searches for a minimiser; none is done twice."""
@@ -54,12 +77,13 @@ class Everywhere:
     reverts: Sequence[Revert]
     symptom: str
     covered: Covered = field(default_factory=Covered)
-    _done: list[tuple[Geometry, Kinds, Points, int]] = field(default_factory=list)
+    _done: list[_Asked] = field(default_factory=list)
 
     def failing(self, case: Case) -> Iterator[Iterator[Case]]:
         """Programs that break the symptom and cost no more, from one search after the other: of the case's
         operations on the simplest file systems and on its own, stopped where the case stops; on its own, if
-        they cost little, of any operations; and, if they are short, of its operations stopped anywhere."""
+        they cost little, of any operations; and on all of these file systems, if they are short, of its
+        operations stopped anywhere."""
         most, shape = cost(case), _shape(case.geometry)
         own = frozenset(type(step.operation) for step in case.steps if step.operation is not None)
         own |= {CompleteBio, EndTransaction}
@@ -74,9 +98,9 @@ class Everywhere:
     def _search(
         self, geometry: Geometry, kinds: Kinds, points: Points, most: int, executions: int
     ) -> Iterator[Case]:
-        if any(geometry == g and kinds <= k and points <= p and executions <= e for g, k, p, e in self._done):
+        asked = _Asked(geometry, kinds, points, most, executions)
+        if any(done.covers(asked) for done in self._done):
             return
-        self._done.append((geometry, kinds, points, executions))
         limit = self.covered.executions + executions
         ordered = [kind for kind in OPERATIONS if kind in kinds]
         search = Search(geometry, self.reverts, most, limit, ordered, points, self.covered)
@@ -86,4 +110,6 @@ class Everywhere:
                     search.most = failure.cost  # what costs more is not looked for any more
                     yield failure.case
         except LimitReached:
-            pass  # a long program has too many to try
+            self._done.append(asked)  # a long program has too many to try
+        else:
+            self._done.append(asked._replace(whole=True))

@@ -1,4 +1,4 @@
-"""Other numbers, most of them lower: in the arguments of an operation, and in a file system's geometry."""
+"""Lower numbers: in the arguments of an operation, and in the geometry of a file system."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from fuzz.case import Case
 from fuzz.minimise.size import FIRST_GROUP, LEAST, LEAST_GROUP_BLOCKS
-from models.geometry import MAX_DATA_BLOCKS, File, FileKind, Geometry
+from models.geometry import File, FileKind, Geometry
 from models.operations import CompleteBio, Operation
 
 
@@ -48,14 +48,6 @@ def _lower_files(files: tuple[File, ...]) -> Iterator[tuple[File, ...]]:
             yield (*before, File(file.kind, blocks), *after)
         if file.kind is not FileKind.NODATACOW:
             yield (*before, File(FileKind.NODATACOW, file.blocks), *after)
-
-
-def with_a_group(geometry: Geometry) -> Iterator[Geometry]:
-    """With an empty block group behind the others, in the room that one more would take or beside it."""
-    groups = geometry.groups + 1
-    if groups * geometry.group_blocks <= MAX_DATA_BLOCKS:
-        for spare in range(max(0, geometry.spare_chunks - 1), geometry.spare_chunks + 1):
-            yield replace(geometry, groups=groups, spare_chunks=spare)
 
 
 def full_geometries(geometry: Geometry) -> Iterator[Geometry]:

@@ -12,7 +12,7 @@ from fuzz.minimise.everywhere import Everywhere
 from fuzz.minimise.size import size
 from models.reverts import Revert
 
-MAX_RUNS = 20_000
+MAX_RUNS = 40_000
 """Runs after which the best case so far is taken, minimal or not."""
 
 

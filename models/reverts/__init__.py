@@ -28,10 +28,10 @@ class Revert:
     slash where one commit fixed two races; a wrong fix has the id ``wrong/`` and its name, and
     ``wrong_fix_of`` names the commit that it stands for.  ``version`` is the kernel that got the fix;
     ``mechanism`` is the story, ``symptom`` what a user saw; ``chain`` says which fix opened this race, or
-    which this one opened; ``operations`` are those of the shortest program; ``expected`` names the
-    property that breaks there, ``signs`` those that may break in its place in other programs;
-    ``overrides`` are subclasses of rooms.  ``rare``: its window is so narrow that a run of the default
-    profile may miss it; a program for it is in the tests.
+    which this one opened; ``operations`` are those of a short program, by which searches for it are
+    chosen; ``expected`` names the property that breaks there, ``signs`` those that may break in its place
+    in other programs; ``overrides`` are subclasses of rooms.  ``rare``: its window is so narrow that a run
+    of the default profile may miss it; a program for it is in the tests.
     """
 
     id: str
@@ -80,8 +80,8 @@ def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:
 
 def likely(word: str) -> str:
     """Which one was meant, perhaps, and where all are."""
-    ids = {name: revert.id for revert in catalogue() for name in (revert.name, revert.id)}
-    close = dict.fromkeys(ids[name] for name in get_close_matches(word, ids))
+    told = {name: f"{race.id} ({race.name})" for race in catalogue() for name in (race.name, race.id)}
+    close = dict.fromkeys(told[name] for name in get_close_matches(word, told))
     there = "python -m fuzz races lists them all"
     return f"do you mean {' or '.join(close)}? {there}" if close else there
 

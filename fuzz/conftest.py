@@ -190,7 +190,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     best = _finished(terminalreporter, run, found)
     for line in summary_lines(run, outcomes, best, elapsed):
         terminalreporter.line(line)
-    config.stash[LAST_LINES] = [*complaints, *save_shown(run, best)]
+    config.stash[LAST_LINES] = list(dict.fromkeys([*complaints, *save_shown(run, best)]))
     for reproducer in best:
         _append(config, Outcome(Tally(), 0.0, reproducer).to_json())
 

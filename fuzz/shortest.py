@@ -22,7 +22,7 @@ def shortest(found: Sequence[Reproducer]) -> list[Reproducer]:
     return list(best.values())
 
 
-def finished(run: Run, found: Sequence[Reproducer], begin: Callable[[str], object] = str) -> list[Reproducer]:
+def finished(run: Run, found: Sequence[Reproducer], begin: Callable[[str], object]) -> list[Reproducer]:
     """The shortest ones, made as short as they can be, and told; ``begin`` hears of each property before.
 
     A search only goes downhill with what it found, as dozens may find the same; the rest of the work, which

@@ -65,8 +65,7 @@ class _Asked(NamedTuple):
             and self.most >= other.most
             and self.kinds >= other.kinds
             and self.points >= other.points
-            and (self.whole or self[1:3] == other[1:3])
-            and (self.whole or self.executions >= other.executions)
+            and (self.whole or (self[1:3] == other[1:3] and self.executions >= other.executions))
         )
 
 

@@ -9,7 +9,8 @@ import pytest
 from programs import CREATION, RELOCATION, reverts, shortest
 
 from fuzz.__main__ import main
-from fuzz.bench.minimal import Result, report
+from fuzz.bench.minimal import Descent, Least, Start, report
+from fuzz.bench.trials import Trial
 from fuzz.case import Case
 from fuzz.traces import record, save
 from models.geometry import File, FileKind, Geometry
@@ -80,10 +81,12 @@ def test_a_race_comes_down_to_one_minimal_program(tmp_path: Path) -> None:
 
 def test_different_programs_are_counted() -> None:
     """If they were counted as one, the minimiser would look better than it is."""
-    one, other = Result("a", 9, 3, 100, minimal=True), Result("b", 9, 4, 300, minimal=False)
     (revert,) = reverts(CREATION)
-    text = report("command", [revert], {revert.id: [one, other, one, Result()]})
-    assert f"| `{CREATION}` | 3/4 | 2 | 2 | 2/3 | 9 | 3 | 100 |" in text
+    ended = [Descent("here", 9, 10), Descent("there", 9, 30), Descent("here", 9, 20), Descent()]
+    descents = {Trial(revert, seed): descent for seed, descent in enumerate(ended)}
+    here, there = Least("a", 3, 100, minimal=True), Least("b", 4, 300, minimal=False)
+    text = report("command", descents, {Start(revert, "here"): here, Start(revert, "there"): there})
+    assert f"| `{CREATION}` | 3/4 | 2 | 2 | 2/3 | 9 | 3 | 120 |" in text
     assert "median 2 programs a race,\n2 of 3 minimal." in text
 
 

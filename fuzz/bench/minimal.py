@@ -1,17 +1,25 @@
-"""What the minimiser makes of many cases of one race: how many programs, how minimal, how costly."""
+"""What the minimiser makes of many cases of one race: how many programs, how minimal, how costly.
+
+As in a run of ``pytest fuzz/`` each case goes downhill by itself, and from where it ends it is looked
+everywhere.  That second half depends on nothing but where the first one ended, so it is done once for all
+seeds that end there.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
+from typing import NamedTuple
 
 from fuzz.bench.results import row
 from fuzz.bench.trials import Trial
 from fuzz.certificate import is_minimal
 from fuzz.minimise import Minimiser, case_of, cost
 from fuzz.random_cases import failing_cases
+from fuzz.traces import dumps, loads, record
 from models.reverts import Revert
 
 CASES = 300
@@ -19,41 +27,89 @@ CASES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What one seed came down to: a ``program`` on a file system, empty if no case failed.
+class Descent:
+    """Where one seed's case came to by going downhill, as a trace; empty if no case failed.
 
-    ``before`` and ``cost`` are steps and preemptions of the case as found and as minimised; ``executions``
-    is what that took; ``minimal`` whether any single step, preemption or number of it is needed.
+    ``before`` are steps and preemptions of the case as found, ``executions`` what the descent took.
     """
 
-    program: str = ""
+    trace: str = ""
     before: int = 0
-    cost: int = 0
     executions: int = 0
-    minimal: bool = False
 
     def as_data(self) -> dict[str, object]:
         """For the log."""
         return asdict(self)
 
 
-def try_seed(trial: Trial) -> Result:
-    """Find a failing case, minimise it, look whether it is minimal."""
+def descend(trial: Trial) -> Descent:
+    """Find a failing case, go downhill with it."""
     revert = trial.revert
     case = next(failing_cases(revert, trial.seed * CASES, CASES), None)
     if case is None:
-        return Result()
-    minimiser = Minimiser((revert,), revert.expected)
+        return Descent()
+    minimiser = Minimiser((revert,), revert.expected, thorough=False)
     small = case_of(minimiser.minimise(case))
+    return Descent(dumps(record(small, (revert,))), cost(case), minimiser.runs)
+
+
+class Start(NamedTuple):
+    """Where to look everywhere from: where descents of a race ended."""
+
+    revert: Revert
+    trace: str
+
+    @property
+    def key(self) -> str:
+        """Names it in the log."""
+        return f"{self.revert.id} from {hashlib.sha256(self.trace.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """The least program found from some start, on a file system; ``minimal`` whether any single step,
+    preemption or number of it is needed, ``executions`` what it took to find."""
+
+    program: str
+    cost: int
+    executions: int
+    minimal: bool
+
+    def as_data(self) -> dict[str, object]:
+        """For the log."""
+        return asdict(self)
+
+
+def look_everywhere(start: Start) -> Least:
+    """Look for less, and whether what was found is minimal."""
+    reverts, symptom = (start.revert,), start.revert.expected
+    minimiser = Minimiser(reverts, symptom)
+    small = case_of(minimiser.minimise(loads(start.trace).case))
     program = "\n".join((repr(small.geometry), *map(str, small.steps)))
-    minimal = is_minimal(small, (revert,), revert.expected)
-    return Result(program, cost(case), cost(small), minimiser.runs, minimal)
+    return Least(program, cost(small), minimiser.runs, is_minimal(small, reverts, symptom))
+
+
+class Result(NamedTuple):
+    """What one seed came to in the end."""
+
+    descent: Descent
+    least: Least
+
+    @property
+    def executions(self) -> int:
+        """Of the descent, and of looking everywhere."""
+        return self.descent.executions + self.least.executions
+
+
+def starts_of(descents: Mapping[Trial, Descent]) -> Iterator[Start]:
+    """Where descents ended, each place once."""
+    return iter(dict.fromkeys(Start(t.revert, d.trace) for t, d in descents.items() if d.trace))
 
 
 HEAD = ("race", "found", "programs", "most often", "minimal", "as found", "minimised", "executions")
 
 
-def report(command: str, reverts: Sequence[Revert], results: Mapping[str, Sequence[Result]]) -> str:
+def report(command: str, descents: Mapping[Trial, Descent], least: Mapping[Start, Least]) -> str:
     """The Markdown file."""
     lines = [
         "# What failing cases come down to",
@@ -69,27 +125,34 @@ def report(command: str, reverts: Sequence[Revert], results: Mapping[str, Sequen
         row(*HEAD),
         row("---", *("---:" for _ in HEAD[1:])),
     ]
-    lines += [_row(revert, results[revert.id]) for revert in reverts]
-    found = [[r for r in results[revert.id] if r.program] for revert in reverts]
-    programs = [len({r.program for r in some}) for some in found if some]
-    minimal = sum(r.minimal for some in found for r in some)
-    every = sum(map(len, found))
+    seeds = Counter(trial.revert for trial in descents)
+    found: dict[Revert, list[Result]] = {revert: [] for revert in seeds}
+    for trial, descent in descents.items():
+        if descent.trace:
+            found[trial.revert].append(Result(descent, least[Start(trial.revert, descent.trace)]))
+    lines += [_row(revert, results, seeds[revert]) for revert, results in found.items()]
+    programs = [len({r.least.program for r in some}) for some in found.values() if some]
+    minimal = sum(r.least.minimal for some in found.values() for r in some)
+    every = sum(map(len, found.values()))
     lines += [
         "",
-        f"{len(reverts)} races, {every} cases: median {median(programs or [0]):g} programs a race,",
+        f"{len(found)} races, {every} cases: median {median(programs or [0]):g} programs a race,",
         f"{minimal} of {every} minimal.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(revert: Revert, results: Sequence[Result]) -> str:
-    found = [result for result in results if result.program]
-    programs = Counter(result.program for result in found)
+def _row(revert: Revert, found: Sequence[Result], seeds: int) -> str:
+    programs = Counter(result.least.program for result in found)
     most = max(programs.values(), default=0)
-    minimal = sum(result.minimal for result in found)
+    minimal = sum(result.least.minimal for result in found)
     medians = [
         f"{median(values):.0f}" if values else "-"
-        for values in ([r.before for r in found], [r.cost for r in found], [r.executions for r in found])
+        for values in (
+            [r.descent.before for r in found],
+            [r.least.cost for r in found],
+            [r.executions for r in found],
+        )
     ]
-    counts = (f"{len(found)}/{len(results)}", len(programs), most, f"{minimal}/{len(found)}")
+    counts = (f"{len(found)}/{seeds}", len(programs), most, f"{minimal}/{len(found)}")
     return row(f"`{revert.id}`", *counts, *medians)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fuzz.bench.command import ROOT
-from fuzz.bench.minimal import Result, report, try_seed
+from fuzz.bench.minimal import Descent, Least, descend, look_everywhere, report, starts_of
 from fuzz.bench.trials import trials_of
 from fuzz.commands import FOUND, Commands, number
 from fuzz.commands.benches import add_bench_options, open_log, publish, reverts_of, try_missing
@@ -37,11 +37,11 @@ def run(options: argparse.Namespace) -> int:
     reverts = reverts_of(options.ids, [revert for revert in catalogue() if not revert.rare])
     log = open_log(options)
     trials = trials_of(reverts, options.seeds)
-    try_missing("minimised", log, trials, try_seed, workers=options.jobs, alone=True)
-    results: dict[str, list[Result]] = {revert.id: [] for revert in reverts}
-    for trial in trials:
-        results[trial.revert.id].append(Result(**log.data(trial.key)))
+    try_missing("downhill", log, trials, descend, workers=options.jobs, alone=True)
+    descents = {trial: Descent(**log.data(trial.key)) for trial in trials}
+    starts = list(starts_of(descents))
+    try_missing("everywhere", log, starts, look_everywhere, workers=options.jobs, alone=True, after=trials)
+    least = {start: Least(**log.data(start.key)) for start in starts}
     command = repeat("bench minimal", options.ids, seeds=options.seeds)
-    publish(options, report(command, reverts, results))
-    every = [result for of_one in results.values() for result in of_one if result.program]
-    return 0 if all(result.minimal for result in every) else FOUND
+    publish(options, report(command, descents, least))
+    return 0 if all(one.minimal for one in least.values()) else FOUND

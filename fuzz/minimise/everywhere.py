@@ -34,7 +34,8 @@ def _plain(groups: int, *blocks: int) -> Geometry:
     return Geometry(groups, LEAST_GROUP_BLOCKS, 1, files)
 
 
-PLAIN = (_plain(1, 1), _plain(1, 2), _plain(2, 1), _plain(2, 2, 1))
+FULL = _plain(1, 2)
+PLAIN = (_plain(1, 1), FULL, _plain(2, 1), _plain(2, 2, 1))
 """The simplest file systems: a block group with room in it, one that is full, one beside an empty one, and a
 full one beside one with room."""
 
@@ -90,7 +91,8 @@ class Everywhere:
         bounds = {geometry: most - (_shape(geometry) > shape) for geometry in (*PLAIN, case.geometry)}
         for geometry, bound in bounds.items():
             yield self._search(geometry, own, stops, bound, EXECUTIONS if bound <= LONG else FEW)
-        yield self._search(case.geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP), EXECUTIONS)
+        for geometry in (case.geometry, FULL):
+            yield self._search(geometry, frozenset(OPERATIONS), ALL_POINTS, min(most, CHEAP), EXECUTIONS)
         for geometry, bound in bounds.items():
             yield self._search(geometry, own, ALL_POINTS, min(bound, SHORT), MANY)
 

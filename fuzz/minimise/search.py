@@ -9,6 +9,7 @@ from itertools import chain
 from fuzz.case import Case, Verdict, run
 from fuzz.minimise.candidates import renamed, smaller, smaller_by_two
 from fuzz.minimise.everywhere import Everywhere
+from fuzz.minimise.leaps import leaps
 from fuzz.minimise.size import size
 from models.reverts import Revert
 
@@ -71,7 +72,8 @@ class Minimiser:
         better: Verdict | None = best
         while better is not None and self.runs < MAX_RUNS:
             best = better
-            changed = chain(smaller(case_of(best)), smaller_by_two(case_of(best)))
+            case = case_of(best)
+            changed = chain(smaller(case), smaller_by_two(case), leaps(case))
             better = next(self._that_fail(changed, best), None)
         return best
 

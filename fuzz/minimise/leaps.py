@@ -3,7 +3,7 @@
 Each leap drops something that seemed to be needed, and mends in the same go what needed it: a beginning that
 only made the file system what another one is from the start; a task that only kept another from going on; a
 second task that did what the first could have done.  There are some hundred of them for a long program, so
-they come when nothing else makes it shorter.
+they come when no single change makes it less.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ ALONE = frozenset(kind.task for kind in OPERATIONS)
 """Tasks that have one operation of their own: nobody else can do it."""
 NEW = "CPU 9"
 """A task that does nothing else; it gets a name in order."""
-SHORT = 8
-"""Steps of a program of which any two are left out."""
+FEW = range(3, 9)
+"""How many steps a program has of which any two are left out."""
 MOST_ALIKE = 3
 """Operations of one kind that are replaced together; of more, each by some task, there are too many ways."""
 MOST_WAYS = 20
@@ -48,7 +48,7 @@ def leaps(case: Case) -> Iterator[Case]:
     for start in range(len(case.steps) - 1, -1, -1):
         yield from _called_otherwise(case.steps[start:], PLAIN)
     yield from _stopped_elsewhere(case)
-    for number in (2, 1) if 2 < len(case.steps) <= SHORT else (1,):
+    for number in (2, 1) if len(case.steps) in FEW else (1,):
         for kept in combinations(case.steps, len(case.steps) - number):
             yield from _called_otherwise(kept, [case.geometry])
             yield from _by_fewer_tasks(replace(case, steps=kept))

@@ -67,13 +67,13 @@ class Minimiser:
         return least or best
 
     def _downhill(self, best: Verdict) -> Verdict:
-        """One change after the other, each the first that makes the case less, until there is none; then two
-        at once."""
+        """One change after the other, each the first that makes the case less, until there is none; then
+        several at once."""
         better: Verdict | None = best
         while better is not None and self.runs < MAX_RUNS:
             best = better
             case = case_of(best)
-            changed = chain(smaller(case), smaller_by_two(case), leaps(case))
+            changed = chain(smaller(case), leaps(case), smaller_by_two(case))
             better = next(self._that_fail(changed, best), None)
         return best
 

@@ -23,7 +23,6 @@ What is left out, and why that is sound:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import cast
@@ -33,6 +32,8 @@ from models.reference.contents import Time
 from models.simulation import Simulation, State, Task
 from models.world import World
 
+PLAIN = frozenset((int, bool, type(None)))
+"""Types whose values are told as they are."""
 CPU = "CPU "
 """Beginning of the names of the tasks that are interchangeable."""
 
@@ -75,47 +76,42 @@ class _Walk:
         self._times: list[tuple[int, Time]] = []
 
     def tokens(self) -> list[str]:
-        """What the digest is made of."""
-        world = self._world
+        """What the digest is made of.  Much of a search's time is spent here: it is written to be quick."""
+        world, tokens = self._world, self._tokens
         parts = [part for name, part in vars(world).items() if name not in LEFT_OUT]
         pending: list[object] = [list(world.violations), *parts]
         while pending:
             thing = pending.pop()
             kind = type(thing)
-            if kind is int or kind is bool or thing is None:
-                self._tokens.append(repr(thing))
+            if kind in PLAIN:
+                tokens.append(repr(thing))
             elif kind is str:
-                self._tokens.append(self._text(cast("str", thing)))
+                tokens.append(self._text(cast("str", thing)))
             elif kind is Time:
-                self._times.append((len(self._tokens), cast("Time", thing)))
-                self._tokens.append("")
+                self._times.append((len(tokens), cast("Time", thing)))
+                tokens.append("")
+            elif (number := self._numbers.get(id(thing))) is not None:
+                tokens.append(f"@{number}")
             else:
-                pending += reversed(self._open(thing, kind))
+                if kind is not tuple:
+                    self._numbers[id(thing)] = len(self._numbers)
+                    self._kept.append(thing)
+                inside = self._open(thing, kind)
+                tokens.append(f"{kind.__qualname__} {len(inside)}")
+                inside.reverse()
+                pending += inside
         for rank, (_, together) in enumerate(groupby(sorted(self._times, key=itemgetter(1)), itemgetter(1))):
             for place, time in together:
-                self._tokens[place] = f"time {rank}" if time else "0"
-        return self._tokens
+                tokens[place] = f"time {rank}" if time else "0"
+        return tokens
 
     def _text(self, text: str) -> str:
         if not text.startswith(CPU):
             return repr(text)
         return self._names.setdefault(text, f"gone {len(self._names)}")
 
-    def _open(self, thing: object, kind: type) -> Sequence[object]:
-        """Tell what the thing is; the things in it, in order."""
-        if kind is not tuple:
-            number = self._numbers.get(id(thing))
-            if number is not None:
-                self._tokens.append(f"@{number}")
-                return ()
-            self._numbers[id(thing)] = len(self._numbers)
-            self._kept.append(thing)
+    def _open(self, thing: object, kind: type) -> list[object]:
+        """The things in it, in order."""
         if kind is World:
-            inside: Iterable[object] = ()  # its parts are walked anyway
-        elif kind is Simulation:
-            inside = self._live
-        else:
-            inside = reader(kind)(thing)
-        parts = list(inside)
-        self._tokens.append(f"{kind.__qualname__} {len(parts)}")
-        return parts
+            return []  # its parts are walked anyway
+        return [*self._live] if kind is Simulation else list(reader(kind)(thing))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import cache
+from itertools import chain
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -43,9 +44,8 @@ def reader(kind: type) -> Reader:
     slots = [name for base in kind.__mro__ for name in vars(base).get("__slots__", ())]
 
     def attributes(thing: object) -> Iterable[object]:
-        yield from (getattr(thing, name, None) for name in slots)
-        for name, value in getattr(thing, "__dict__", {}).items():
-            yield from (name, value)
+        named = getattr(thing, "__dict__", {})
+        return chain([getattr(thing, name, None) for name in slots], chain.from_iterable(named.items()))
 
     return attributes
 

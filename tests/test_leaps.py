@@ -149,8 +149,7 @@ def minimised(stuck: Stuck) -> Case:
 
 @pytest.mark.parametrize("stuck", STUCK.values(), ids=STUCK)
 def test_a_leap_goes_where_single_changes_do_not(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If another change did the same, the leap would be code for nothing; without it, a report would be longer
-    than it has to be."""
+    """If other changes did the same, it would be for nothing; without it, a report would be too long."""
     small = minimised(stuck)
     assert cost(small) == stuck.ends
 

@@ -9,7 +9,6 @@ import pytest
 from fuzz.options import slow_profiles
 from fuzz.targets.kernel import requirements
 from fuzz.targets.kernel.machine import kernel_machines
-from fuzz.targets.kernel.oracles import COMPLAINTS, AfterCrash, contents, live
 from fuzz.targets.kernel.rules import Kind
 from fuzz.targets.kernel.tasks import functions_of, waits_in
 from fuzz.targets.kernel.vocabulary import (
@@ -21,7 +20,7 @@ from fuzz.targets.kernel.vocabulary import (
     stop_for,
     table,
 )
-from fuzz.targets.kernel.volume import Values
+from fuzz.targets.oracles import COMPLAINTS, AfterCrash, Values, contents, live
 from models.faults import FAULTS
 from models.geometry import Geometry
 from models.operations import OPERATIONS, Commit, EndTransaction, Inject, Step

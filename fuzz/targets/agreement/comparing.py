@@ -10,7 +10,7 @@ from fuzz.targets.agreement.counts import BETWEEN
 from fuzz.targets.agreement.difference import Aspect, Difference
 from fuzz.targets.agreement.side import DONE, Ended, Files, Side, Values
 from fuzz.targets.agreement.waits import same
-from fuzz.targets.kernel.oracles import AfterCrash, shown
+from fuzz.targets.oracles import AfterCrash, shown
 from models.operations import (
     BufferedWrite,
     Commit,

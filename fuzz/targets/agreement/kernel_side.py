@@ -11,11 +11,11 @@ from fuzz.targets.agreement.side import DONE, Ended, Files, Inside
 from fuzz.targets.kernel import ioctls
 from fuzz.targets.kernel.judging import judge_quiet
 from fuzz.targets.kernel.machinery import Machinery
-from fuzz.targets.kernel.oracles import AfterCrash
 from fuzz.targets.kernel.payload import BLOCK
 from fuzz.targets.kernel.tasks import Job, waits_in
 from fuzz.targets.kernel.volume import CREATE_BG
 from fuzz.targets.kernel.world import KernelWorld
+from fuzz.targets.oracles import AfterCrash
 from models.geometry import Geometry
 from models.operations import Allocate, Crash, Fsync, Operation, Remount, Snapshot, Step
 

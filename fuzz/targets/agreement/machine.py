@@ -12,9 +12,9 @@ from fuzz.targets.agreement.counts import Counts
 from fuzz.targets.agreement.kernel_side import KernelSide
 from fuzz.targets.agreement.model_side import ModelSide
 from fuzz.targets.agreement.pair import Pair
-from fuzz.targets.kernel.machine import fitted
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.vocabulary import expressible
+from fuzz.targets.machines import fitted
 from models.geometry import MAX_DATA_BLOCKS, File, Geometry
 from models.operations import Inject
 from strategies.geometries import ANY_FILE, FILES

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Mapping, Sequence
 
 from fuzz.targets.agreement.side import DONE, Ended, Files, Inside
-from fuzz.targets.kernel.oracles import AfterCrash
+from fuzz.targets.oracles import AfterCrash
 from models.btrfs.subvolume import FS_TREE, Inode
 from models.btrfs.transaction import TransState
 from models.btrfs.trees import BlockGroupType

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fuzz.targets.kernel.oracles import AfterCrash
+from fuzz.targets.oracles import AfterCrash
 from models.geometry import Geometry
 from models.operations import Operation, Step
 from models.reference import Reference

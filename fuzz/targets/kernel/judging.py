@@ -6,10 +6,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fuzz.targets.kernel import ioctls, oracles
-from fuzz.targets.kernel.oracles import AfterCrash
+from fuzz.targets import oracles
+from fuzz.targets.kernel import ioctls
+from fuzz.targets.kernel.oracles import btrfs_check, files_of
 from fuzz.targets.kernel.settling import PATIENCE
-from fuzz.targets.kernel.volume import Values, closing
+from fuzz.targets.kernel.volume import closing
+from fuzz.targets.oracles import AfterCrash, Values
 from models.syscalls.power import MOUNTS
 from models.world import ABORT, LIVENESS
 
@@ -37,7 +39,8 @@ def judge_quiet(world: KernelWorld) -> None:
     found = {number: _read(world, number) for number in sorted(world.reference.files)}
     for mismatch in oracles.contents(found, allowed, world.doubtful):
         world.complain(oracles.CONTENTS, *mismatch)
-    for mismatch in oracles.snapshots(world.volume, world.reference, world.doubtful):
+    kept = {name: world.volume.read_snapshot(name) for name in oracles.taken(world.reference)}
+    for mismatch in oracles.snapshots(kept, world.reference, world.doubtful):
         world.complain(oracles.SNAPSHOTS, *mismatch)
     for mismatch in world.machinery.log.complaints():
         world.complain(oracles.LOG, *mismatch)
@@ -85,7 +88,7 @@ def _mount_again(world: KernelWorld, expected: AfterCrash, *, flushed: bool) -> 
         world.mount()
     except OSError as error:
         world.complain(MOUNTS, "the file system can be mounted", f"mount fails: {error}")
-    found = oracles.files_of(world.volume)
+    found = files_of(world.volume)
     for name, mismatch in expected.judge(found):
         world.complain(name, *mismatch)
     world.doubtful.clear()
@@ -116,14 +119,14 @@ def finish(world: KernelWorld) -> None:
 
 def _judge_image(world: KernelWorld, image: int, expected: AfterCrash) -> None:
     """Check an image, mount it, read it.  Raises Violation."""
-    for mismatch in oracles.btrfs_check(image):
+    for mismatch in btrfs_check(image):
         world.complain(oracles.CHECK, *mismatch)
     try:
         volume = world.machinery.mount_image(image)
     except OSError as error:
         world.complain(MOUNTS, "the file system can be mounted", f"mount fails: {error}")
     try:
-        for name, mismatch in expected.judge(oracles.files_of(volume)):
+        for name, mismatch in expected.judge(files_of(volume)):
             world.complain(name, *mismatch)
     finally:
         volume.umount()

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
-from hypothesis import Phase, seed
-from hypothesis.errors import Flaky
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import Phase
 
 from fuzz.database import NamedDatabase
 from fuzz.options import Run, Shrink, make_run
-from fuzz.report import Reproducer
 from fuzz.shards import Outcome
-from fuzz.tally import Tally
 from fuzz.targets import KERNEL
 from fuzz.targets.kernel.child import ask_child
 from fuzz.targets.kernel.control import GATE
-from fuzz.targets.kernel.machine import KernelFailure, KernelMachine, kernel_machines, machine_factory
+from fuzz.targets.kernel.machine import KernelMachine, kernel_machines
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.report import render
+from fuzz.targets.searching import replayed, search
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +84,10 @@ def execute(order: Order) -> list[Outcome]:
 
 
 def _replay(run: Run, machinery: Machinery) -> list[Outcome]:
-    total, least = Outcome(Tally(), 0.0), dict[str, Reproducer]()
-    for machine in kernel_machines():
-        saved = run.database.of(machine.__name__)
-        for value in saved.saved():
-            again = _search(run, machinery, machine, 0, (Phase.reuse,), saved.alone(value))
-            if again.reproducer is not None:
-                name = again.reproducer.property
-                least[name] = min(least.get(name, again.reproducer), again.reproducer)
-            total.merge(again)
-    return [total, *(Outcome(Tally(), 0.0, reproducer) for reproducer in least.values())]
+    def again(machine: type[KernelMachine], database: NamedDatabase) -> Outcome:
+        return _search(run, machinery, machine, 0, (Phase.reuse,), database)
+
+    return replayed(run, kernel_machines(), again)
 
 
 def _search(
@@ -108,16 +99,4 @@ def _search(
     database: NamedDatabase,
 ) -> Outcome:
     """What Hypothesis does with a machine, and how that ended; ``number`` is its seed."""
-    tally, found, started = Tally(), list[KernelFailure](), time.perf_counter()
-    factory = seed(number)(machine_factory(machine, machinery, tally, found))
-    reproducer: Reproducer | None = None
-    try:
-        run_state_machine_as_test(factory, settings=run.settings(phases, database))
-    except KernelFailure as failure:
-        reproducer = render(failure, "it failed each time that it was run")
-    except Flaky:
-        if not found:
-            raise
-        shortest = min(found, key=lambda failure: len(failure.case.steps))
-        reproducer = render(shortest, "run again it did not fail each time: the kernel chose another order")
-    return Outcome(tally, time.perf_counter() - started, reproducer, failed=int(reproducer is not None))
+    return search(run, partial(machine, machinery), number, phases, database, render)

@@ -18,6 +18,7 @@ from fuzz.targets.kernel import ioctls, libc
 from fuzz.targets.kernel.ioctls import Chunk
 from fuzz.targets.kernel.loop import loop_device
 from fuzz.targets.kernel.payload import BLOCK, decode, encode
+from fuzz.targets.oracles import Values
 from models.geometry import FileKind, Geometry, initial_value
 
 FIRST_GROUP = 2
@@ -33,9 +34,6 @@ CREATE_BG = "create-bg-"
 """How the names begin of the files that force a block group into being; they live that long only."""
 ATTEMPTS, PAUSE = 400, 0.005
 """How often to try an umount, and the seconds between: some reference to a mount is given up late."""
-
-Values = list[int | None]
-"""What the blocks of a file hold; None is a block that holds no whole value."""
 
 
 def mount(backing: int, place: Path, *, direct: bool) -> None:

@@ -1,0 +1,35 @@
+"""A failure on a real kernel, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fuzz.minimise.size import preemptions
+from fuzz.report import Reproducer
+from fuzz.story import describe
+from fuzz.targets.machines import RealFailure
+from fuzz.traces import Outcome, Sign, Trace, dumps
+from models.reverts import Revert
+
+
+def render(failure: RealFailure, where: str, how: str, reverts: Sequence[Revert] = ()) -> Reproducer:
+    """The report on a failing case: on which kernel it was, and how it came again."""
+    violation, case = failure.violation, failure.case
+    steps = [f"    {step}  -- {then}" for step, then in zip(case.steps, failure.then, strict=True)]
+    program = "\n".join([f"program ({len(case.steps)} steps) on {describe(case.geometry)}:", *steps])
+    head = (
+        f"{violation.property}\n    expected: {violation.mismatch.expected}\n"
+        f"    observed: {violation.mismatch.observed}"
+    )
+    text = f"{head}\n\n{program}\n\non {where}; {how}"
+    sign = Sign.of(violation)
+    trace = Trace(case, tuple(revert.id for revert in reverts), failure.then, Outcome(sign, sign))
+    return Reproducer(
+        len(case.steps),
+        text,
+        violation.property,
+        preemptions(case.steps),
+        program,
+        dumps(trace),
+        (violation.property,),
+    )

@@ -18,8 +18,9 @@ from fuzz.shards import Outcome
 from fuzz.shortest import finished
 from fuzz.summary import found_in, never_reached, save_shown, save_traces, summary_lines
 from fuzz.tally import Tally
-from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
+from fuzz.targets import KERNEL, MODEL, QEMU, TARGETS, TargetUnavailable
 from fuzz.targets.kernel.requirements import require
+from fuzz.targets.qemu.requirements import ready
 
 
 class WorkerNode(Protocol):
@@ -73,8 +74,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--target",
         choices=TARGETS,
         default=MODEL,
-        help="what is fuzzed: the model, or btrfs of the kernel that runs here (needs root, and a machine "
-        "that may be lost)",
+        help="what is fuzzed: the model, btrfs of the kernel that runs here (needs root, and a machine "
+        "that may be lost), or of Debian's in an emulated machine",
     )
     for name in LIMITS:
         group.addoption(f"--fuzz-{name}", type=int, metavar="N", help=f"{name} instead of the profile's")
@@ -105,6 +106,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if target == KERNEL:
             require()
         run = make_run(profile, overrides, seed, reverts, places, shrink=shrink, target=target)
+        if target == QEMU:
+            ready()  # here, so that no two workers boot it
     except (ValueError, TargetUnavailable) as error:
         raise pytest.UsageError(str(error)) from error
     outcomes: Path | None = config.getoption("--fuzz-outcomes")

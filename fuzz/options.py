@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, Phase, settings
@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, Phase, settings
 from fuzz.database import NamedDatabase, open_database
 from fuzz.machines import MACHINES
 from fuzz.provider import BACKEND
-from fuzz.targets import KERNEL, MODEL
+from fuzz.targets import KERNEL, MODEL, QEMU
 from fuzz.targets.kernel.machine import kernel_machines
+from fuzz.targets.qemu.machine import qemu_machines
+from fuzz.targets.qemu.script import switches_of
 from models.reverts import Revert, find_reverts
 
 MAX_SEED = 2**64 - 1
@@ -66,14 +68,31 @@ PROFILES = {
 }
 
 
-def slow_profiles() -> dict[str, Profile]:
-    """The same for targets that take a hundred times as long for a step; all their machines have a turn."""
-    machines = len(kernel_machines())
-    return {
-        "default": Profile(shards=machines, examples=42, steps=25),
-        "ci": Profile(shards=machines, examples=5, steps=25, seed=CI_SEED),
-        "long": Profile(shards=2 * machines, examples=300, steps=25),
+def profiles_of(target: str) -> dict[str, Profile]:
+    """The same for a target: those that are real take a hundred times as long for a step, and more.
+
+    All their machines have a turn.
+    """
+    machines = len(machines_of(target))
+    slow = {
+        QEMU: {
+            "default": Profile(shards=machines, examples=12, steps=10),
+            "ci": Profile(shards=machines, examples=2, steps=10, seed=CI_SEED),
+            "long": Profile(shards=2 * machines, examples=100, steps=12),
+        },
+        KERNEL: {
+            "default": Profile(shards=machines, examples=42, steps=25),
+            "ci": Profile(shards=machines, examples=5, steps=25, seed=CI_SEED),
+            "long": Profile(shards=2 * machines, examples=300, steps=25),
+        },
     }
+    return PROFILES | slow.get(target, {})
+
+
+def machines_of(target: str) -> Sequence[type]:
+    """The machines that drive a target."""
+    known: dict[str, Callable[[], Sequence[type]]] = {KERNEL: kernel_machines, QEMU: qemu_machines}
+    return known[target]() if target in known else MACHINES
 
 
 LIMITS = {"shards": (1, 10_000), "examples": (1, 2_000), "steps": (1, 400)}
@@ -148,9 +167,12 @@ def make_run(
     """Check what was asked for.  Raises ValueError with one line that says what is wrong."""
     if profile_name not in PROFILES:
         raise ValueError(f"unknown profile {profile_name!r}; there are: {', '.join(PROFILES)}")
-    if target != MODEL and reverts:
+    taken_out = find_reverts(reverts)
+    if target == KERNEL and taken_out:
         raise ValueError(f"--revert means nothing for the target {target}: a live kernel has its fixes")
-    profile = (PROFILES | slow_profiles() if target != MODEL else PROFILES)[profile_name]
+    if target == QEMU:
+        switches_of(taken_out)
+    profile = profiles_of(target)[profile_name]
     sizes: dict[str, int] = {}
     for name, value in overrides.items():
         if value is None:
@@ -167,7 +189,6 @@ def make_run(
     if seed is None or not 0 <= seed <= MAX_SEED:
         raise ValueError(f"--fuzz-seed is {seed}, must be 0 to {MAX_SEED}")
     must_exist = profile_name == "replay" and bool(databases)
-    machines = kernel_machines() if target == KERNEL else MACHINES
-    names = [machine.__name__ for machine in machines]
+    names = [machine.__name__ for machine in machines_of(target)]
     database = open_database(databases, must_exist=must_exist, machines=names)
-    return Run(profile_name, profile, seed, find_reverts(reverts), database, tuple(databases), shrink, target)
+    return Run(profile_name, profile, seed, taken_out, database, tuple(databases), shrink, target)

@@ -14,8 +14,9 @@ from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.tables import counted, wrapped_lines
 from fuzz.tally import Tally
-from fuzz.targets import KERNEL
+from fuzz.targets import KERNEL, QEMU
 from fuzz.targets.kernel.report import count_lines as kernel_lines
+from fuzz.targets.qemu.report import count_lines as qemu_lines
 from fuzz.traces import TraceError, file_name, loads, save
 from models.operations import OPERATIONS
 from models.reverts import Revert
@@ -39,7 +40,8 @@ def summary_lines(
     total = _total(outcomes)
     if total.examples:
         yield f"{total.examples} examples, {total.steps} steps, {total.steps / elapsed:.0f} steps per second"
-        yield from kernel_lines(total, elapsed) if run.target == KERNEL else count_lines(total)
+        real = {KERNEL: kernel_lines, QEMU: qemu_lines}.get(run.target)
+        yield from real(total, elapsed) if real is not None else count_lines(total)
         missing = never_reached(outcomes)
         if missing and run.profile.must_reach:
             yield (

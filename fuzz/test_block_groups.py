@@ -8,8 +8,9 @@ import pytest
 
 from fuzz.options import Run
 from fuzz.shards import Outcome, fuzz_shard, replay
-from fuzz.targets import KERNEL
+from fuzz.targets import KERNEL, MODEL, QEMU
 from fuzz.targets.kernel.runs import kernel_replay, kernel_shard
+from fuzz.targets.qemu.runs import qemu_replay, qemu_shard
 
 Record = Callable[[str, object], None]
 
@@ -27,11 +28,11 @@ def test_saved_failures(fuzz_run: Run, record_property: Record) -> None:
     """What an earlier run saved."""
     if not fuzz_run.database.saved():
         pytest.skip("no failure is saved, nothing to replay")
-    again = kernel_replay if fuzz_run.target == KERNEL else replay
+    again = {MODEL: replay, KERNEL: kernel_replay, QEMU: qemu_replay}[fuzz_run.target]
     _report(again(fuzz_run), record_property)
 
 
 def test_shard(fuzz_run: Run, shard: int, record_property: Record) -> None:
     """One of the independent searches that a run consists of."""
-    search = kernel_shard if fuzz_run.target == KERNEL else fuzz_shard
+    search = {MODEL: fuzz_shard, KERNEL: kernel_shard, QEMU: qemu_shard}[fuzz_run.target]
     _report([search(fuzz_run, shard)], record_property)

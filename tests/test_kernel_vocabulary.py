@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from fuzz.options import slow_profiles
+from fuzz.options import profiles_of
+from fuzz.targets import KERNEL
 from fuzz.targets.kernel import requirements
 from fuzz.targets.kernel.machine import kernel_machines
 from fuzz.targets.kernel.rules import Kind
@@ -75,8 +76,9 @@ def test_the_machines_draw_nothing_that_is_refused() -> None:
 
 def test_every_machine_has_its_turn() -> None:
     """If there were fewer shards than machines, the faults or everything would be left out."""
-    assert [profile.shards % len(kernel_machines()) for profile in slow_profiles().values()] == [0, 0, 0]
-    assert slow_profiles()["default"].shards * slow_profiles()["default"].examples >= 1000
+    profiles = profiles_of(KERNEL)
+    assert [profile.shards % len(kernel_machines()) for profile in profiles.values()] == [0, 0, 0, 0]
+    assert profiles["default"].shards * profiles["default"].examples >= 1000
 
 
 def test_what_is_missing_is_said_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

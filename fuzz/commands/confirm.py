@@ -10,11 +10,11 @@ from pathlib import Path
 from fuzz.commands import FOUND, Commands, UsageError, number
 from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace, read_failing
+from fuzz.targets import TargetUnavailable
 from fuzz.targets.qemu.cache import default_cache
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
-from fuzz.targets.qemu.package import NAME, MissingError, Package, find
-from fuzz.targets.qemu.saved import Saved, saved
+from fuzz.targets.qemu.package import NAME
+from fuzz.targets.qemu.requirements import booted
+from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import Part, Script, ScriptError, cast, script_for
 from fuzz.targets.qemu.verdict import Judged, Verdict, judge
 
@@ -52,13 +52,13 @@ def add_to(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Confirm, and print what was seen."""
     script, parts = _script(options.trace)
-    kernel, machine = _machine(options.cache, options.kernel)
+    machine = _machine(options.cache, options.kernel)
     verdict = judge(machine, script, parts, options.times, _quiet if options.json else _tell)
     if options.json:
-        told = {"race": script.race, "kernel": kernel.release, "confirmed": verdict.confirmed}
+        told = {"race": script.race, "kernel": machine.release, "confirmed": verdict.confirmed}
         say(json.dumps({**told, "runs": verdict.as_data()}, indent=2))
     else:
-        _print(kernel, verdict)
+        _print(machine, verdict)
     return 0 if verdict.confirmed else FOUND
 
 
@@ -72,15 +72,12 @@ def _script(path: Path) -> tuple[Script, list[Part]]:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _machine(cache: Path, package: Path | None) -> tuple[Package, Saved]:
+def _machine(cache: Path, package: Path | None) -> Saved:
     """The booted machine.  Raises UsageError where there can be none."""
     try:
-        kernel = find(cache, package)
-        return kernel, saved(cache, kernel)
-    except (MissingError, GuestError, GdbError) as error:
+        return booted(cache, package)
+    except TargetUnavailable as error:
         raise UsageError(str(error)) from error
-    except OSError as error:
-        raise UsageError(f"{error.filename or cache}: {error.strerror}") from error
 
 
 def _tell(judged: Judged) -> None:
@@ -93,8 +90,8 @@ def _quiet(judged: Judged) -> None:
     del judged
 
 
-def _print(kernel: Package, verdict: Verdict) -> None:
+def _print(machine: Saved, verdict: Verdict) -> None:
     sys.stderr.write("\n")
-    say(f"{verdict.script.race} on Linux {kernel.release}, in QEMU")
+    say(f"{verdict.script.race} on Linux {machine.release}, in QEMU")
     for line in verdict.lines():
         say(line)

@@ -11,10 +11,14 @@ from fuzz.commands import FOUND, Commands, UsageError
 from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace
 from fuzz.report import render
-from fuzz.targets import KERNEL, MODEL, TARGETS, TargetUnavailable
+from fuzz.targets import KERNEL, MODEL, QEMU, TARGETS, TargetUnavailable
 from fuzz.targets.kernel.child import ChildError
 from fuzz.targets.kernel.replaying import play
 from fuzz.targets.kernel.requirements import require
+from fuzz.targets.qemu.gdb import GdbError
+from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.replaying import play as play_in_qemu
+from fuzz.targets.qemu.symbols import SymbolError
 from fuzz.traces import Outcome, Sign, Trace, TraceError
 from fuzz.traces.reading import load_known
 from fuzz.traces.recording import how_it_stands
@@ -43,7 +47,7 @@ def add_to(commands: Commands) -> None:
         "--target",
         choices=TARGETS,
         default=MODEL,
-        help="run it on the model, or on btrfs of the kernel that runs here",
+        help="run it on the model, on btrfs of the kernel that runs here, or of Debian's under QEMU",
     )
     parser.set_defaults(run=run)
 
@@ -75,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     if options.target == KERNEL:
         return _on_the_kernel(trace)
+    if options.target == QEMU:
+        return _in_qemu(trace, options.revert or ())
     reverts = reverts_for(trace, options.revert)
     replayed = replay(trace, reverts, unknown, print_state if options.step else None)
     if replayed.outcome is not None:
@@ -102,6 +108,20 @@ def _on_the_kernel(trace: Trace) -> int:
         say(f"{played.broken}: expected: {played.expected}; observed: {played.observed}")
         return FOUND
     say(f"it passes on the live kernel ({platform.release()})")
+    return 0
+
+
+def _in_qemu(trace: Trace, asked: Sequence[str]) -> int:
+    """Replay in a guest, with no fix switched off but those that are asked for."""
+    try:
+        violation = play_in_qemu(trace.case, reverts_for(trace, asked), say)
+    except (TargetUnavailable, ValueError, GuestError, GdbError, SymbolError) as error:
+        raise UsageError(str(error)) from error
+    if violation is not None:
+        expected, observed = violation.mismatch
+        say(f"{violation.property}: expected: {expected}; observed: {observed}")
+        return FOUND
+    say("it passes in the guest")
     return 0
 
 

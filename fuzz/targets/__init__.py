@@ -13,7 +13,9 @@ close          :meth:`Target.close`: nothing is left behind, whatever happened
 =============  =================================================================================
 
 An operation or a preemption that a target cannot express is refused by a rule that it states, and counted.
-What is searched are the model and :mod:`fuzz.targets.kernel`; :mod:`fuzz.targets.qemu` plays one trace.
+What is searched are the model, :mod:`fuzz.targets.kernel` (the kernel that runs here) and
+:mod:`fuzz.targets.qemu` (Debian's, in an emulated machine); what the two that are real have in common stands
+beside them.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from typing import Protocol
 from models.geometry import Geometry
 from models.operations import CompleteBio, Step
 
-MODEL, KERNEL = "model", "kernel"
-TARGETS = (MODEL, KERNEL)
+MODEL, KERNEL, QEMU = "model", "kernel", "qemu"
+TARGETS = (MODEL, KERNEL, QEMU)
 """What ``pytest fuzz/ --target`` takes."""
 
 

@@ -19,6 +19,7 @@ DURABLE = "a_block_holds_its_last_durable_write_or_a_newer_one"
 FILES = "a_durable_file_is_there"
 SNAPSHOTS = "a_snapshot_stays_as_it_was_taken"
 CHECK = "the_image_passes_btrfs_check"
+SCRUB_FINDS_NOTHING = "a_scrub_finds_no_error"
 LOG = "the_kernel_log_has_no_complaint"
 
 COMPLAINTS = re.compile(

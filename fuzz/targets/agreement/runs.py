@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fuzz.case import Case
-from fuzz.minimise.candidates import without_step
 from fuzz.random_cases import play
+from fuzz.targets import shortening
 from fuzz.targets.agreement.counts import Counts
 from fuzz.targets.agreement.kernel_side import KernelSide
 from fuzz.targets.agreement.machine import geometry_with, random_sequence
@@ -127,16 +127,7 @@ def run(machinery: Machinery, case: Case, counts: Counts) -> tuple[Violation | N
 
 def shorter(machinery: Machinery, case: Case, violation: Violation) -> tuple[Violation, Case] | None:
     """The program with every step left out that need not be there; None where it does not fail again."""
-    found, case = run(machinery, case, Counts())
-    if found is None or found.property != violation.property:
-        return None
-    best, left, index = (found, case), SHORTENING, len(case.steps)
-    while index > 0 and left > 0:
-        index, left = index - 1, left - 1
-        now, taken = run(machinery, without_step(best[1], index), Counts())
-        if now is not None and now.property == violation.property:
-            best, index = (now, taken), min(index, len(taken.steps))
-    return best
+    return shortening.shorter(lambda one: run(machinery, one, Counts()), case, violation, SHORTENING)
 
 
 def _told(number: int, violation: Violation, case: Case, *, again: bool) -> Disagreement:

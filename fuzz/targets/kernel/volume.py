@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from fuzz.minimise.size import FIRST_GROUP
 from fuzz.targets.kernel import ioctls, libc
 from fuzz.targets.kernel.ioctls import Chunk
 from fuzz.targets.kernel.loop import loop_device
@@ -21,7 +22,6 @@ from fuzz.targets.kernel.payload import BLOCK, decode, encode
 from fuzz.targets.oracles import Values
 from models.geometry import FileKind, Geometry, initial_value
 
-FIRST_GROUP = 2
 OPTIONS = "nodiscard,skip_balance,commit=1"
 """No discards but by trim; a balance that a crash interrupted stays where it is until it is cancelled.
 

@@ -118,6 +118,11 @@ class Guest:
             self._process.stderr.close()
         self._ours.close()
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone: with these options that is how a panic ends."""
+        return self._process.poll() is not None
+
     def ask(self, command: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
         """Let the monitor do something; what it returns.  Raises GuestError."""
         self._monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())

@@ -24,6 +24,8 @@ READY = "agent ready"
 """What the agent says when all is loaded."""
 TOOLS = {"busybox": "busybox-static", "btrfs": "btrfs-progs", "mkfs.btrfs": "btrfs-progs"}
 """Programs that the guest has from this machine, and the Debian packages that they are in."""
+DLOPENED = "libgcc_s.so.1"
+"""A library that the C library loads by itself, from where it is, when a thread is cancelled (by scrub)."""
 LIBRARY = re.compile(r"(/\S+) \(0x")
 """In a line of ldd: where a shared library is."""
 
@@ -62,6 +64,21 @@ Now and then the beginning of a line is lost (7 times in 110 runs; the cause is 
 comes with it: what came in parts is not run, and what is sent again is not run twice.
 """
 
+LOOK = """#!/bin/sh
+flag=$1
+shift
+for directory; do
+    for file in $directory/[0-9]*; do
+        if [ -e $file ]; then
+            echo "= $file"
+            dd if=$file bs=4096 $flag 2> /dev/null | tr '\\000' '\\n' | uniq -c
+        fi
+    done
+done
+"""
+"""``look FLAG DIRECTORY …``: the files of directories that have a number for a name, as lines and how often
+each stands there; ``FLAG`` is for dd.  A zero byte counts as an empty line."""
+
 
 def build(kernel: Package) -> bytes:
     """The archive.  Raises MissingError naming the tool that is not there."""
@@ -70,6 +87,7 @@ def build(kernel: Package) -> bytes:
     return archive(
         [
             file("init", INIT.encode(), executable=True),
+            file("bin/look", LOOK.encode(), executable=True),
             file("modules", "".join(f"{name}\n" for name in names).encode()),
             *(file(name.lstrip("/"), path.read_bytes()) for name, path in zip(names, modules, strict=True)),
             *_tools(),
@@ -83,7 +101,10 @@ def _tools() -> Iterator[Entry]:
     paths = [_found(tool, package) for tool, package in TOOLS.items()]
     for path in paths:
         yield file(f"bin/{path.name}", path.read_bytes(), executable=True)
-    for library in sorted({library for path in paths for library in shared_libraries(path)}):
+    libraries = {library for path in paths for library in shared_libraries(path)}
+    beside = {str(Path(library).with_name(DLOPENED)) for library in libraries}
+    libraries |= {library for library in beside if Path(library).is_file()}
+    for library in sorted(libraries):
         yield file(library.lstrip("/"), Path(library).read_bytes(), executable=True)
 
 

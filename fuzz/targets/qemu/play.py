@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fuzz.targets.qemu.guest import GuestError
-from fuzz.targets.qemu.saved import LINES, Saved
+from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import Move, Part, Script
 from fuzz.targets.qemu.stage import ANSWER_SECONDS, Served, Stage, Task
 
@@ -35,7 +35,7 @@ def play(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) ->
     with saved.guest() as guest:
         guest.wait_restored()
         guest.gdb.greet()
-        stage = Stage(guest.gdb, guest.agent, saved.symbols, LINES)
+        stage = Stage(guest.gdb, guest.agent, saved.symbols, saved.lines)
         for line in script.setup:
             stage.do(line)
         window = script.window.watch(stage)

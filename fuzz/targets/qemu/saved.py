@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +23,20 @@ LINES = 1
 """That the agent has run when the machine is saved; it runs none of the same number again."""
 MODULE = "btrfs"
 """The module whose functions tasks are held at."""
+SPINNING = ("mutex_spin_on_owner", "rwsem_spin_on_owner", "osq_lock")
+"""Functions of the kernel in which a task waits for another one that runs, or is held, without sleeping."""
+KALLSYMS = f"grep -E -A 1 '[[]{MODULE}[]]| ({'|'.join(SPINNING)})$' /proc/kallsyms | grep -v ^--"
+"""Where these are, and what stands behind each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A saved machine, and where its functions are."""
+    """A saved machine, where its functions are, the release of its kernel, and how many lines it has run."""
 
     state: Path
     symbols: Symbols
+    release: str
+    lines: int = LINES
 
     def guest(self) -> Guest:
         """A fresh copy of it.  The machine stands still until somebody resumes it."""
@@ -42,7 +49,44 @@ def saved(cache: Path, kernel: Package) -> Saved:
     directory = cache / f"{kernel.release}-{_key(kernel, initramfs)}"
     if not directory.is_dir():
         _boot(directory, kernel, initramfs)
-    return Saved(directory / STATE, Symbols((directory / SYMBOLS).read_text()))
+    return Saved(directory / STATE, Symbols((directory / SYMBOLS).read_text()), kernel.release)
+
+
+def prepared(machine: Saved, lines: Sequence[str]) -> Saved:
+    """The machine as it is when it has run these lines of shell; made now, if it is not in the cache.
+
+    Raises GuestError.
+    """
+    before = machine.state.parent
+    key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    after = Saved(
+        before.with_name(f"{before.name}-{key}") / STATE,
+        machine.symbols,
+        machine.release,
+        machine.lines + len(lines),
+    )
+    if not after.state.parent.is_dir():
+        with unfinished(before.parent) as place:
+            if not after.state.parent.is_dir():
+                _prepare(machine, lines, place, after.state.parent)
+    return after
+
+
+def _prepare(machine: Saved, lines: Sequence[str], place: Path, directory: Path) -> None:
+    whole = place / "whole"
+    whole.mkdir()
+    with machine.guest() as guest:
+        guest.wait_restored()
+        try:
+            guest.gdb.greet()
+            stage = Stage(guest.gdb, guest.agent, machine.symbols, machine.lines)
+            for line in lines:
+                stage.do(line)
+            stage.stop()
+            guest.save(whole / STATE)
+        except GdbError as error:
+            raise GuestError(str(error)) from error
+    whole.rename(directory)
 
 
 def _key(kernel: Package, initramfs: bytes) -> str:
@@ -50,7 +94,12 @@ def _key(kernel: Package, initramfs: bytes) -> str:
     version = subprocess.run(  # noqa: S603 - the emulator
         [qemu(), "--version"], capture_output=True, check=True
     ).stdout
-    parts = (version, *map(str.encode, (*MACHINE, *BOOT_OPTIONS)), kernel.image.read_bytes(), initramfs)
+    parts = (
+        version,
+        *map(str.encode, (*MACHINE, *BOOT_OPTIONS, KALLSYMS)),
+        kernel.image.read_bytes(),
+        initramfs,
+    )
     return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
 
 
@@ -71,7 +120,7 @@ def _boot(directory: Path, kernel: Package, initramfs: bytes) -> None:
                 guest.gdb.greet()
                 stage = Stage(guest.gdb, guest.agent, Symbols(""))
                 stage.hear(f"{READY}\n")
-                functions = stage.do(f"grep -F '[{MODULE}]' /proc/kallsyms")
+                functions = stage.do(KALLSYMS)
                 stage.stop()
                 guest.save(whole / STATE)
             except (GuestError, GdbError) as error:

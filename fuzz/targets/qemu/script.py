@@ -19,6 +19,7 @@ from fuzz.targets.qemu import scripts
 from fuzz.targets.qemu.guest import VCPUS
 from fuzz.targets.qemu.switches import Switch, Window
 from models.operations import Step
+from models.reverts import Revert
 
 TASK = re.compile(r"CPU ([1-9])")
 """A task of a trace that can be put on a vCPU."""
@@ -71,6 +72,18 @@ class Script:
     switch_off: Switch
     observations: tuple[Observation, ...]
     settle: tuple[str, ...] = ()
+
+
+def switches_of(reverts: Sequence[Revert]) -> list[Switch]:
+    """How these fixes are switched off in the guest.  Raises ValueError where one cannot be."""
+    known = catalogue()
+    for revert in reverts:
+        if revert.id not in known:
+            raise ValueError(
+                f"{revert.id} cannot be switched off in the guest; there are: {', '.join(known)} "
+                "(fuzz/targets/qemu/scripts/)"
+            )
+    return [known[revert.id].switch_off for revert in reverts]
 
 
 class Part(NamedTuple):

@@ -21,15 +21,27 @@ from fuzz.targets.qemu.symbols import Symbols
 
 ANSWER_SECONDS = 120.0
 """For a command in the guest at most, and for a task to come to where it is to be held."""
-POLL_SECONDS = 0.02
-"""Between two looks at a task."""
+SILENCE_SECONDS = 8.0
+"""After which a guest with a held vCPU that does not answer is taken to wait for that."""
 END = b"\x01"
 """Stands behind the output of a command."""
 ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d*) (?P<code>\w+)\n", re.DOTALL)
 """What the agent says of a command."""
 FRAME = re.compile(r"\[<0>\] (?P<function>\w+)(?:\.[\w.]+)?\+0x")
 """A line of ``/proc/PID/stack``."""
+WAITS_FOR_THREADS = frozenset(
+    {
+        *("futex_wait_queue", "futex_wait", "do_futex", "__x64_sys_futex", "hrtimer_nanosleep"),
+        *("do_nanosleep", "common_nsleep", "__x64_sys_clock_nanosleep", "do_syscall_64"),
+        "entry_SYSCALL_64_after_hwframe",
+    }
+)
+"""Functions of the way into the kernel, and those in which one thread of a tool waits for the other."""
 SIGTRAP = 5
+
+
+class SilentError(GuestError):
+    """What was waited for did not come in time."""
 
 
 class HasFileno(Protocol):
@@ -50,6 +62,13 @@ class Answer(NamedTuple):
     output: str
 
 
+class Look(NamedTuple):
+    """A task at one moment: how it ended, if it did; else the functions that its threads sleep in."""
+
+    answer: Answer | None
+    stack: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A command that runs on a vCPU of its own.
@@ -63,7 +82,10 @@ class Task:
 
 
 class Stage:
-    """The machine goes on from the first :meth:`ask` on.  The agent has run so many ``lines`` before."""
+    """The machine goes on from the first :meth:`ask` on.  The agent has run so many ``lines`` before.
+
+    ``silence`` is called where a guest with a held vCPU does not answer: it may release it.
+    """
 
     def __init__(self, gdb: Gdb, agent: socket.socket, symbols: Symbols, lines: int = 0) -> None:
         self.gdb, self.symbols = gdb, symbols
@@ -73,6 +95,7 @@ class Stage:
         self._running = False
         self._held: set[int] = set()
         self._served: dict[int, list[Served]] = {}
+        self.silence: Callable[[], None] | None = None
 
     # -- what is done to the machine while it stands still
 
@@ -134,7 +157,15 @@ class Stage:
                     found.append(Answer(int(match["code"]), match["output"].decode(errors="replace")))
             return bool(found)
 
-        self.until(answered, f"an answer to {line!r}")
+        what = f"an answer to {line!r}"
+        if self.silence is not None:
+            try:
+                self.until(answered, what, SILENCE_SECONDS)
+            except SilentError:
+                if not self.anybody_held:
+                    raise
+                self.silence()
+        self.until(answered, what)
         return found[0]
 
     def do(self, line: str) -> str:
@@ -167,18 +198,41 @@ class Stage:
         found = FRAME.match(self.ask(f"cat /proc/{task.pid}/stack 2> /dev/null").output)
         return found["function"] if found else ""
 
+    def look(self, task: Task) -> Look:
+        """How a task stands.  What runs has no stack; a thread that waits for another one is left out."""
+        told = self.ask(
+            f"if [ -s {task.log}.code ]; then cat {task.log}.code {task.log}; "
+            f"else echo; cat /proc/{task.pid}/task/*/stack 2> /dev/null; fi"
+        ).output
+        code, _, rest = told.partition("\n")
+        if code:
+            return Look(Answer(int(code), rest), ())
+        return Look(None, tuple(name for name in FRAME.findall(rest) if name not in WAITS_FOR_THREADS))
+
+    def place(self, vcpu: int) -> int:
+        """The address at which a vCPU is now."""
+        self.stop()
+        return self.gdb.registers(vcpu)["rip"]
+
+    def run(self, seconds: float) -> None:
+        """Let the machine go on for a while."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._go_on(left)
+
     def hear(self, text: str) -> None:
         """Until the agent has said something by itself.  Raises GuestError."""
         self.until(lambda: text.encode() in self._heard, f"a word of the agent ({text!r})")
         self._heard = b""
 
-    def until(self, true: Callable[[], bool], what: str) -> None:
-        """Let the machine go on until something is so.  Raises GuestError naming what did not come."""
-        end = time.monotonic() + ANSWER_SECONDS
+    def until(self, true: Callable[[], bool], what: str, seconds: float | None = None) -> None:
+        """Let the machine go on until something is so.  Raises SilentError naming what did not come."""
+        seconds = ANSWER_SECONDS if seconds is None else seconds
+        end = time.monotonic() + seconds
         while not true():
             left = end - time.monotonic()
             if left <= 0:
-                raise GuestError(f"the guest has not given {what} for {ANSWER_SECONDS:.0f} seconds")
+                raise SilentError(f"the guest has not given {what} for {seconds:.0f} seconds")
             self._go_on(left)
 
     def _go_on(self, seconds: float) -> None:
@@ -201,7 +255,7 @@ class Stage:
         if stop.signal != SIGTRAP:
             return
         address = self.gdb.registers(stop.vcpu)["rip"]
-        for served in self._served.get(address, []):
+        for served in list(self._served.get(address, [])):
             served(stop.vcpu)
         if not self.held(stop.vcpu):
             self._step_over(stop.vcpu)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 PAGE = 4096
@@ -38,6 +38,15 @@ class Symbols:
     def functions(self) -> Mapping[str, list[int]]:
         """Every place of every name."""
         return self._functions
+
+    def inside(self, address: int, functions: Iterable[str]) -> str:
+        """Which of these functions an address lies in; empty if in none, or where there are none such."""
+        for function in functions:
+            if len(self._functions.get(function, [])) == 1:
+                start, length = self.span(function)
+                if start <= address < start + length:
+                    return function
+        return ""
 
     def span(self, function: str) -> Span:
         """Where a function is.  Raises SymbolError if there is none of that name, or more than one."""

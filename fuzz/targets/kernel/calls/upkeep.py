@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fuzz.targets.kernel import ioctls
 from fuzz.targets.kernel.calls.base import Call
+from fuzz.targets.oracles import SCRUB_FINDS_NOTHING
 from models.operations import Scrub, Snapshot, Trim
 from models.reference.snapshots import Snapshot as Taken
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_SNAPSHOTS = 5
 """Each keeps its space for ever."""
-SCRUB_FINDS_NOTHING = "a_scrub_finds_no_error"
 
 
 class CallSnapshot(Call[Snapshot]):

@@ -1,0 +1,120 @@
+"""Writing to files, and making what was written durable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fuzz.targets.qemu.commands.base import Begun, Command
+from fuzz.targets.qemu.payload import BLOCK
+from models.operations import BufferedWrite, Commit, Fsync, StartNocowDio, Writeback
+from models.reference.contents import Piece, Write
+
+if TYPE_CHECKING:
+    from fuzz.targets.qemu.job import Job
+    from fuzz.targets.qemu.world import QemuWorld
+
+
+def write(world: QemuWorld, operation: StartNocowDio | BufferedWrite, value: int, how: str) -> str:
+    """One write of a value to the blocks of an operation."""
+    source = world.payload(value, operation.blocks)
+    return (
+        f"dd if={source} of=/mnt/{operation.file} bs={operation.blocks * BLOCK} count=1 "
+        f"seek={operation.block * BLOCK} conv=notrunc oflag=seek_bytes{how}"
+    )
+
+
+class CommandDirectWrite(Command[StartNocowDio]):
+    """dd with O_DIRECT.  Its bios complete by themselves: a RAM disk does at once what it is told."""
+
+    def makes_sense(self, world: QemuWorld, operation: StartNocowDio) -> bool:
+        """Inside of a file that is there."""
+        return world.is_inside(operation.file, operation.block, operation.blocks)
+
+    def begin(self, world: QemuWorld, operation: StartNocowDio) -> Begun:
+        """A value of its own.  It is durable with a commit only when its ordered extents have ended."""
+        value = world.new_value()
+        memo = world.reference.start_write(operation.file, operation.block, operation.blocks, value)
+        world.reference.start_completion(value)
+        return Begun(write(world, operation, value, ",direct"), memo)
+
+    def end(self, world: QemuWorld, operation: StartNocowDio, job: Job) -> None:
+        """Acknowledged.  One that failed may have written any of its blocks: it stays in flight for ever."""
+        assert isinstance(job.memo, Write)
+        if not job.error:
+            piece = Piece(operation.block, operation.blocks, in_place=False)
+            world.reference.end_write(operation.file, job.memo, [piece])
+            world.unsettled.append(job.memo.value)
+
+
+class CommandBufferedWrite(Command[BufferedWrite]):
+    """dd to the page cache."""
+
+    def makes_sense(self, world: QemuWorld, operation: BufferedWrite) -> bool:
+        """Inside of a file that is there."""
+        return world.is_inside(operation.file, operation.block, operation.blocks)
+
+    def begin(self, world: QemuWorld, operation: BufferedWrite) -> Begun:
+        """A value of its own."""
+        value = world.new_value()
+        memo = world.reference.start_write(
+            operation.file, operation.block, operation.blocks, value, buffered=True
+        )
+        return Begun(write(world, operation, value, ""), memo)
+
+    def end(self, world: QemuWorld, operation: BufferedWrite, job: Job) -> None:
+        """Acknowledged; one that failed may have written some of its blocks."""
+        assert isinstance(job.memo, Write)
+        if not job.error:
+            world.reference.end_buffered_write(operation.file, job.memo, failed=False)
+            world.dirty.add(operation.file)
+
+
+class CommandWriteback(Command[Writeback]):
+    """A direct read, which has to write back the dirty pages that are in its way, in the task itself."""
+
+    def makes_sense(self, world: QemuWorld, operation: Writeback) -> bool:
+        """While the file has pages that nobody has synced."""
+        return operation.file in world.dirty
+
+    def begin(self, world: QemuWorld, operation: Writeback) -> Begun:
+        """All of the file at once."""
+        world.dirty.discard(operation.file)
+        size = BLOCK * world.file_sizes()[operation.file]
+        return Begun(f"dd if=/mnt/{operation.file} of=/dev/null bs={size} count=1 iflag=direct")
+
+
+class CommandFsync(Command[Fsync]):
+    """fsync, by a dd that writes nothing."""
+
+    def makes_sense(self, world: QemuWorld, operation: Fsync) -> bool:
+        """While there is such a file."""
+        return world.has_file(operation.file)
+
+    def begin(self, world: QemuWorld, operation: Fsync) -> Begun:
+        """What is acknowledged by now has to be durable afterwards."""
+        world.dirty.discard(operation.file)
+        line = f"dd if=/dev/null of=/mnt/{operation.file} count=0 conv=notrunc,fsync"
+        return Begun(line, world.reference.now())
+
+    def end(self, world: QemuWorld, operation: Fsync, job: Job) -> None:
+        """A promise, if it did not fail."""
+        assert isinstance(job.memo, int)
+        if not job.error and world.has_file(operation.file):
+            world.reference.durable(job.memo, operation.file)
+
+
+class CommandCommit(Command[Commit]):
+    """syncfs: it writes dirty pages back, too, and commits in the task itself."""
+
+    def begin(self, world: QemuWorld, operation: Commit) -> Begun:
+        """What has settled by now has to be durable afterwards."""
+        del operation
+        world.dirty.clear()
+        return Begun("sync -f /mnt", world.reference.now())
+
+    def end(self, world: QemuWorld, operation: Commit, job: Job) -> None:
+        """A promise, if it did not fail."""
+        del operation
+        assert isinstance(job.memo, int)
+        if not job.error:
+            world.reference.durable(job.memo)

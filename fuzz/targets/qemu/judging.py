@@ -1,0 +1,96 @@
+"""When the guest is judged: its log after each step, in quiet its files, at an umount its disk."""
+
+from __future__ import annotations
+
+import errno
+import re
+from typing import TYPE_CHECKING
+
+from fuzz.targets import oracles
+from fuzz.targets.oracles import Allowed, Values
+from fuzz.targets.qemu.payload import files
+from fuzz.targets.qemu.volume import CHECK, MOUNT, UMOUNT
+from models.syscalls.power import MOUNTS
+from models.world import ABORT
+
+if TYPE_CHECKING:
+    from fuzz.targets.qemu.world import QemuWorld
+
+ABORTED = re.compile(r"Transaction aborted \(error -(?P<error>\d+)\)")
+READ_ONLY = "forced readonly"
+WRITABLE = "the file system stays writable"
+
+
+def judge_log(world: QemuWorld) -> None:
+    """What the kernel has said since the last time.  Raises Violation."""
+    lines = world.stage.do("dmesg -c").splitlines()
+    found = next((match for line in lines if (match := ABORTED.search(line))), None)
+    if found is not None:
+        name = errno.errorcode.get(int(found["error"]), found["error"])
+        world.complain(ABORT, WRITABLE, f"transaction aborted (-{name}), forced readonly")
+    if any(READ_ONLY in line for line in lines):
+        world.complain(ABORT, WRITABLE, "it was forced readonly")
+    for mismatch in oracles.complaints(lines):
+        world.complain(oracles.LOG, *mismatch)
+
+
+def judge_quiet(world: QemuWorld) -> None:
+    """Nothing moves: look at everything.  Raises Violation."""
+    if world.rubbish:
+        world.stage.do(f"rm -f {' '.join(world.rubbish)}")
+        world.rubbish.clear()
+    options = world.stage.do("grep ' /mnt ' /proc/mounts | cut -d ' ' -f 4").strip().split(",")
+    if "ro" in options:
+        world.complain(ABORT, WRITABLE, "it was forced readonly")
+    _judge_files(world, oracles.live(world.reference))
+    for value in world.unsettled:  # whoever reads a block waits for its ordered extents
+        world.reference.end_completion(value)
+    world.unsettled.clear()
+
+
+def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:
+    """Read files and snapshots, and judge them; what the files hold.  Raises Violation."""
+    names = oracles.taken(world.reference)
+    places = ["/mnt", *(f"/mnt/{name}" for name in names)]
+    # From the disk where no page is dirty: a direct read would write it back.
+    told = world.stage.do(f"look '{'' if world.dirty else 'iflag=direct'}' {' '.join(places)}")
+    found: dict[str, dict[int, Values]] = {place: {} for place in places}
+    for path, values in files(told):
+        place, _, name = path.rpartition("/")
+        found[place][int(name)] = values
+    live = found.pop("/mnt")
+    for number, blocks in sorted(allowed.items()):
+        if len(live.get(number, [])) != len(blocks):
+            observed = f"{len(live[number])} can be read" if number in live else "it is not there"
+            world.complain(oracles.CONTENTS, f"file {number} has {len(blocks)} blocks", observed)
+    for mismatch in oracles.contents(live, allowed, {}):
+        world.complain(oracles.CONTENTS, *mismatch)
+    snapshots = {place.removeprefix("/mnt/"): files for place, files in found.items()}
+    for mismatch in oracles.snapshots(snapshots, world.reference, {}):
+        world.complain(oracles.SNAPSHOTS, *mismatch)
+    return live
+
+
+def remount(world: QemuWorld) -> None:
+    """Unmount, check, mount again, and judge what is there now.  Raises Violation."""
+    allowed = oracles.live(world.reference)
+    unmounted = world.stage.ask(UMOUNT)
+    if unmounted.code:
+        world.complain(MOUNTS, "the file system can be unmounted", _line(unmounted.output))
+    judge_log(world)
+    checked = world.stage.ask(CHECK + " 2>&1 > /dev/null")
+    for mismatch in oracles.check(checked.code, checked.output):
+        world.complain(oracles.CHECK, *mismatch)
+    mounted = world.stage.ask(MOUNT)
+    if mounted.code:
+        world.complain(MOUNTS, "the file system can be mounted", _line(mounted.output))
+    world.dirty.clear()
+    live = _judge_files(world, allowed)
+    whole = {number: [value or 0 for value in values] for number, values in live.items()}
+    sizes = {number: [len(values)] for number, values in live.items()}
+    world.reference.mounted(whole, sizes, oracles.taken(world.reference), flushed=True)
+    judge_log(world)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()) or "it says nothing"

@@ -1,0 +1,33 @@
+"""What this target needs of the machine that it runs on, and the booted guest that comes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fuzz.targets import TargetUnavailable
+from fuzz.targets.qemu.cache import default_cache
+from fuzz.targets.qemu.gdb import GdbError
+from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.package import MissingError, find
+from fuzz.targets.qemu.saved import Saved, prepared, saved
+from fuzz.targets.qemu.volume import PREPARE
+
+
+def booted(cache: Path | None = None, package: Path | None = None) -> Saved:
+    """The booted machine.  Raises TargetUnavailable: what is missing, and what to do about it."""
+    cache = default_cache() if cache is None else cache
+    try:
+        return saved(cache, find(cache, package))
+    except (MissingError, GuestError, GdbError) as error:
+        raise TargetUnavailable(str(error)) from error
+    except OSError as error:
+        raise TargetUnavailable(f"{error.filename or cache}: {error.strerror}") from error
+
+
+def ready() -> Saved:
+    """The machine with the file system that each case begins with.  Raises TargetUnavailable."""
+    machine = booted()
+    try:
+        return prepared(machine, PREPARE)
+    except GuestError as error:
+        raise TargetUnavailable(str(error)) from error

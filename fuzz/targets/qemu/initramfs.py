@@ -53,7 +53,7 @@ while read -r number length line; do
         printf '%s\\001 {LOST}\\n' "$number $length $line"
     elif [ "$number" != "$last" ]; then
         last=$number
-        sh -c "$line" < /dev/null 2>&1
+        (eval "$line") < /dev/null 2>&1
         printf '\\001%s %s\\n' "$number" "$?"
     fi
 done

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 ABORTED = re.compile(r"Transaction aborted \(error -(?P<error>\d+)\)")
 READ_ONLY = "forced readonly"
+MOUNTED = "/dev/ram0 /mnt btrfs "
+"""In /proc/mounts: what stands before the options."""
 WRITABLE = "the file system stays writable"
 
 
 def judge_log(world: QemuWorld) -> None:
     """What the kernel has said since the last time.  Raises Violation."""
-    lines = world.stage.do("dmesg -c").splitlines()
+    _judge_lines(world, world.stage.do("dmesg -c").splitlines())
+
+
+def _judge_lines(world: QemuWorld, lines: list[str]) -> None:
     found = next((match for line in lines if (match := ABORTED.search(line))), None)
     if found is not None:
         name = errno.errorcode.get(int(found["error"]), found["error"])
@@ -39,9 +44,6 @@ def judge_quiet(world: QemuWorld) -> None:
     if world.rubbish:
         world.stage.do(f"rm -f {' '.join(world.rubbish)}")
         world.rubbish.clear()
-    options = world.stage.do("grep ' /mnt ' /proc/mounts | cut -d ' ' -f 4").strip().split(",")
-    if "ro" in options:
-        world.complain(ABORT, WRITABLE, "it was forced readonly")
     _judge_files(world, oracles.live(world.reference))
     for value in world.unsettled:  # whoever reads a block waits for its ordered extents
         world.reference.end_completion(value)
@@ -49,13 +51,19 @@ def judge_quiet(world: QemuWorld) -> None:
 
 
 def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:
-    """Read files and snapshots, and judge them; what the files hold.  Raises Violation."""
+    """Read the log, files and snapshots, and judge them; what the files hold.  Raises Violation."""
     names = oracles.taken(world.reference)
     places = ["/mnt", *(f"/mnt/{name}" for name in names)]
     # From the disk where no page is dirty: a direct read would write it back.
-    told = world.stage.do(f"look '{'' if world.dirty else 'iflag=direct'}' {' '.join(places)}")
+    flag = "" if world.dirty else "iflag=direct"
+    told = world.stage.do(f"dmesg -c; grep ' /mnt ' /proc/mounts; look '{flag}' {' '.join(places)}")
+    before, mark, after = told.partition(MOUNTED)
+    options, _, contents = after.partition("\n")
+    _judge_lines(world, before.splitlines())
+    if not mark or options.startswith("ro"):
+        world.complain(ABORT, WRITABLE, f"it is mounted {options or 'no more'}")
     found: dict[str, dict[int, Values]] = {place: {} for place in places}
-    for path, values in files(told):
+    for path, values in files(contents):
         place, _, name = path.rpartition("/")
         found[place][int(name)] = values
     live = found.pop("/mnt")
@@ -89,7 +97,6 @@ def remount(world: QemuWorld) -> None:
     whole = {number: [value or 0 for value in values] for number, values in live.items()}
     sizes = {number: [len(values)] for number, values in live.items()}
     world.reference.mounted(whole, sizes, oracles.taken(world.reference), flushed=True)
-    judge_log(world)
 
 
 def _line(text: str) -> str:

@@ -22,7 +22,7 @@ from fuzz.targets.qemu.symbols import Symbols
 ANSWER_SECONDS = 120.0
 """For a command in the guest at most, and for a task to come to where it is to be held."""
 SILENCE_SECONDS = 8.0
-"""After which a guest with a held vCPU that does not answer is taken to wait for that."""
+"""After which a guest that does not answer is taken to wait for a held vCPU, or for the end of a line."""
 END = b"\x01"
 """Stands behind the output of a command."""
 ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d*) (?P<code>\w+)\n", re.DOTALL)
@@ -84,7 +84,7 @@ class Task:
 class Stage:
     """The machine goes on from the first :meth:`ask` on.  The agent has run so many ``lines`` before.
 
-    ``silence`` is called where a guest with a held vCPU does not answer: it may release it.
+    ``silence`` is called where the guest does not answer: somebody may have to be released.
     """
 
     def __init__(self, gdb: Gdb, agent: socket.socket, symbols: Symbols, lines: int = 0) -> None:
@@ -162,9 +162,8 @@ class Stage:
             try:
                 self.until(answered, what, SILENCE_SECONDS)
             except SilentError:
-                if not self.anybody_held:
-                    raise
                 self.silence()
+                self._agent.sendall(message)  # its end may have been lost
         self.until(answered, what)
         return found[0]
 
@@ -201,8 +200,8 @@ class Stage:
     def look(self, task: Task) -> Look:
         """How a task stands.  What runs has no stack; a thread that waits for another one is left out."""
         told = self.ask(
-            f"if [ -s {task.log}.code ]; then cat {task.log}.code {task.log}; "
-            f"else echo; cat /proc/{task.pid}/task/*/stack 2> /dev/null; fi"
+            f"if read -r code < {task.log}.code; then echo $code; cat {task.log}; "
+            f"else echo; cat /proc/{task.pid}/task/*/stack; fi 2> /dev/null"
         ).output
         code, _, rest = told.partition("\n")
         if code:

@@ -81,8 +81,7 @@ class QemuWorld:
         self.holds, self.groups = Holds(stage), Groups(stage)
         stage.silence = self.let_go
         stage.at(stage.symbols.span(TRIES_AGAIN).start, self._tries)
-        for line in populate(geometry):
-            stage.do(line)
+        stage.do(" && ".join(populate(geometry)))
 
     # What can be done now
 
@@ -195,9 +194,7 @@ class QemuWorld:
             stands = self.how_it_stands(step)
             if not self.draining:
                 self.then.append(stands)
-            judge_log(self)
-            if self.quiet:
-                judge_quiet(self)
+            (judge_quiet if self.quiet else judge_log)(self)
         return True
 
     def _do(self, step: Step) -> None:

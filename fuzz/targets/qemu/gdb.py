@@ -24,6 +24,8 @@ REPLY_SECONDS = 30.0
 """For an answer at most: an emulated machine on a busy host is slow."""
 LONGEST = 1 << 16
 """Bytes that are read at once."""
+LONGEST_READ = 1 << 11
+"""Bytes of memory that QEMU's stub tells at once: half of its longest packet, as they are in hexadecimal."""
 STOP = re.compile(r"T(?P<signal>[0-9a-f]{2})(?:thread:p[0-9a-f]+\.(?P<thread>[0-9a-f]+);)?")
 
 
@@ -84,7 +86,10 @@ class Gdb:
     def read(self, vcpu: int, address: int, length: int) -> bytes:
         """Memory as this vCPU sees it.  Raises GdbError where nothing is mapped."""
         self._do(f"Hgp1.{vcpu + 1:x}")
-        data = _bytes(self.ask(f"m{address:x},{length:x}"))
+        data = b"".join(
+            _bytes(self.ask(f"m{place:x},{min(LONGEST_READ, address + length - place):x}"))
+            for place in range(address, address + length, LONGEST_READ)
+        )
         if len(data) != length:
             raise GdbError(f"{len(data)} of {length} bytes can be read at {address:#x}")
         return data

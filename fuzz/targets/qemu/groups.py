@@ -15,12 +15,16 @@ DATA = 1
 
 
 class Groups:
-    """Block groups by number; the first has the model's first number, others follow as they are made."""
+    """Block groups by number; the first has the model's first number, others follow as they are made.
+
+    ``makers`` are the vCPUs that have made one.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._starts = {FIRST_GROUP: FIRST_START}
         self._here = {FIRST_GROUP}
+        self.makers: set[int] = set()
         span = stage.symbols.span
         stage.at(span("btrfs_make_block_group").start, self._made)
         stage.at(span("btrfs_remove_block_group").start, self._removed)
@@ -35,6 +39,7 @@ class Groups:
 
     def _made(self, vcpu: int) -> None:
         """``btrfs_make_block_group(trans, bytes_used, type, chunk_offset, size)``."""
+        self.makers.add(vcpu)
         registers = self._stage.gdb.registers(vcpu)
         if registers["rdx"] & DATA:
             number = FIRST_GROUP + len(self._starts)

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from fuzz.targets.qemu.stage import Task
 from models.operations import Operation
 
+if TYPE_CHECKING:
+    from fuzz.targets.qemu.commands.base import Command
+
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """``process`` runs it; ``until`` is the point that it is to be held at.
+    """``process`` runs it, and ``command`` says what becomes of it then; ``until`` is where it is to be held.
 
-    ``stack`` is what it slept in when it was looked at last, ``same`` how often in succession it was that,
-    ``tries`` how often it has come to where it tries again what somebody else is in the way of.
+    ``in_handle``: it is held with an open transaction handle, and counts as done until ``operation`` is the
+    end of that.  ``stack`` is what it slept in when it was looked at last, ``same`` how often in succession
+    it was that, ``tries`` how often it has come to where it tries again what somebody is in the way of.
     """
 
     task: str
     operation: Operation
+    command: Command[Any]
     process: Task
     memo: object
     until: str = ""
+    in_handle: bool = False
     stack: tuple[str, ...] = ()
     same: int = 0
     tries: int = 0

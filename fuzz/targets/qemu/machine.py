@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from fuzz.machine import TASKS
 from fuzz.tally import Tally
 from fuzz.targets.machines import RealFailure, RealMachine, fitted
 from fuzz.targets.qemu.saved import Saved
@@ -12,6 +13,8 @@ from fuzz.targets.qemu.switches import Switch
 from fuzz.targets.qemu.vocabulary import expressible
 from fuzz.targets.qemu.world import QemuWorld
 from models.geometry import Geometry
+from models.operations import EndTransaction, Step
+from strategies.operations import Drawn
 
 FEWEST = 2
 """Operations that are worth a search: bios complete without one."""
@@ -25,6 +28,13 @@ class QemuMachine(RealMachine[QemuWorld]):
     ) -> None:
         super().__init__(tally, found)
         self.saved, self.switches = machine, switches
+
+    def start(self, choice: Drawn) -> Step | None:
+        """As everywhere; only who has a handle can end it."""
+        if isinstance(choice.operation, EndTransaction):
+            holder = next((task for task in TASKS if self.world.has_handle(task)), None)
+            return Step(holder, choice.operation, choice.until) if holder else None
+        return super().start(choice)
 
     def new_world(self, geometry: Geometry) -> QemuWorld:
         """A fresh guest."""

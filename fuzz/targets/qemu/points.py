@@ -218,6 +218,10 @@ HOLDS: Mapping[str, Hold] = MappingProxyType(
 )
 """Points at which a task can be held, in the order of the subjects."""
 
+HANDLE = "an open handle"
+HANDLES: Mapping[str, Hold] = MappingProxyType({HANDLE: at(NEW_GROUP, PHASE_2)})
+"""Where create-bg is held when it is done: its handle is open, and its block group has no item yet."""
+
 WORKER = "a kernel worker passes it, and only a task has a vCPU of its own"
 REFUSED: Mapping[str, str] = MappingProxyType(
     {

@@ -39,6 +39,12 @@ class Symbols:
         """Every place of every name."""
         return self._functions
 
+    def start_of(self, address: int) -> int | None:
+        """Where the function begins that an address lies in; None for one before or far behind all."""
+        place = bisect.bisect_right(self._starts, address)
+        start = self._starts[place - 1] if place else None
+        return start if start is not None and address - start < PAGE else None
+
     def inside(self, address: int, functions: Iterable[str]) -> str:
         """Which of these functions an address lies in; empty if in none, or where there are none such."""
         for function in functions:

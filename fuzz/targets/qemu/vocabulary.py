@@ -16,7 +16,6 @@ from models.operations import (
     Clean,
     CompleteBio,
     Crash,
-    EndTransaction,
     Inject,
     Operation,
     RunDelayedRefs,
@@ -25,7 +24,6 @@ from models.operations import (
 
 REFUSED: Mapping[type[Operation], str] = MappingProxyType(
     {
-        EndTransaction: "a handle ends in the system call that began it: no user space holds one open",
         RunDelayedRefs: "the kernel runs delayed refs by itself: no system call asks for it",
         Clean: "the cleaner is a kernel thread with a clock of its own: no system call wakes it",
         CompleteBio: "the guest's disk is in its memory: a bio is complete when it is submitted",
@@ -35,6 +33,7 @@ REFUSED: Mapping[type[Operation], str] = MappingProxyType(
     }
 )
 """Operations that the guest cannot do, and why."""
+IN_HANDLE = "a task that holds a handle open is inside a system call: it can end that, and no more"
 NO_VCPU = f"the guest has vCPUs of their own for CPU 1 to CPU {VCPUS - 1} only"
 GEOMETRY_RULE = (
     "the file system has the kernel's own sizes: 128 MiB, one DATA block group of 8 MiB at first, full but "
@@ -54,4 +53,10 @@ def table() -> list[str]:
     for point, why in points.REFUSED.items():
         reasons[why].append(point)
     stops = [f"preemption at {', '.join(several)}: {why}" for why, several in reasons.items()]
-    return [*refused, *stops, f"other tasks: {NO_VCPU}", f"geometry: {GEOMETRY_RULE}"]
+    return [
+        *refused,
+        *stops,
+        f"in a handle: {IN_HANDLE}",
+        f"other tasks: {NO_VCPU}",
+        f"geometry: {GEOMETRY_RULE}",
+    ]

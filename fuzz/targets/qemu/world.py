@@ -27,10 +27,10 @@ from fuzz.targets.qemu.seen import Seen
 from fuzz.targets.qemu.settling import TRIES_AGAIN, settle
 from fuzz.targets.qemu.stage import Answer, Stage
 from fuzz.targets.qemu.switches import Switch
-from fuzz.targets.qemu.vocabulary import NO_VCPU, REFUSED
+from fuzz.targets.qemu.vocabulary import IN_HANDLE, NO_VCPU, REFUSED
 from fuzz.targets.qemu.volume import SPACE, TAKEN, populate
 from models.geometry import Geometry
-from models.operations import CompleteBio, Operation, Remount, Step
+from models.operations import CompleteBio, CreateBg, EndTransaction, Operation, Remount, Step
 from models.properties import Mismatch
 from models.reference import Reference
 from models.world import LIVENESS, REFUSAL, Violation
@@ -90,9 +90,8 @@ class QemuWorld:
         return vcpu_of(task) is not None and task not in self.jobs
 
     def has_handle(self, task: str) -> bool:
-        """No task of user space has one between its system calls."""
-        del task
-        return False
+        """Whether the task is held with an open transaction handle."""
+        return task in self.jobs and self.jobs[task].in_handle
 
     def idle_worker(self) -> str:
         """Bios complete by themselves."""
@@ -104,7 +103,9 @@ class QemuWorld:
 
     def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Tasks that are held, and the points at which they can be held again."""
-        held = [job for _, job in sorted(self.jobs.items()) if self.stage.held(job.vcpu)]
+        held = [
+            job for _, job in sorted(self.jobs.items()) if self.stage.held(job.vcpu) and not job.in_handle
+        ]
         return [(job.task, tuple(p for p in job.operation.points if p in points.HOLDS)) for job in held]
 
     def data_groups(self) -> Sequence[int]:
@@ -139,23 +140,27 @@ class QemuWorld:
         return not self.jobs
 
     def refusal(self, step: Step) -> str:
-        """Why a step cannot be told to the guest at all; empty if it can."""
+        """Why a step cannot be told to the guest; empty if it can."""
         operation = step.operation
-        if operation is None or isinstance(operation, Remount):
+        if operation is None or isinstance(operation, Remount | EndTransaction):
             return ""
         if type(operation) in REFUSED:
             return f"{operation.name}: {REFUSED[type(operation)]}"
+        if self.has_handle(step.task):
+            return IN_HANDLE
         return "" if vcpu_of(step.task) is not None else NO_VCPU
 
     def makes_sense(self, step: Step) -> bool:
         """Whether the step can be taken here."""
         operation = step.operation
         if operation is None:
-            return step.task in self.jobs and self.stage.held(self.jobs[step.task].vcpu)
+            return step.task in [task for task, _ in self.runnable()]
         why = self.refusal(step)
         if why:
             self.seen.refused[why] += 1
             return False
+        if isinstance(operation, EndTransaction):
+            return self.has_handle(step.task)
         if isinstance(operation, Remount):
             return self.quiet
         return self.idle(step.task) and COMMANDS[type(operation)].makes_sense(self, operation)
@@ -200,10 +205,11 @@ class QemuWorld:
     def _do(self, step: Step) -> None:
         match step.operation:
             case None:
+                self._go_on(self.jobs[step.task], step)
+            case EndTransaction() as operation:
                 job = self.jobs[step.task]
-                job.same = job.tries = 0
-                self._arm(job, step)
-                self.stage.release(job.vcpu)
+                job.operation, job.in_handle = operation, False
+                self._go_on(job, step)
             case Remount():
                 remount(self)
             case operation:
@@ -212,26 +218,29 @@ class QemuWorld:
     def _start(self, step: Step, operation: Operation) -> None:
         vcpu = vcpu_of(step.task)
         assert vcpu is not None
-        line, memo = COMMANDS[type(operation)].begin(self, operation)
+        command = COMMANDS[type(operation)]
+        line, memo = command.begin(self, operation)
         self._started += 1
-        hold = points.HOLDS.get(step.until or "")
-        if hold is not None:  # before it starts: it may come there at once
-            self.holds.arm(vcpu, hold)
+        self.groups.makers.discard(vcpu)
+        until = self._arm(vcpu, operation, step)  # before it starts: it may come there at once
         process = self.stage.start(vcpu, line, str(self._started))
-        self.jobs[step.task] = Job(step.task, operation, process, memo, step.until or "")
-        self._count_refusal(step)
+        self.jobs[step.task] = Job(step.task, operation, command, process, memo, until)
 
-    def _arm(self, job: Job, step: Step) -> None:
-        hold, job.until = points.HOLDS.get(step.until or ""), step.until or ""
-        if hold is None:
-            self.holds.disarm(job.vcpu)
-        else:
-            self.holds.arm(job.vcpu, hold)
-        self._count_refusal(step)
+    def _go_on(self, job: Job, step: Step) -> None:
+        job.same = job.tries = 0
+        job.until = self._arm(job.vcpu, job.operation, step)
+        self.stage.release(job.vcpu)
 
-    def _count_refusal(self, step: Step) -> None:
-        if step.until and (why := points.refusal(step.until)):
-            self.seen.refused[f"preemption at {step.until}: {why}"] += 1
+    def _arm(self, vcpu: int, operation: Operation, step: Step) -> str:
+        """Have a vCPU held where the step says, if it can be; the name of that point."""
+        until = step.until or ""
+        if until and (why := points.refusal(until)):
+            self.seen.refused[f"preemption at {until}: {why}"] += 1
+        holds = {until: points.HOLDS[until]} if until in points.HOLDS else {}
+        if isinstance(operation, CreateBg):
+            holds |= points.HANDLES
+        self.holds.arm(vcpu, holds, [points.NEW_GROUP] if vcpu in self.groups.makers else [])
+        return until
 
     def _tries(self, vcpu: int) -> None:
         for job in self.jobs.values():
@@ -241,7 +250,8 @@ class QemuWorld:
         """The guest waits for a held task: let all of them go on, and count it."""
         for job in self.jobs.values():
             if self.stage.held(job.vcpu):
-                self.seen.released[job.until] += 1
+                self.seen.released[self.holds.came[job.vcpu]] += 1
+                job.in_handle = False
                 self.holds.disarm(job.vcpu)
                 self.stage.release(job.vcpu)
 
@@ -259,16 +269,15 @@ class QemuWorld:
         job.output = answer.output
         if job.until in points.HOLDS:
             self.seen.passed[job.until] += 1
-        command = COMMANDS[type(job.operation)]
         if answer.code:
             job.error = " ".join(answer.output.split()) or f"exit code {answer.code}"
             judge_log(self)  # where the file system is aborted, that is what is wrong
-            allowed = next((text for text in command.refusals if text in job.error), "")
+            allowed = next((text for text in job.command.refusals if text in job.error), "")
             if not allowed:
                 observed = f"{job.operation} fails: {job.error}"
                 self.complain(REFUSAL, "the kernel refuses for lack of space only", observed)
             self.seen.error[f"{job.operation.name}: {allowed}"] += 1
-        command.end(self, job.operation, job)
+        job.command.end(self, job.operation, job)
 
     def how_it_stands(self, step: Step) -> str:
         """How a step left its task."""
@@ -277,9 +286,10 @@ class QemuWorld:
             return "done"
         if self.stage.held(job.vcpu):
             self.holds.disarm(job.vcpu)
-            self.seen.held[job.until] += 1
-            stands, job.until = f"preempted at {job.until}", ""
-            return stands
+            point, job.until = self.holds.came[job.vcpu], ""
+            self.seen.held[point] += 1
+            job.in_handle = point == points.HANDLE
+            return "done" if job.in_handle else f"preempted at {point}"
         if job.tries and job.stack == (TRIES_AGAIN,):
             return f"tries again in {TRIES_AGAIN}"
         where = waits_in(list(job.stack)) or "nothing: it runs on"
@@ -303,8 +313,11 @@ class QemuWorld:
             raise
 
     def next_to_drain(self) -> Step | None:
-        """Held tasks go on."""
-        return next((Step(task) for task, _ in self.runnable()), None)
+        """Held tasks go on, then handles end."""
+        for task, _ in self.runnable():
+            return Step(task)
+        handles = (Step(task, EndTransaction()) for task in sorted(self.jobs) if self.has_handle(task))
+        return next(handles, None)
 
     def finish(self) -> None:
         """Let everything come to its end, and judge it, also after an umount.  Raises Violation."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class CommandCreateBg(Command[CreateBg]):
     """fallocate of more than there is in one piece, and less than there is in all.
 
-    The task itself makes a block group for that.  The file is removed when nothing moves: what is left is the
-    new block group.
+    The task itself makes a block group for that.  It is done when it is held with its handle open, as in the
+    model, and end-transaction lets it go.  The file is removed when nothing moves: what is left is the new
+    block group.
     """
 
     def makes_sense(self, world: QemuWorld, operation: CreateBg) -> bool:

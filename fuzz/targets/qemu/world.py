@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from fuzz.targets import oracles
 from fuzz.targets.kernel.tasks import waits_in
@@ -45,6 +45,14 @@ def vcpu_of(task: str) -> int | None:
     return int(found["number"]) if found and int(found["number"]) < VCPUS else None
 
 
+class Process(Protocol):
+    """What runs the guest."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
+
+
 class QemuWorld:
     """A case; ``then`` says how each step of ``program`` left its task.
 
@@ -55,10 +63,11 @@ class QemuWorld:
 
     def __init__(self, machine: Saved, geometry: Geometry, switches: Sequence[Switch] = ()) -> None:
         with ExitStack() as stack:
-            self.guest = stack.enter_context(machine.guest())
-            self.guest.wait_restored()
-            self.guest.gdb.greet()
-            stage = Stage(self.guest.gdb, self.guest.agent, machine.symbols, machine.lines)
+            guest = stack.enter_context(machine.guest())
+            guest.wait_restored()
+            guest.gdb.greet()
+            self.guest: Process = guest
+            stage = Stage(guest.gdb, guest.agent, machine.symbols, machine.lines)
             self.begin(stage, geometry)
             for switch in switches:
                 switch.apply(stage)

@@ -1,0 +1,148 @@
+"""What the guest can be told, what is refused, and how its blocks are written and read.  Needs no QEMU."""
+
+from __future__ import annotations
+
+import pytest
+
+from fuzz.options import make_run, profiles_of
+from fuzz.targets import QEMU
+from fuzz.targets.qemu import points
+from fuzz.targets.qemu.commands import COMMANDS
+from fuzz.targets.qemu.machine import qemu_machines
+from fuzz.targets.qemu.payload import BLOCK, LINE, decode, files, line, program
+from fuzz.targets.qemu.script import catalogue, switches_of
+from fuzz.targets.qemu.switches import NotTolerated, Skip
+from fuzz.targets.qemu.vocabulary import REFUSED, table
+from fuzz.targets.qemu.volume import ROOM, populate
+from models.geometry import File, FileKind, Geometry
+from models.operations import OPERATIONS, EndTransaction, Remount
+from models.reverts import find_reverts
+
+POINTS = {point for operation in OPERATIONS for point in operation.points}
+
+
+def test_every_operation_is_either_a_command_or_refused_with_a_reason() -> None:
+    """If one were neither, a search would fail in the middle of a case."""
+    of_the_world = {EndTransaction, Remount}
+    assert COMMANDS.keys() | of_the_world | REFUSED.keys() == set(OPERATIONS)
+    assert not (COMMANDS.keys() | of_the_world) & REFUSED.keys()
+
+
+def test_every_point_is_either_a_hold_or_refused_with_a_reason() -> None:
+    """If one were neither, a task that is told to stop there would run through in silence."""
+    assert points.HOLDS.keys() | points.REFUSED.keys() == POINTS
+    assert not points.HOLDS.keys() & points.REFUSED.keys()
+    assert all(points.REFUSED.values())
+    assert points.refusal("can_nocow_extent") == ""
+    assert points.refusal("btrfs_trim_fs") == "nothing is trimmed here"
+    assert points.refusal("nonsense") == "the model has no such point"
+
+
+def test_a_hold_under_another_name_says_why() -> None:
+    """If it did not, nobody could tell whether the place is the model's."""
+    unsaid = [
+        point
+        for point, hold in points.HOLDS.items()
+        if not hold.why and not any(function.startswith(point) for function in hold.functions())
+    ]
+    assert unsaid == []
+
+
+def test_what_is_refused_is_in_the_printed_table() -> None:
+    """Nothing is left out in silence."""
+    printed = "\n".join(table())
+    assert all(f"{operation.name}: {why}" in printed for operation, why in REFUSED.items())
+    assert all(point in printed and why in printed for point, why in points.REFUSED.items())
+
+
+def test_the_machines_draw_nothing_that_is_refused() -> None:
+    """If they did, the draws would be wasted; and the one with everything has everything that is left."""
+    drawn = [set(machine.operations) for machine in qemu_machines()]
+    assert not any(operations & REFUSED.keys() for operations in drawn)
+    assert drawn[-1] == set(OPERATIONS) - REFUSED.keys()
+    assert len({frozenset(operations) for operations in drawn}) == len(drawn)
+    assert {"QemuCreation", "QemuOverwriting"} < {machine.__name__ for machine in qemu_machines()}
+
+
+def test_every_machine_has_its_turn() -> None:
+    """If there were fewer shards than machines, the last would never be drawn."""
+    assert {profile.shards % len(qemu_machines()) for profile in profiles_of(QEMU).values()} == {0}
+
+
+@pytest.mark.parametrize(("race", "kind"), [("f78c436c3931", Skip), ("creation-vs-writeout", NotTolerated)])
+def test_a_fix_that_has_a_script_can_be_switched_off(race: str, kind: type) -> None:
+    """If another switch were thrown, a run would look for a race that is not there."""
+    run = make_run("default", {}, 1, (race,), (), target=QEMU)
+    (switch,) = switches_of(run.reverts)
+    assert isinstance(switch, kind)
+    assert switch is catalogue()[run.reverts[0].id].switch_off
+
+
+def test_another_fix_is_refused_with_those_that_can_be() -> None:
+    """If it were passed over, a green run would say that the race is not found."""
+    with pytest.raises(ValueError, match=r"^020d5b7366fc cannot .*: ff1f8250a9e4, f78c436c3931 \(.*\)$"):
+        make_run("default", {}, 1, ("ff1f8250a9e4", "020d5b7366fc"), (), target=QEMU)
+    assert switches_of(find_reverts(())) == []
+
+
+# Blocks
+
+
+def told(*blocks: str) -> list[str]:
+    """Runs of lines, as uniq counts them."""
+    return [f"{BLOCK // LINE if block else BLOCK:7} {block}" for block in blocks]
+
+
+@pytest.mark.parametrize("value", [1, 12345678, -1000, -31031])
+def test_a_block_says_its_value(value: int) -> None:
+    """If it said another, a lost write would pass, or a good one not."""
+    assert len(line(value)) == LINE - 1
+    assert decode(told(line(value))) == [value]
+    assert f'b("{line(value)}");' in program([value])
+
+
+def test_blocks_are_told_apart() -> None:
+    """If equal blocks side by side were one, or a block of zeroes none, others would be misplaced."""
+    assert decode([f"{2 * BLOCK // LINE:7} {line(7)}", *told("", line(8))]) == [7, 7, 0, 8]
+    assert decode([f"{2 * BLOCK:7} "]) == [0, 0]
+    assert decode([]) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"    128 {line(1)}", f"    128 {line(2)}"],
+        [f"    255 {line(1)}", "      1 bgfuzz       x", *told()],
+        [f"    255 {line(1)}", "     16 "],
+        ["      1 garbage", "   4088 "],
+        [f"    100 {line(1)}"],
+    ],
+)
+def test_a_block_without_a_whole_value_has_none(lines: list[str]) -> None:
+    """If a torn block passed for one of its halves, a torn write would pass."""
+    assert decode(lines) == [None]
+
+
+def test_what_is_no_run_is_an_error() -> None:
+    """If it were passed over, a guest without uniq would hold no file at all."""
+    with pytest.raises(ValueError, match="uniq does not print 'uniq: not found'"):
+        decode(["uniq: not found"])
+    with pytest.raises(ValueError, match="more than 8 digits"):
+        line(123456789)
+
+
+def test_files_are_told_apart() -> None:
+    """If a file's blocks were taken for the next one's, both would be judged wrongly."""
+    printed = "\n".join(["= /mnt/0", *told(line(3)), "= /mnt/1", "= /mnt/snapshot-4/0", *told("")])
+    assert list(files(printed)) == [("/mnt/0", [3]), ("/mnt/1", []), ("/mnt/snapshot-4/0", [0])]
+    assert list(files("")) == []
+
+
+def test_files_are_made_as_the_geometry_says() -> None:
+    """If a PREALLOC file were made while the mount makes all files NODATACOW, it would be one."""
+    nodatacow, prealloc = File(FileKind.NODATACOW, 2), File(FileKind.PREALLOC, 3)
+    lines = list(populate(Geometry(1, 8, 1, (prealloc, nodatacow))))
+    switched = next(place for place, one in enumerate(lines) if "remount,datacow" in one)
+    assert [place < switched for place, one in enumerate(lines) if "/mnt/1" in one] == [True]
+    assert [place < switched for place, one in enumerate(lines) if "/mnt/0" in one] == [False]
+    assert f"fallocate -l {ROOM - 5 * BLOCK} /mnt/fill/left" in lines

@@ -76,9 +76,9 @@ def profiles_of(target: str) -> dict[str, Profile]:
     machines = len(machines_of(target))
     slow = {
         QEMU: {
-            "default": Profile(shards=machines, examples=12, steps=10),
-            "ci": Profile(shards=machines, examples=2, steps=10, seed=CI_SEED),
-            "long": Profile(shards=2 * machines, examples=100, steps=12),
+            "default": Profile(shards=machines, examples=8, steps=8),
+            "ci": Profile(shards=machines, examples=2, steps=8, seed=CI_SEED),
+            "long": Profile(shards=2 * machines, examples=100, steps=10),
         },
         KERNEL: {
             "default": Profile(shards=machines, examples=42, steps=25),

@@ -134,16 +134,20 @@ def tell(case: Case, reverts: Sequence[Revert]) -> Story:
 
 def describe(geometry: Geometry) -> str:
     """A fresh file system in words."""
-    files = ", ".join(
-        f"file {number} ({file.kind.value}, {file.blocks} {'block' if file.blocks == 1 else 'blocks'})"
-        for number, file in enumerate(geometry.files)
-    )
     groups = ", ".join(
         f"block group {FIRST_GROUP + number} "
         f"({span(FIRST_BLOCK + number * geometry.group_blocks, geometry.group_blocks)})"
         for number in range(geometry.groups)
     )
-    return f"{groups}, room for {geometry.spare_chunks} more; {files}"
+    return f"{groups}, room for {geometry.spare_chunks} more; {describe_files(geometry)}"
+
+
+def describe_files(geometry: Geometry) -> str:
+    """Its files."""
+    return ", ".join(
+        f"file {number} ({file.kind.value}, {file.blocks} {'block' if file.blocks == 1 else 'blocks'})"
+        for number, file in enumerate(geometry.files)
+    )
 
 
 def as_data(story: Story) -> dict[str, object]:

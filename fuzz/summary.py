@@ -14,7 +14,7 @@ from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.tables import counted, wrapped_lines
 from fuzz.tally import Tally
-from fuzz.targets import KERNEL, QEMU
+from fuzz.targets import KERNEL, MODEL, QEMU
 from fuzz.targets.kernel.report import count_lines as kernel_lines
 from fuzz.targets.qemu.report import count_lines as qemu_lines
 from fuzz.traces import TraceError, file_name, loads, save
@@ -28,7 +28,8 @@ def summary_lines(
 ) -> Iterator[str]:
     """The ``best`` reproducers first, then counts; the seed last."""
     for reproducer in best:
-        yield from reproducer_lines(reproducer, _how(reproducer, outcomes), run.reverts, run.places)
+        how = _how(reproducer, outcomes)
+        yield from reproducer_lines(reproducer, how, run.reverts, run.places, run.target)
     replayed = [outcome for nodeid, outcome in outcomes if "test_saved_failures" in nodeid]
     saved = len(run.database.saved())
     if replayed:
@@ -76,7 +77,8 @@ def save_traces(run: Run, found: Sequence[Reproducer]) -> Iterator[str]:
 def save_shown(run: Run, shown: Sequence[Reproducer]) -> Iterator[str]:
     """Save the traces that were shown; where they are, and how to replay them."""
     for path, complaint in _saved(run, shown):
-        yield from where_saved(path) if not complaint else [complaint]
+        options = options_of(run.target, run.reverts)
+        yield from where_saved(path, options) if not complaint else [complaint]
 
 
 def _saved(run: Run, found: Sequence[Reproducer]) -> Iterator[tuple[Path, str]]:
@@ -97,10 +99,16 @@ def save_trace(text: str, folder: Path) -> Path:
     return path
 
 
-def where_saved(path: Path) -> Iterator[str]:
+def where_saved(path: Path, options: str = "") -> Iterator[str]:
     """Where a trace is, and how to replay it."""
     yield f"saved: {path}"
-    yield f"replay it with: python -m fuzz replay {shlex.quote(str(path))}"
+    yield f"replay it with: python -m fuzz replay {shlex.quote(str(path))}{options}"
+
+
+def options_of(target: str, reverts: Sequence[Revert]) -> str:
+    """What a command has to be told to replay on a target: only there a fix is never out by itself."""
+    taken_out = "".join(f" --revert {revert.id}" for revert in reverts)
+    return "" if target == MODEL else f" --target {target}{taken_out}"
 
 
 def fixes_out(reverts: Sequence[Revert]) -> str:
@@ -109,13 +117,14 @@ def fixes_out(reverts: Sequence[Revert]) -> str:
 
 
 def reproducer_lines(
-    best: Reproducer, how: str, reverts: Sequence[Revert], places: Sequence[str]
+    best: Reproducer, how: str, reverts: Sequence[Revert], places: Sequence[str], target: str = MODEL
 ) -> Iterator[str]:
     """What is shown of a property that broke, ``how`` it was found, and how to replay all that is saved."""
     yield ""
     yield from best.text.splitlines()
     yield how
-    options = "".join(f" --revert {revert.id}" for revert in reverts)
+    options = "" if target == MODEL else f" --target {target}"
+    options += "".join(f" --revert {revert.id}" for revert in reverts)
     options += "".join(f" --database {shlex.quote(place)}" for place in places)
     yield f"replay with: pytest fuzz/ --hypothesis-profile=replay{options}"
     yield ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
+from fuzz.diagram import WIDTH
 from fuzz.minimise.size import preemptions
 from fuzz.report import Reproducer
-from fuzz.story import describe
+from fuzz.story import describe_files
 from fuzz.targets.machines import RealFailure
 from fuzz.traces import Outcome, Sign, Trace, dumps
 from models.reverts import Revert
@@ -16,12 +18,13 @@ def render(failure: RealFailure, where: str, how: str, reverts: Sequence[Revert]
     """The report on a failing case: on which kernel it was, and how it came again."""
     violation, case = failure.violation, failure.case
     steps = [f"    {step}  -- {then}" for step, then in zip(case.steps, failure.then, strict=True)]
-    program = "\n".join([f"program ({len(case.steps)} steps) on {describe(case.geometry)}:", *steps])
-    head = (
+    head = f"program ({len(case.steps)} steps) on a file system of the kernel's own sizes; "
+    program = "\n".join([*wrap(f"{head}{describe_files(case.geometry)}:", WIDTH), *steps])
+    broken = (
         f"{violation.property}\n    expected: {violation.mismatch.expected}\n"
         f"    observed: {violation.mismatch.observed}"
     )
-    text = f"{head}\n\n{program}\n\non {where}; {how}"
+    text = f"{broken}\n\n{program}\n\non {where}; {how}"
     sign = Sign.of(violation)
     trace = Trace(case, tuple(revert.id for revert in reverts), failure.then, Outcome(sign, sign))
     return Reproducer(

@@ -164,8 +164,17 @@ class Stage:
             except SilentError:
                 self.silence()
                 self._agent.sendall(message)  # its end may have been lost
-        self.until(answered, what)
+        try:
+            self.until(answered, what)
+        except SilentError as error:
+            raise SilentError(f"{error}; {self._stands()}") from error
         return found[0]
+
+    def _stands(self) -> str:
+        """Where everybody is, for who has to find out why nothing comes."""
+        self.stop()
+        places = [f"{self.gdb.registers(vcpu)['rip']:#x}" for vcpu in range(VCPUS)]
+        return f"heard: {self._heard[-80:]!r}, held: {sorted(self._held)}, vCPUs at {', '.join(places)}"
 
     def do(self, line: str) -> str:
         """As :meth:`ask`, for what has to succeed: the output.  Raises GuestError."""

@@ -12,7 +12,10 @@ from stub import RIP, RSP, Stub, agent, stubbed
 
 from fuzz.targets.qemu import stage as module
 from fuzz.targets.qemu.guest import GuestError
-from fuzz.targets.qemu.stage import Stage
+from fuzz.targets.qemu.holding import Holds
+from fuzz.targets.qemu.points import at as entered
+from fuzz.targets.qemu.points import behind
+from fuzz.targets.qemu.stage import Answer, Look, SilentError, Stage, Task
 from fuzz.targets.qemu.switches import Call, Entered, NotTolerated, Returned, Skip
 from fuzz.targets.qemu.symbols import Span, SymbolError, Symbols
 
@@ -196,3 +199,105 @@ def test_who_enters_counts_only_beside_a_held_task() -> None:
         stage.ask("on")
         stage.stop()
         assert count.times == 1
+
+
+def test_a_silent_guest_is_told_to_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If nobody let a held vCPU go that the guest waits for, the case would never end."""
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.05)
+    ours, theirs = socket.socketpair()
+    with stubbed([], [], []) as (gdb, _), ours, theirs, theirs.makefile("rb") as lines:
+        stage = Stage(gdb, ours, SYMBOLS)
+        stage.silence = lambda: theirs.sendall(b"out\x011 0\n")
+        assert stage.ask("a line") == (0, "out")
+        assert [lines.readline() for _ in range(2)] == [b"1 6 a line\n"] * 2
+        stage.silence = lambda: None
+        monkeypatch.setattr(module, "ANSWER_SECONDS", 0.05)
+        with pytest.raises(SilentError, match=r"'another'.*; heard: b'', held: \[\], vCPUs at 0x0, 0x0, 0x0"):
+            stage.ask("another")
+
+
+@pytest.mark.parametrize(
+    ("output", "look"),
+    [
+        ("0\n1+0 records\n", Look(Answer(0, "1+0 records\n"), ())),
+        ("\n", Look(None, ())),
+        (
+            "\n[<0>] btrfs_wait_nocow_writers+0x1/0x2 [btrfs]\n[<0>] do_syscall_64+0x1/0x2\n",
+            Look(None, ("btrfs_wait_nocow_writers",)),
+        ),
+        (
+            "\n[<0>] futex_wait_queue+0x1/0x2\n[<0>] scrub_pause_off.part.0+0x1/0x2\n",
+            Look(None, ("scrub_pause_off",)),
+        ),
+    ],
+)
+def test_how_a_task_stands(output: str, look: Look) -> None:
+    """If a thread that waits for another were what a task waits in, it would seem to wait while that runs."""
+    with staged(answer=lambda _: (0, output)) as (stage, _):
+        assert stage.look(Task(1, 9, "/tasks/1")) == look
+
+
+# Holds
+
+
+def test_a_vcpu_is_held_at_the_end_of_its_way() -> None:
+    """If it were held wherever it comes to the last function, it would stand in another caller of that."""
+    with staged([CALLEE, 1, CALLER, 2, CALLEE, END], [CALLER, CALLEE, END]) as (stage, stub):
+        holds = Holds(stage)
+        holds.arm(1, {"here": entered("caller", "callee")})
+        stage.until(lambda: stage.held(1), "vCPU 1")
+        stage.ask("on")
+        stage.stop()
+        assert (at(stub, 1), at(stub, 2)) == (CALLEE, END)
+        assert stub.vcpus[1].path == [END]
+        assert holds.came == {1: "here"}
+        holds.disarm(1)
+        assert stub.breakpoints == set()
+
+
+def test_of_several_places_the_first_counts() -> None:
+    """If a vCPU were held at both, it would have to be let go twice."""
+    with staged([CALLEE, 1, CALLER, END]) as (stage, stub):
+        holds = Holds(stage)
+        holds.arm(1, {"far": entered("caller"), "near": entered("callee")})
+        stage.until(lambda: stage.held(1), "vCPU 1")
+        assert (at(stub, 1), holds.came) == (CALLEE, {1: "near"})
+
+
+@pytest.mark.parametrize(("top", "held"), [(0x8008, True), (0x8000, False)])
+def test_a_vcpu_is_held_where_a_function_returns(top: int, *, held: bool) -> None:
+    """If it were held where another call of it returns, inside of the first, it would not be behind it."""
+    with staged([CALLEE, CALLER + 5, END]) as (stage, stub):
+        stub.vcpus[1].registers[RSP] = 0x8000
+        stub.memory |= dict(enumerate((CALLER + 5).to_bytes(8, "little"), start=0x8000))
+        Holds(stage).arm(1, {"here": behind("callee")})
+
+        def returned(vcpu: int) -> None:
+            stub.vcpus[vcpu].registers[RSP] = top
+
+        stage.at(CALLEE, returned)
+        stage.until(lambda: stage.held(1) or at(stub, 1) == END, "vCPU 1")
+        assert (at(stub, 1), stage.held(1)) == ((CALLER + 5, True) if held else (END, False))
+
+
+@pytest.mark.parametrize(("place", "stack"), [(CALLER + 3, 0), (END, CALLER + 5)])
+def test_a_held_vcpu_is_on_its_way_already(place: int, stack: int) -> None:
+    """If it had to come to the function that it is in once more, it would run through."""
+    with staged([place, CALLEE, END]) as (stage, stub):
+        stub.vcpus[1].registers[RSP] = 0xBFF8
+        stub.memory |= dict(enumerate(stack.to_bytes(8, "little"), start=0xBFF8))
+        stage.at(place, stage.hold)
+        stage.until(lambda: stage.held(1), "vCPU 1")
+        stage.not_at(place, stage.hold)
+        Holds(stage).arm(1, {"here": entered("caller", "callee")})
+        stage.release(1)
+        stage.until(lambda: stage.held(1), "vCPU 1 again")
+        assert at(stub, 1) == CALLEE
+
+
+def test_a_function_that_was_come_to_earlier_counts() -> None:
+    """A block group is made by a function that has returned when its item is to be inserted."""
+    with staged([CALLEE, END]) as (stage, stub):
+        Holds(stage).arm(1, {"here": entered("caller", "callee")}, ["caller"])
+        stage.until(lambda: stage.held(1), "vCPU 1")
+        assert at(stub, 1) == CALLEE

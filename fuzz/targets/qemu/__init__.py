@@ -6,9 +6,10 @@ preemption point (``stage``).
 
 * ``python -m fuzz confirm``: what a race is in the guest is data (``scripts/``), played with the fix as
   shipped and switched off in the running kernel (``switches``), and judged (``play``, ``verdict``).
-* ``--target qemu``: the machines draw what is done (``world``; ``commands`` is what each operation does,
-  ``points`` where each preemption point lies, ``holding`` and ``settling`` how a step ends, ``judging`` who
-  looks when, ``vocabulary`` what is refused), in searches (``runs``) or from a trace (``replaying``).
+* ``--target qemu``: the machines draw what is done (``case`` and ``world``; ``commands`` is what each
+  operation does, ``points`` where each preemption point lies, ``holding`` and ``settling`` how a step ends,
+  ``judging`` who looks when, ``vocabulary`` what is refused), in searches (``runs``) or from a trace
+  (``replaying``).
 
 A held vCPU answers no interrupts, so nothing but its task may be there: see ``guest`` for how the rest of
 the kernel is kept on vCPU 0.  No KVM: the emulator is slower, but the same on every machine.

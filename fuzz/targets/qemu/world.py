@@ -6,43 +6,27 @@ vCPU 0 touches the file system in quiet only: it would wait for a held task for 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NoReturn, Protocol
 
 from fuzz.targets import oracles
 from fuzz.targets.kernel.tasks import waits_in
 from fuzz.targets.qemu import points
+from fuzz.targets.qemu.case import QemuCase, vcpu_of
 from fuzz.targets.qemu.commands import COMMANDS
 from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.groups import Groups
-from fuzz.targets.qemu.guest import VCPUS, GuestError
-from fuzz.targets.qemu.holding import Holds
+from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.job import Job
 from fuzz.targets.qemu.judging import judge_log, judge_quiet, remount
-from fuzz.targets.qemu.payload import program
 from fuzz.targets.qemu.saved import Saved
-from fuzz.targets.qemu.seen import Seen
 from fuzz.targets.qemu.settling import TRIES_AGAIN, settle
 from fuzz.targets.qemu.stage import Answer, Stage
 from fuzz.targets.qemu.switches import Switch
-from fuzz.targets.qemu.vocabulary import IN_HANDLE, NO_VCPU, REFUSED
-from fuzz.targets.qemu.volume import SPACE, TAKEN, populate
 from models.geometry import Geometry
-from models.operations import CompleteBio, CreateBg, EndTransaction, Operation, Remount, Step
+from models.operations import CreateBg, EndTransaction, Operation, Remount, Step
 from models.properties import Mismatch
-from models.reference import Reference
 from models.world import LIVENESS, REFUSAL, Violation
-
-TASK = re.compile(r"CPU (?P<number>[1-9])")
-"""A task that may have a vCPU of its own."""
-
-
-def vcpu_of(task: str) -> int | None:
-    """The vCPU of a task, if there is one for it."""
-    found = TASK.fullmatch(task)
-    return int(found["number"]) if found and int(found["number"]) < VCPUS else None
 
 
 class Process(Protocol):
@@ -53,11 +37,10 @@ class Process(Protocol):
         """Whether it is gone."""
 
 
-class QemuWorld:
-    """A case; ``then`` says how each step of ``program`` left its task.
+class QemuWorld(QemuCase):
+    """A case in a guest of its own.
 
-    ``switches`` are fixes that are switched off in its kernel.  ``dirty`` are files with pages that nobody
-    has written back, ``rubbish`` files to be removed in quiet.  Raises GuestError, GdbError or SymbolError
+    ``switches`` are fixes that are switched off in its kernel.  Raises GuestError, GdbError or SymbolError
     where the guest is not as it should be.
     """
 
@@ -75,124 +58,10 @@ class QemuWorld:
 
     def begin(self, stage: Stage, geometry: Geometry) -> None:
         """A fresh file system of this geometry on the stage."""
-        self.stage, self.geometry = stage, geometry
-        self.reference = Reference(geometry)
-        self.program: list[Step] = []
-        self.drained: list[Step] = []
-        self.then: list[str] = []
-        self.seen = Seen()
-        self.jobs: dict[str, Job] = {}
-        self.dirty: set[int] = set()
-        self.unsettled: list[int] = []
-        self.rubbish: list[str] = []
-        self.draining = False
-        self._values, self._started, self._numbers = 0, 0, len(geometry.files)
-        self.holds, self.groups = Holds(stage), Groups(stage)
+        super().__init__(stage, geometry)
+        self._started = 0
         stage.silence = self.let_go
         stage.at(stage.symbols.span(TRIES_AGAIN).start, self._tries)
-        stage.do(" && ".join(populate(geometry)))
-
-    # What can be done now
-
-    def idle(self, task: str) -> bool:
-        """Whether the task could start an operation."""
-        return vcpu_of(task) is not None and task not in self.jobs
-
-    def has_handle(self, task: str) -> bool:
-        """Whether the task is held with an open transaction handle."""
-        return task in self.jobs and self.jobs[task].in_handle
-
-    def idle_worker(self) -> str:
-        """Bios complete by themselves."""
-        return "kworker 1"
-
-    def in_flight(self) -> Sequence[CompleteBio]:
-        """None is that somebody could complete."""
-        return ()
-
-    def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
-        """Tasks that are held, and the points at which they can be held again."""
-        held = [
-            job for _, job in sorted(self.jobs.items()) if self.stage.held(job.vcpu) and not job.in_handle
-        ]
-        return [(job.task, tuple(p for p in job.operation.points if p in points.HOLDS)) for job in held]
-
-    def data_groups(self) -> Sequence[int]:
-        """Numbers of the DATA block groups."""
-        return self.groups.numbers()
-
-    def file_sizes(self) -> Mapping[int, int]:
-        """How many blocks each file has."""
-        return {number: len(file.blocks) for number, file in self.reference.files.items()}
-
-    def has_file(self, number: int) -> bool:
-        """Whether there is such a file."""
-        return number in self.reference.files
-
-    def is_inside(self, number: int, block: int, blocks: int) -> bool:
-        """Whether a file has these blocks."""
-        return self.has_file(number) and block + blocks <= len(self.reference.files[number].blocks)
-
-    def is_used(self, number: int) -> bool:
-        """Whether an operation on a file is running."""
-        return any(getattr(job.operation, "file", None) == number for job in self.jobs.values())
-
-    def free_bytes(self) -> int:
-        """What DATA space has that is neither used nor promised.  Waits for nobody."""
-        told = self.stage.do(f"cd {SPACE} && cat total_bytes {' '.join(TAKEN)}").split()
-        total, *taken = map(int, told)
-        return max(0, total - sum(taken))
-
-    @property
-    def quiet(self) -> bool:
-        """Nobody is inside an operation."""
-        return not self.jobs
-
-    def refusal(self, step: Step) -> str:
-        """Why a step cannot be told to the guest; empty if it can."""
-        operation = step.operation
-        if operation is None or isinstance(operation, Remount | EndTransaction):
-            return ""
-        if type(operation) in REFUSED:
-            return f"{operation.name}: {REFUSED[type(operation)]}"
-        if self.has_handle(step.task):
-            return IN_HANDLE
-        return "" if vcpu_of(step.task) is not None else NO_VCPU
-
-    def makes_sense(self, step: Step) -> bool:
-        """Whether the step can be taken here."""
-        operation = step.operation
-        if operation is None:
-            return step.task in [task for task, _ in self.runnable()]
-        why = self.refusal(step)
-        if why:
-            self.seen.refused[why] += 1
-            return False
-        if isinstance(operation, EndTransaction):
-            return self.has_handle(step.task)
-        if isinstance(operation, Remount):
-            return self.quiet
-        return self.idle(step.task) and COMMANDS[type(operation)].makes_sense(self, operation)
-
-    # Names for what a step makes
-
-    def new_value(self) -> int:
-        """A value that nobody has written before."""
-        self._values += 1
-        return self._values
-
-    def new_number(self) -> int:
-        """A number that no file or snapshot has had."""
-        self._numbers += 1
-        return self._numbers - 1
-
-    def payload(self, value: int, blocks: int) -> str:
-        """A file in the guest's memory with blocks of a value."""
-        path = f"/tmp/{value}"  # noqa: S108 - the guest's
-        self.stage.do(f"awk '{program([value] * blocks)}' > {path}")
-        return path
-
-    # Doing it
 
     def apply(self, step: Step) -> bool:
         """Take a step, wait until it is over, and judge it; False if it makes no sense here.

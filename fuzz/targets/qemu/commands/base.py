@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
 from models.operations import Operation
 
 if TYPE_CHECKING:
+    from fuzz.targets.qemu.case import QemuCase
     from fuzz.targets.qemu.job import Job
     from fuzz.targets.qemu.world import QemuWorld
 
@@ -29,7 +30,7 @@ class Command(Generic[Op]):
 
     refusals: ClassVar[tuple[str, ...]] = (NO_SPACE,)
 
-    def makes_sense(self, world: QemuWorld, operation: Op) -> bool:
+    def makes_sense(self, world: QemuCase, operation: Op) -> bool:
         """Whether it can be started now."""
         del world, operation
         return True

@@ -10,6 +10,7 @@ from fuzz.targets.qemu.volume import HOLES
 from models.operations import Allocate, CreateBg, Free, Relocate
 
 if TYPE_CHECKING:
+    from fuzz.targets.qemu.case import QemuCase
     from fuzz.targets.qemu.job import Job
     from fuzz.targets.qemu.world import QemuWorld
 
@@ -22,7 +23,7 @@ class CommandCreateBg(Command[CreateBg]):
     block group.
     """
 
-    def makes_sense(self, world: QemuWorld, operation: CreateBg) -> bool:
+    def makes_sense(self, world: QemuCase, operation: CreateBg) -> bool:
         """While there is more free in holes than what is left out."""
         del operation
         return self._size(world) > 0
@@ -35,7 +36,7 @@ class CommandCreateBg(Command[CreateBg]):
         world.rubbish.append(path)
         return Begun(f"fallocate -l {self._size(world)} {path}")
 
-    def _size(self, world: QemuWorld) -> int:
+    def _size(self, world: QemuCase) -> int:
         return world.free_bytes() - HOLES // 2 * BLOCK
 
 
@@ -62,7 +63,7 @@ class CommandAllocate(Command[Allocate]):
 class CommandFree(Command[Free]):
     """rm."""
 
-    def makes_sense(self, world: QemuWorld, operation: Free) -> bool:
+    def makes_sense(self, world: QemuCase, operation: Free) -> bool:
         """Nobody uses the file."""
         return world.has_file(operation.file) and not world.is_used(operation.file)
 
@@ -83,7 +84,7 @@ class CommandRelocate(Command[Relocate]):
 
     refusals = (NO_SPACE, BUSY)
 
-    def makes_sense(self, world: QemuWorld, operation: Relocate) -> bool:
+    def makes_sense(self, world: QemuCase, operation: Relocate) -> bool:
         """While there is such a block group."""
         return operation.group in world.data_groups()
 

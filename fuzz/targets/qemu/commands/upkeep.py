@@ -10,6 +10,7 @@ from models.operations import Scrub, Snapshot
 from models.reference.snapshots import Snapshot as Taken
 
 if TYPE_CHECKING:
+    from fuzz.targets.qemu.case import QemuCase
     from fuzz.targets.qemu.job import Job
     from fuzz.targets.qemu.world import QemuWorld
 
@@ -21,7 +22,7 @@ NO_ERROR = "no errors found"
 class CommandSnapshot(Command[Snapshot]):
     """A read-only snapshot of the subvolume."""
 
-    def makes_sense(self, world: QemuWorld, operation: Snapshot) -> bool:
+    def makes_sense(self, world: QemuCase, operation: Snapshot) -> bool:
         """A few."""
         del operation
         return len(world.reference.snapshots) < MAX_SNAPSHOTS
@@ -47,7 +48,7 @@ class CommandScrub(Command[Scrub]):
 
     refusals = (NO_SPACE, BUSY, "already running")
 
-    def makes_sense(self, world: QemuWorld, operation: Scrub) -> bool:
+    def makes_sense(self, world: QemuCase, operation: Scrub) -> bool:
         """While there is such a block group."""
         return operation.group in world.data_groups()
 

@@ -10,6 +10,7 @@ from models.operations import BufferedWrite, Commit, Fsync, StartNocowDio, Write
 from models.reference.contents import Piece, Write
 
 if TYPE_CHECKING:
+    from fuzz.targets.qemu.case import QemuCase
     from fuzz.targets.qemu.job import Job
     from fuzz.targets.qemu.world import QemuWorld
 
@@ -26,7 +27,7 @@ def write(world: QemuWorld, operation: StartNocowDio | BufferedWrite, value: int
 class CommandDirectWrite(Command[StartNocowDio]):
     """dd with O_DIRECT.  Its bios complete by themselves: a RAM disk does at once what it is told."""
 
-    def makes_sense(self, world: QemuWorld, operation: StartNocowDio) -> bool:
+    def makes_sense(self, world: QemuCase, operation: StartNocowDio) -> bool:
         """Inside of a file that is there."""
         return world.is_inside(operation.file, operation.block, operation.blocks)
 
@@ -49,7 +50,7 @@ class CommandDirectWrite(Command[StartNocowDio]):
 class CommandBufferedWrite(Command[BufferedWrite]):
     """dd to the page cache."""
 
-    def makes_sense(self, world: QemuWorld, operation: BufferedWrite) -> bool:
+    def makes_sense(self, world: QemuCase, operation: BufferedWrite) -> bool:
         """Inside of a file that is there."""
         return world.is_inside(operation.file, operation.block, operation.blocks)
 
@@ -72,7 +73,7 @@ class CommandBufferedWrite(Command[BufferedWrite]):
 class CommandWriteback(Command[Writeback]):
     """A direct read, which has to write back the dirty pages that are in its way, in the task itself."""
 
-    def makes_sense(self, world: QemuWorld, operation: Writeback) -> bool:
+    def makes_sense(self, world: QemuCase, operation: Writeback) -> bool:
         """While the file has pages that nobody has synced."""
         return operation.file in world.dirty
 
@@ -86,7 +87,7 @@ class CommandWriteback(Command[Writeback]):
 class CommandFsync(Command[Fsync]):
     """fsync, by a dd that writes nothing."""
 
-    def makes_sense(self, world: QemuWorld, operation: Fsync) -> bool:
+    def makes_sense(self, world: QemuCase, operation: Fsync) -> bool:
         """While there is such a file."""
         return world.has_file(operation.file)
 

@@ -30,4 +30,4 @@ class Counts:
             entries = {
                 name.removeprefix(prefix): n for name, n in total.seen.items() if name.startswith(prefix)
             }
-            yield from counted(title, Counter(entries))
+            yield from counted(title, Counter(entries)) if entries else [f"{title}: none"]

@@ -33,7 +33,8 @@ def vcpu_of(task: str) -> int | None:
 class QemuCase:
     """A fresh file system of ``geometry`` on a stage.
 
-    ``then`` says how each step of ``program`` left its task, ``drained`` are those of the end.  ``dirty`` are files with pages that nobody has written back, ``rubbish`` files to be removed in quiet.
+    ``then`` says how each step of ``program`` left its task, ``drained`` are those of the end.  ``dirty`` are
+    files with pages that nobody has written back, ``rubbish`` files to be removed in quiet.
     """
 
     def __init__(self, stage: Stage, geometry: Geometry) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOKS, PAUSE = 4, 0.02
 """How often a task has to look the same, and the seconds between."""
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a task that does not end although nobody is held is taken to hang."""
 PATIENCE_BESIDE_HELD = 6.0
 """Seconds after which the step of a task that neither ends nor sleeps beside a held one is over."""

@@ -13,6 +13,8 @@ from fuzz.options import Run, Shrink
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.targets.machines import RealFailure, left
+from fuzz.targets.qemu.gdb import GdbError
+from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.machine import QemuMachine, qemu_machines
 from fuzz.targets.qemu.requirements import ready
 from fuzz.targets.qemu.saved import Saved
@@ -66,7 +68,10 @@ class Search:
         """The report, on the program with every step left out that need not be there."""
         if self.run.shrink is not Shrink.NONE:
             short = Shortening(self.saved, self.switches)
-            best = shorter(short.take, failure.case, failure.violation, SHORTENING)
+            try:
+                best = shorter(short.take, failure.case, failure.violation, SHORTENING)
+            except (GuestError, GdbError) as error:  # what was found is not lost by it
+                best, how = None, f"{how}; then a guest failed: {error}"
             if best is None:
                 how = f"{how}; as found: it did not fail when it was to be made shorter"
             else:

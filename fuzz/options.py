@@ -98,6 +98,15 @@ def machines_of(target: str) -> Sequence[type]:
 LIMITS = {"shards": (1, 10_000), "examples": (1, 2_000), "steps": (1, 400)}
 """Least and greatest: above 400 steps Hypothesis may cut a case short without a word."""
 
+QEMU_STEPS = 50
+"""At most, in a guest: what is saved and passes goes on at random to the greatest number that there is, and
+that takes some 0.3 seconds a step."""
+
+
+def limits_of(target: str) -> dict[str, tuple[int, int]]:
+    """The same for a target."""
+    return LIMITS | {"steps": (1, QEMU_STEPS)} if target == QEMU else LIMITS
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -130,7 +139,7 @@ class Run:
         # Whatever the profile, all that is saved has its turn, and is run to its end.
         examples, steps = self.profile.examples, self.profile.steps
         if self.replay_only or Phase.reuse in phases:
-            examples, steps = 100_000, LIMITS["steps"][1]
+            examples, steps = 100_000, limits_of(self.target)["steps"][1]
         return settings(
             phases=phases,
             backend=BACKEND,
@@ -177,7 +186,7 @@ def make_run(
     for name, value in overrides.items():
         if value is None:
             continue
-        least, greatest = LIMITS[name]
+        least, greatest = limits_of(target)[name]
         if not least <= value <= greatest:
             raise ValueError(f"--fuzz-{name} is {value}, must be {least} to {greatest}")
         if profile_name == "replay":

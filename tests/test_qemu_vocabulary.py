@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import Phase
 
-from fuzz.options import make_run, profiles_of
+from fuzz.options import QEMU_STEPS, make_run, profiles_of
 from fuzz.targets import QEMU
 from fuzz.targets.qemu import points
 from fuzz.targets.qemu.commands import COMMANDS
@@ -83,6 +84,14 @@ def test_another_fix_is_refused_with_those_that_can_be() -> None:
     with pytest.raises(ValueError, match=r"^020d5b7366fc cannot .*: ff1f8250a9e4, f78c436c3931 \(.*\)$"):
         make_run("default", {}, 1, ("ff1f8250a9e4", "020d5b7366fc"), (), target=QEMU)
     assert switches_of(find_reverts(())) == []
+
+
+def test_a_case_is_not_longer_than_a_replay_of_it() -> None:
+    """If it were, what it found could not be replayed; and a replay that goes on must come to its end."""
+    with pytest.raises(ValueError, match="--fuzz-steps is 51, must be 1 to 50"):
+        make_run("default", {"steps": 51}, 1, (), (), target=QEMU)
+    run = make_run("replay", {}, 1, (), (), target=QEMU)
+    assert run.settings((Phase.reuse,), None).stateful_step_count == QEMU_STEPS
 
 
 # Blocks

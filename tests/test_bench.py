@@ -93,8 +93,9 @@ def test_a_log_keeps_the_last_line_of_each_trial(tmp_path: Path) -> None:
     log.add("b", **asdict(Fate(KILLED)))
     log.add("a", **asdict(Fate(SURVIVED)))
     log.add("b", **asdict(Fate(SURVIVED)))
+    log.add("d", **asdict(Fate(KILLED)))
     log.tidy(["a", "b", "c"])
     again = Log(tmp_path / "log.jsonl", "abc", resume=True)
-    assert list(again.results) == ["a", "b"]
+    assert list(again.results) == ["a", "b", "d"], "what was not asked for again is not lost"
     assert again.results["b"]["outcome"] == SURVIVED
     assert Log(tmp_path / "log.jsonl", "other", resume=True).results == {}

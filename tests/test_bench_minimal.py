@@ -79,6 +79,19 @@ def test_a_race_comes_down_to_one_minimal_program(tmp_path: Path) -> None:
     assert "median 1 programs a race,\n2 of 2 minimal." in text
 
 
+def test_what_was_minimised_is_not_minimised_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If --resume lost one of the two halves of the work, an interruption would cost hours."""
+    table = tmp_path / "MINIMAL.md"
+    command = ["bench", "minimal", "2e6e518335f8", "--output", str(table), "--seeds"]
+    assert main([*command, "2"]) == 0
+    first = table.read_text(encoding="utf-8")
+    assert main([*command, "1", "--resume"]) == 0
+    monkeypatch.setattr("fuzz.commands.bench_minimal.descend", pytest.fail)
+    monkeypatch.setattr("fuzz.commands.bench_minimal.look_everywhere", pytest.fail)
+    assert main([*command, "2", "--resume"]) == 0
+    assert table.read_text(encoding="utf-8") == first
+
+
 def test_different_programs_are_counted() -> None:
     """If they were counted as one, the minimiser would look better than it is."""
     (revert,) = reverts(CREATION)

@@ -104,15 +104,13 @@ def try_missing(
     *,
     workers: int = 1,
     alone: bool = False,
-    after: Sequence[Keyed] = (),
 ) -> None:
-    """Do what the log has no result of; it has one of each job then, in their order, and no others.
+    """Do what the log has no result of; it has one of each job then, in their order.
 
-    ``alone``: each in a process of its own (:func:`fuzz.bench.command.in_processes`); ``after`` are jobs that
-    were done before, whose results stay.
+    ``alone``: each in a process of its own (:func:`fuzz.bench.command.in_processes`).
     """
     missing = [job for job in jobs if job.key not in log.results]
     spread = in_processes if alone else side_by_side
     for job, result in spread(title, missing, work, workers=workers):
         log.add(job.key, **result.as_data())
-    log.tidy([*(job.key for job in after), *(job.key for job in jobs)])
+    log.tidy(job.key for job in jobs)

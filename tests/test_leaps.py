@@ -10,6 +10,7 @@ from programs import reverts
 
 from fuzz.case import Case, run
 from fuzz.minimise import Minimiser, case_of, cost, size
+from fuzz.minimise.candidates import smaller
 from fuzz.minimise.leaps import PLAIN, leaps
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
@@ -191,3 +192,33 @@ def test_the_end_of_a_program_is_tried_on_plain_file_systems() -> None:
     )
     least = min(map(cost, failing))
     assert (cost(MOVES_ALL), least) == (12, 6)
+
+
+def test_bios_are_completed_by_workers_and_nothing_else_is() -> None:
+    """If a CPU completed a bio, or a worker made a system call, a report would tell what cannot happen."""
+    for stuck in STUCK.values():
+        for case in (*smaller(stuck.case), *leaps(stuck.case)):
+            for step in case.steps:
+                if step.operation is not None:
+                    worker = step.task.startswith("kworker")
+                    assert worker == isinstance(step.operation, CompleteBio), str(step)
+
+
+RELOCATES_TWICE = Case(
+    on(1, 1, 1), (cpu(1, Trim(2), "btrfs_discard_extent"), cpu(2, Relocate(2)), cpu(2, Relocate(3)))
+)
+
+
+def test_a_simpler_operation_may_need_more_than_a_block() -> None:
+    """If an allocation of one block only were tried, it would not use up what is left."""
+    stuck = Stuck("04216820fe83", RELOCATES_TWICE, "", 4)
+    assert minimised(stuck).steps[-1] == cpu(2, Allocate(2))
+
+
+def test_there_is_an_end_to_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it were looked at between two improvements only, a long program could take minutes more."""
+    monkeypatch.setattr("fuzz.minimise.search.MAX_RUNS", 30)
+    stuck = next(iter(STUCK.values()))
+    minimiser = Minimiser(reverts(stuck.race), thorough=False)
+    minimiser.minimise(stuck.case)
+    assert minimiser.runs == 30

@@ -199,7 +199,7 @@ WRITES_TWICE = Case(
     (
         Step("CPU 1", StartNocowDio()),
         Step("CPU 2", Snapshot()),
-        Step("CPU 3", CompleteBio("CPU 1", 0)),
+        Step("kworker 1", CompleteBio("CPU 1", 0)),
         Step("CPU 3", StartNocowDio()),
     ),
 )

@@ -13,9 +13,9 @@ from fuzz.minimise.lowered import (
     lower_operations,
     without_first,
 )
-from fuzz.minimise.size import points_of
+from fuzz.minimise.size import LEAST_GROUP_BLOCKS, points_of
 from models.geometry import MAX_DATA_BLOCKS, File, FileKind, Geometry
-from models.operations import OPERATIONS, Allocate, CompleteBio, CreateBg, Step
+from models.operations import OPERATIONS, Allocate, CompleteBio, CreateBg, Operation, Step
 
 Steps = tuple[Step, ...]
 
@@ -85,9 +85,18 @@ def _simpler_steps(steps: Steps, index: int) -> Iterator[Step]:
         for operation in lower_operations(step.operation):
             yield replace(step, operation=operation)
         for kind in OPERATIONS:
-            if isinstance(step.operation, kind):
+            if isinstance(step.operation, kind | CompleteBio):
                 break
-            yield Step(kind.task or ("CPU 1" if step.operation.task else step.task), kind())
+            task = kind.task or ("CPU 1" if step.operation.task else step.task)
+            yield from (Step(task, operation) for operation in _plain_operations(kind))
+
+
+def _plain_operations(kind: type[Operation]) -> Iterator[Operation]:
+    """What of that kind may take the place of another operation: the plainest, and an allocation of more."""
+    if kind is not CompleteBio:  # workers complete bios, and do nothing else
+        yield kind()
+    if kind is Allocate:
+        yield Allocate(LEAST_GROUP_BLOCKS)
 
 
 def _with_a_file_before(case: Case) -> Iterator[Case]:
@@ -131,21 +140,29 @@ def _by_others(case: Case) -> Iterator[Case]:
     """Tasks renumbered, a step by another task, two steps the other way round."""
     steps = case.steps
     yield replace(case, steps=renamed(steps))
-    alone = {kind.task for kind in OPERATIONS}
-    tasks = sorted({step.task for step in steps} - alone)
     for index, step in enumerate(steps):
-        for task in tasks[: tasks.index(step.task)] if step.task in tasks else ():
+        tasks = alike(steps, step.task)
+        for task in tasks[: tasks.index(step.task)]:
             yield with_step(case, index, replace(step, task=task))
     for index in range(len(steps) - 1):
         swapped = (steps[index + 1], steps[index])
         yield replace(case, steps=renamed((*steps[:index], *swapped, *steps[index + 2 :])))
 
 
+def alike(steps: Steps, task: str) -> list[str]:
+    """The tasks that could do what that one does: CPUs are alike, and so are workers, who complete bios."""
+    return sorted({step.task for step in steps if _kind_of(step.task) == _kind_of(task)})
+
+
+def _kind_of(task: str) -> str:
+    return task.rstrip("0123456789").rstrip()
+
+
 def renamed(steps: Steps) -> Steps:
     """Tasks and workers numbered in the order in which they come in."""
     names: dict[str, str] = {}
     for step in steps:
-        kind = step.task.rstrip("0123456789").rstrip()
+        kind = _kind_of(step.task)
         if step.task not in names:
             same = sum(name.startswith(kind) for name in names)
             names[step.task] = f"{kind} {same + 1}" if step.task != kind else kind

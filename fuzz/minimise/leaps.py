@@ -2,8 +2,8 @@
 
 Each leap drops something that seemed to be needed, and mends in the same go what needed it: a beginning that
 only made the file system what another one is from the start; a task that only kept another from going on; a
-second task that did what the first could have done.  There are some hundred of them for a long program, so
-they come when no single change makes it less.
+second task that did what the first could have done.  There are some hundred of them for a program of three
+steps, and thousands for one of eight, so they come when no single change makes it less.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import replace
 from itertools import combinations, islice, product
 
 from fuzz.case import Case
-from fuzz.minimise.candidates import Steps, renamed, with_step
+from fuzz.minimise.candidates import Steps, alike, renamed, with_step
 from fuzz.minimise.size import FIRST_GROUP, LEAST_GROUP_BLOCKS, points_of
 from models.geometry import File, FileKind, Geometry
 from models.operations import OPERATIONS, Allocate, CompleteBio, Operation, Step
 
-ALONE = frozenset(kind.task for kind in OPERATIONS)
-"""Tasks that have one operation of their own: nobody else can do it."""
+CPU = "CPU 1"
+"""A task that can do whatever has no task of its own."""
 NEW = "CPU 9"
 """A task that does nothing else; it gets a name in order."""
 FEW = range(3, 9)
@@ -86,16 +86,14 @@ def _call(operation: Operation | None, called: dict[str, dict[int, int]]) -> Ope
 
 
 def _stopped_elsewhere(case: Case) -> Iterator[Case]:
-    """Without one operation or two, which kept another from going on, and that one told to stop instead."""
-    begun = [index for index, step in enumerate(case.steps) if step.operation is not None]
-    for number in (2, 1):
-        for dropped in combinations(begun, number):
-            gone = {index for first in dropped for index in _steps_of(case.steps, first)}
-            rest = replace(case, steps=tuple(s for index, s in enumerate(case.steps) if index not in gone))
-            for index, step in enumerate(rest.steps):
-                for point in step.operation.points if step.operation else ():
-                    stopped = with_step(rest, index, replace(step, until=point))
-                    yield replace(stopped, steps=renamed(stopped.steps))
+    """Without an operation that kept another one from going on, and that one told to stop instead."""
+    for first in [index for index, step in enumerate(case.steps) if step.operation is not None]:
+        gone = set(_steps_of(case.steps, first))
+        rest = replace(case, steps=tuple(s for index, s in enumerate(case.steps) if index not in gone))
+        for index, step in enumerate(rest.steps):
+            for point in step.operation.points if step.operation else ():
+                stopped = with_step(rest, index, replace(step, until=point))
+                yield replace(stopped, steps=renamed(stopped.steps))
 
 
 def _steps_of(steps: Steps, first: int) -> Iterator[int]:
@@ -110,16 +108,10 @@ def _steps_of(steps: Steps, first: int) -> Iterator[int]:
 
 def _by_fewer_tasks(case: Case) -> Iterator[Case]:
     """From some operation on, all that its task does is done by another one."""
-    tasks = _tasks(case.steps)
     for start, step in enumerate(case.steps):
-        if step.task in tasks and step.operation and not isinstance(step.operation, CompleteBio):
-            for task in tasks:
-                if task != step.task:
-                    yield replace(case, steps=renamed(_handed_over(case.steps, start, task)))
-
-
-def _tasks(steps: Steps) -> list[str]:
-    return sorted({step.task for step in steps} - ALONE)
+        for task in alike(case.steps, step.task) if step.operation is not None else ():
+            if task != step.task:
+                yield replace(case, steps=renamed(_handed_over(case.steps, start, task)))
 
 
 def _handed_over(steps: Steps, start: int, to: str) -> Steps:
@@ -132,26 +124,18 @@ def _handed_over(steps: Steps, start: int, to: str) -> Steps:
 def _of_simpler_kinds(case: Case) -> Iterator[Case]:
     """All operations of one kind as an earlier kind, of which there may be some already; each of these by
     some task, and stopped where it was if it can be."""
-    tasks = [*_tasks(case.steps), NEW]
+    tasks = [*alike(case.steps, CPU), NEW]
     kinds = {type(step.operation) for step in case.steps if step.operation is not None}
     for kind in (kind for kind in OPERATIONS if kind in kinds):
-        for simpler in OPERATIONS[: OPERATIONS.index(kind)]:
+        for simpler in (lower for lower in OPERATIONS[: OPERATIONS.index(kind)] if lower is not CompleteBio):
             places = [i for i, step in enumerate(case.steps) if isinstance(step.operation, kind | simpler)]
             by = [simpler.task] if simpler.task else tasks
             for others in product(by, repeat=len(places)) if len(places) <= MOST_ALIKE else ():
-                for operation in _plain_operations(simpler):
-                    steps = list(case.steps)
-                    for index, task in zip(places, others, strict=True):
-                        until = steps[index].until if steps[index].until in simpler.points else None
-                        steps[index] = Step(task, operation, until)
-                    yield replace(case, steps=renamed(tuple(steps)))
-
-
-def _plain_operations(kind: type[Operation]) -> Iterator[Operation]:
-    """One of that kind as plain as it can be, and one of two blocks."""
-    yield kind()
-    if kind is Allocate:
-        yield Allocate(LEAST_GROUP_BLOCKS)
+                steps = list(case.steps)
+                for index, task in zip(places, others, strict=True):
+                    until = steps[index].until if steps[index].until in simpler.points else None
+                    steps[index] = Step(task, simpler(), until)
+                yield replace(case, steps=renamed(tuple(steps)))
 
 
 def _stopped_earlier(case: Case) -> Iterator[Case]:

@@ -82,11 +82,13 @@ class Minimiser:
         return min(found, key=lambda verdict: size(case_of(verdict)), default=None)
 
     def _that_fail(self, cases: Iterable[Case], than: Verdict) -> Iterator[Verdict]:
-        """The verdicts on those of the cases that are less and show the same."""
+        """The verdicts on those of the cases that are less and show the same; there is an end to patience."""
         least = size(case_of(than))
         for case in cases:
-            if case in self.tried:
+            if case in self.tried or size(case) >= least:
                 continue
+            if self.runs >= MAX_RUNS:
+                return
             self.tried.add(case)
             verdict = run(case, self.reverts)
             same = verdict is not None and self.symptom in verdict.world.violations

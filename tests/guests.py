@@ -71,7 +71,8 @@ class Disk:
         elif found := FALLOCATE.match(line):
             self.files[found["path"]] = [""] * (int(found["length"]) // BLOCK)
         elif line.startswith("rm "):
-            self.files.pop(line.removeprefix("rm "), None)
+            for path in line.removeprefix("rm ").removeprefix("-f ").split():
+                self.files.pop(path, None)
         return Answer(0, "Error summary:    no errors found" if line.startswith("btrfs scrub") else "")
 
     def _snapshot(self, place: str) -> None:
@@ -133,6 +134,7 @@ class StubbedStage(Stage):
             MOUNT: lambda: self.disk.remount,
             CHECK: lambda: self.disk.check,
             "cd /sys": lambda: Answer(0, "\n".join([str(self.disk.free), *["0"] * 5])),
+            "rm -f": lambda: self.disk.do(line),
             "dmesg -c": lambda: Answer(0, "\n".join(self._told(line))),
         }
         return next((answer() for start, answer in known.items() if line.startswith(start)), Answer(0, ""))

@@ -258,6 +258,22 @@ def test_an_error_is_told_by_its_cause() -> None:
     assert broken(world, Step("CPU 1", Commit())) == ABORT
 
 
+@pytest.mark.parametrize(
+    ("log", "said", "name"),
+    [
+        ([ABORTED], "Read-only file system", ABORT),
+        ([], "Input/output error", REFUSAL),
+        ([], "No space left on device", ""),
+    ],
+)
+def test_rubbish_that_cannot_be_removed_is_told_by_its_cause(log: list[str], said: str, name: str) -> None:
+    """If it were an error of the guest's, an abort by a create-bg would be lost."""
+    world = StubbedWorld(Disk(ends={"rm -f": Answer(1, f"rm: can't remove '/mnt/create-bg-1': {said}")}))
+    world.stage.disk.log = log
+    assert broken(world, Step("CPU 1", CreateBg())) == name
+    assert len(world.rubbish) == 1
+
+
 def test_an_error_that_is_no_refusal_is_seen() -> None:
     """And lack of space is one."""
     full = StubbedWorld(Disk(ends={"fallocate": Answer(1, "fallocate: No space left on device")}))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from fuzz.targets import oracles
 from fuzz.targets.oracles import Allowed, Values
+from fuzz.targets.qemu.commands.base import NO_SPACE
 from fuzz.targets.qemu.payload import files
 from fuzz.targets.qemu.volume import CHECK, MOUNT, UMOUNT
 from models.syscalls.power import MOUNTS
-from models.world import ABORT
+from models.world import ABORT, REFUSAL
 
 if TYPE_CHECKING:
     from fuzz.targets.qemu.world import QemuWorld
@@ -42,12 +43,22 @@ def _judge_lines(world: QemuWorld, lines: list[str]) -> None:
 def judge_quiet(world: QemuWorld) -> None:
     """Nothing moves: look at everything.  Raises Violation."""
     if world.rubbish:
-        world.stage.do(f"rm -f {' '.join(world.rubbish)}")
-        world.rubbish.clear()
+        _remove_rubbish(world)
     _judge_files(world, oracles.live(world.reference))
     for value in world.unsettled:  # whoever reads a block waits for its ordered extents
         world.reference.end_completion(value)
     world.unsettled.clear()
+
+
+def _remove_rubbish(world: QemuWorld) -> None:
+    """Remove what is in nobody's reference; where space is short it stays until later.  Raises Violation."""
+    judge_log(world)  # where the file system is aborted, that is what is wrong
+    removed = world.stage.ask(f"rm -f {' '.join(world.rubbish)}")
+    if not removed.code:
+        world.rubbish.clear()
+    elif NO_SPACE not in removed.output:
+        judge_log(world)
+        world.complain(REFUSAL, "files can be removed", _line(removed.output))
 
 
 def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:

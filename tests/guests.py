@@ -191,10 +191,18 @@ class StubbedStage(Stage):
 
 
 class Emulator:
-    """What a world asks of the process: whether it has ended."""
+    """What a world asks of the process: whether it is gone.
+
+    ``lives`` is after how many seconds it is, ``waited`` how long somebody has waited for that.
+    """
 
     def __init__(self) -> None:
-        self.ended = False
+        self.lives, self.waited = float("inf"), 0.0
+
+    def ends(self, seconds: float) -> bool:
+        """As soon as it is gone."""
+        self.waited += seconds
+        return self.waited >= self.lives
 
 
 class StubbedWorld(QemuWorld):

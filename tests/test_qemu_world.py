@@ -315,16 +315,17 @@ def test_a_task_that_never_ends_is_seen(monkeypatch: pytest.MonkeyPatch) -> None
     assert caught.value.mismatch.observed == "CPU 1 is in commit: btrfs_commit_transaction"
 
 
-@pytest.mark.parametrize("gone", [False, True])
-def test_a_kernel_that_panics_is_seen(monkeypatch: pytest.MonkeyPatch, *, gone: bool) -> None:
-    """And a guest that does not answer for another reason is no finding."""
+@pytest.mark.parametrize(("lives", "gone"), [(float("inf"), False), (2.0, True)])
+def test_a_kernel_that_panics_is_seen(monkeypatch: pytest.MonkeyPatch, lives: float, *, gone: bool) -> None:
+    """Also where the process is gone a little later than its sockets; and a guest that does not answer for
+    another reason is no finding."""
     world = StubbedWorld(Disk())
 
     def ask(line: str) -> Answer:
         raise GuestError(f"the guest has gone ({line})")
 
     monkeypatch.setattr(world.stage, "ask", ask)
-    world.emulator.ended = gone
+    world.emulator.lives = lives
     with pytest.raises(Violation if gone else GuestError, match="the guest has gone"):
         world.apply(Step("CPU 1", Commit()))
 

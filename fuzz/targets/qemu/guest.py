@@ -118,14 +118,23 @@ class Guest:
             self._process.stderr.close()
         self._ours.close()
 
-    @property
-    def ended(self) -> bool:
-        """Whether the process is gone: with these options that is how a panic ends."""
-        return self._process.poll() is not None
+    def ends(self, seconds: float) -> bool:
+        """Whether the process is gone, or goes in that time: with these options that is how a panic ends.
+
+        Its sockets are closed a little earlier than it is gone.
+        """
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def ask(self, command: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
         """Let the monitor do something; what it returns.  Raises GuestError."""
-        self._monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+        try:
+            self._monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+        except OSError:
+            raise GuestError(self._why()) from None
         while True:
             answer = self._hear(MONITOR_SECONDS)
             if "error" in answer:
@@ -157,7 +166,10 @@ class Guest:
         """The next message of the monitor."""
         while b"\n" not in self._heard:
             ready = select.select([self._monitor], [], [], seconds)[0]
-            data = self._monitor.recv(1 << 16) if ready else b""
+            try:
+                data = self._monitor.recv(1 << 16) if ready else b""
+            except OSError:
+                data = b""
             if not data:
                 raise GuestError(self._why() if ready else f"QEMU has not answered for {seconds:.0f} seconds")
             self._heard += data

@@ -28,13 +28,15 @@ from models.operations import CreateBg, EndTransaction, Operation, Remount, Step
 from models.properties import Mismatch
 from models.world import LIVENESS, REFUSAL, Violation
 
+END_SECONDS = 5.0
+"""For a process whose guest does not answer to be gone, at most: then it has panicked."""
+
 
 class Process(Protocol):
     """What runs the guest."""
 
-    @property
-    def ended(self) -> bool:
-        """Whether it is gone."""
+    def ends(self, seconds: float) -> bool:
+        """Whether it is gone, or goes in that time."""
 
 
 class QemuWorld(QemuCase):
@@ -186,7 +188,7 @@ class QemuWorld(QemuCase):
         try:
             yield
         except (GuestError, GdbError) as error:
-            if self.guest.ended:
+            if self.guest.ends(END_SECONDS):
                 self.complain(oracles.LOG, "the kernel goes on", f"it panicked ({error})")
             raise
 

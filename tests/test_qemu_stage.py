@@ -86,6 +86,24 @@ def test_a_line_that_came_in_parts_is_sent_again() -> None:
         assert [lines.readline() for _ in range(3)] == [b"1 11 such a line\n"] * 3
 
 
+def test_a_guest_that_has_gone_is_one_line() -> None:
+    """If it were an error of the socket, a panic would end a run as a traceback."""
+    ours, theirs = socket.socketpair()
+    with stubbed([], [], []) as (gdb, _), ours:
+        theirs.close()
+        with pytest.raises(GuestError, match=r"^the guest has gone$"):
+            Stage(gdb, ours, SYMBOLS).ask("a line")
+    ours, theirs = socket.socketpair()
+    with stubbed([], [], []) as (gdb, _), ours, theirs:
+        theirs.sendall(b"a part")
+        stage = Stage(gdb, ours, SYMBOLS)
+        stage.until(lambda: bool(stage._heard), "a part")
+        ours.sendall(b"never read")
+        theirs.close()  # with unread data: the connection is reset
+        with pytest.raises(GuestError, match=r"^the guest has gone$"):
+            stage.until(lambda: False, "anything")
+
+
 def test_breakpoints_are_served_and_passed() -> None:
     """If a vCPU did not get past a breakpoint that does not hold it, the guest would stand still."""
     with staged([1, CALLEE, 2, CALLEE, END]) as (stage, stub):
@@ -246,7 +264,7 @@ def test_a_vcpu_is_held_at_the_end_of_its_way() -> None:
         holds = Holds(stage)
         holds.arm(1, {"here": entered("caller", "callee")})
         stage.until(lambda: stage.held(1), "vCPU 1")
-        stage.ask("on")
+        stage.until(lambda: at(stub, 2) == END, "vCPU 2")
         stage.stop()
         assert (at(stub, 1), at(stub, 2)) == (CALLEE, END)
         assert stub.vcpus[1].path == [END]

@@ -23,6 +23,7 @@ ANSWER_SECONDS = 120.0
 """For a command in the guest at most, and for a task to come to where it is to be held."""
 SILENCE_SECONDS = 8.0
 """After which a guest that does not answer is taken to wait for a held vCPU, or for the end of a line."""
+GONE = "the guest has gone"
 END = b"\x01"
 """Stands behind the output of a command."""
 ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d*) (?P<code>\w+)\n", re.DOTALL)
@@ -145,14 +146,14 @@ class Stage:
         """Run a line of shell on vCPU 0; raises GuestError where it does not end in time."""
         self._number += 1
         message = f"{self._number} {len(line)} {line}\n".encode()
-        self._agent.sendall(message)
+        self._send(message)
         found: list[Answer] = []
 
         def answered() -> bool:
             while END in self._heard and (match := ANSWER.match(self._heard)) is not None:
                 self._heard = self._heard[match.end() :]
                 if match["code"].decode() == LOST:
-                    self._agent.sendall(message)
+                    self._send(message)
                 elif int(match["number"]) == self._number:
                     found.append(Answer(int(match["code"]), match["output"].decode(errors="replace")))
             return bool(found)
@@ -163,12 +164,29 @@ class Stage:
                 self.until(answered, what, SILENCE_SECONDS)
             except SilentError:
                 self.silence()
-                self._agent.sendall(message)  # its end may have been lost
+                self._send(message)  # its end may have been lost
         try:
             self.until(answered, what)
         except SilentError as error:
             raise SilentError(f"{error}; {self._stands()}") from error
         return found[0]
+
+    def _send(self, message: bytes) -> None:
+        """Raises GuestError where nobody is there any more."""
+        try:
+            self._agent.sendall(message)
+        except OSError:
+            raise GuestError(GONE) from None
+
+    def _receive(self) -> bytes:
+        """Raises GuestError where nobody is there any more."""
+        try:
+            data = self._agent.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            raise GuestError(GONE)
+        return data
 
     def _stands(self) -> str:
         """Where everybody is, for who has to find out why nothing comes."""
@@ -250,10 +268,7 @@ class Stage:
         sources: list[HasFileno] = [self.gdb, self._agent]
         ready = select.select(sources, [], [], seconds)[0]
         if self._agent in ready:
-            data = self._agent.recv(1 << 16)
-            if not data:
-                raise GuestError("the guest has gone")
-            self._heard += data
+            self._heard += self._receive()
         if self.gdb in ready and (stop := self.gdb.poll()) is not None:
             self._running = False
             self._serve(stop)

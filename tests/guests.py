@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fuzz.targets.qemu.gdb import Gdb
+from fuzz.targets.qemu.judging import READ
 from fuzz.targets.qemu.payload import BLOCK, LINE
 from fuzz.targets.qemu.points import HOLDS
 from fuzz.targets.qemu.stage import Answer, Look, Served, Stage, Task
@@ -36,8 +37,9 @@ class Disk:
     """What is on the file system, and what goes wrong.
 
     ``mount`` is the line of /proc/mounts, ``log`` what the kernel says next, ``ends`` how commands end that
-    begin so; the next three, how those of the agent end.  Where ``lost``, writes are acknowledged and thrown
-    away; where it ``forgets``, they change snapshots, too.
+    begin so; the next three, how those of the agent end; ``later`` is what the kernel says of files that are
+    read.  Where ``lost``, writes are acknowledged and thrown away; where it ``forgets``, they change
+    snapshots, too; where it ``keeps``, files that are removed stay.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -47,7 +49,9 @@ class Disk:
     check: Answer = field(default_factory=lambda: Answer(0, ""))
     umount: Answer = field(default_factory=lambda: Answer(0, ""))
     remount: Answer = field(default_factory=lambda: Answer(0, ""))
+    later: list[str] = field(default_factory=list)
     lost: bool = False
+    keeps: bool = False
     forgets: bool = False
     free: int = 1 << 20
 
@@ -70,7 +74,7 @@ class Disk:
             self._write(int(found["seek"]) // BLOCK, self.files[found["source"]], found["path"])
         elif found := FALLOCATE.match(line):
             self.files[found["path"]] = [""] * (int(found["length"]) // BLOCK)
-        elif line.startswith("rm "):
+        elif line.startswith("rm ") and not self.keeps:
             for path in line.removeprefix("rm ").removeprefix("-f ").split():
                 self.files.pop(path, None)
         return Answer(0, "Error summary:    no errors found" if line.startswith("btrfs scrub") else "")
@@ -135,7 +139,7 @@ class StubbedStage(Stage):
             CHECK: lambda: self.disk.check,
             "cd /sys": lambda: Answer(0, "\n".join([str(self.disk.free), *["0"] * 5])),
             "rm -f": lambda: self.disk.do(line),
-            "dmesg -c": lambda: Answer(0, "\n".join(self._told(line))),
+            "dmesg -c": lambda: Answer(0, "".join(f"{one}\n" for one in self._told(line))),
         }
         return next((answer() for start, answer in known.items() if line.startswith(start)), Answer(0, ""))
 
@@ -144,9 +148,10 @@ class StubbedStage(Stage):
         if line == "dmesg -c":
             return log
         mount = [self.disk.mount] if self.disk.mount else []
-        places = line.rpartition("' ")[2].split()
+        places = line.partition("look '")[2].partition(";")[0].split()
         shown = [path for path in sorted(self.disk.files) if path.rpartition("/")[0] in places]
-        return [*log, *mount, *(one for path in shown for one in self.disk.text(path))]
+        said, self.disk.later = self.disk.later, []
+        return [*log, *mount, *(one for path in shown for one in self.disk.text(path)), READ, *said]
 
     def start(self, vcpu: int, line: str, name: str) -> Task:
         """A task begins, and comes through functions until it is held."""

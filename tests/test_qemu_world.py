@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from guests import SECOND_START as SECOND
 from guests import Disk, StubbedWorld
@@ -11,7 +13,7 @@ from fuzz.targets.oracles import SCRUB_FINDS_NOTHING
 from fuzz.targets.qemu import settling
 from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.payload import line
-from fuzz.targets.qemu.points import HANDLE
+from fuzz.targets.qemu.points import HANDLE, HOLDS
 from fuzz.targets.qemu.stage import Answer, Look
 from models.operations import (
     Allocate,
@@ -216,6 +218,59 @@ def test_a_snapshot_that_changes_is_seen() -> None:
     """By what its files may hold."""
     world = StubbedWorld(Disk(forgets=True))
     assert broken(world, Step("CPU 1", Snapshot()), WRITE) == oracles.SNAPSHOTS
+
+
+def cut_off(files: dict[str, list[str]]) -> None:
+    """The last block of a file of a snapshot goes."""
+    files["/mnt/snapshot-1/0"].pop()
+
+
+def gone(files: dict[str, list[str]]) -> None:
+    """A file of a snapshot goes."""
+    del files["/mnt/snapshot-1/0"]
+
+
+@pytest.mark.parametrize("damage", [cut_off, gone])
+def test_a_snapshot_that_is_not_whole_is_seen(damage: Callable[[dict[str, list[str]]], None]) -> None:
+    """All blocks that are left may be right."""
+    world = StubbedWorld(Disk())
+    assert world.apply(Step("CPU 1", Snapshot()))
+    damage(world.stage.disk.files)
+    assert broken(world) == oracles.SNAPSHOTS
+
+
+def test_a_file_that_may_not_be_in_a_snapshot_is_no_finding() -> None:
+    """It came while that was taken."""
+    world = StubbedWorld(Disk())
+    world.stage.coming = {"btrfs subvolume": list(HOLDS["pending_snapshots"].way)}
+    assert world.apply(Step("CPU 1", Snapshot(), "pending_snapshots"))
+    assert world.apply(Step("CPU 2", Allocate(2)))
+    assert world.apply(Step("CPU 1"))
+    files = world.stage.disk.files
+    (late,) = (path for path in files if path.startswith("/mnt/snapshot") and not path.endswith("/0"))
+    del files[late]
+    assert broken(world) == ""
+
+
+def test_a_removed_file_that_is_still_there_is_seen() -> None:
+    """Also one that comes back with the next mount; where rm was refused it has a right to be there."""
+    assert broken(StubbedWorld(Disk(keeps=True)), Step("CPU 1", Free(0))) == oracles.CONTENTS
+    world = StubbedWorld(Disk())
+    before = list(world.stage.disk.files["/mnt/0"])
+    assert world.apply(Step("CPU 1", Free(0)))
+    world.stage.disk.files["/mnt/0"] = before
+    assert broken(world) == oracles.CONTENTS
+    refused = StubbedWorld(Disk(ends={"rm /mnt": Answer(1, "rm: No space left on device")}))
+    remounted = Step("mount", Remount())
+    assert broken(refused, Step("CPU 1", Free(0)), remounted, WRITE, Step("CPU 1", Free(0))) == ""
+
+
+def test_what_the_kernel_says_of_files_that_are_read_is_seen() -> None:
+    """At the end nobody reads its log any more."""
+    world = StubbedWorld(Disk())
+    assert world.apply(WRITE)
+    world.stage.disk.later = ["BTRFS warning (device ram0): csum failed root 5 ino 257 off 0"]
+    assert broken(world) == oracles.LOG
 
 
 @pytest.mark.parametrize("read_only", ["/dev/ram0 /mnt btrfs ro,noatime 0 0", ""])

@@ -7,12 +7,14 @@ operation in flight may change.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from models.properties import Mismatch
 from models.properties.values import value_text
 from models.reference import Reference
+from models.reference.snapshots import Snapshot
 
 CONTENTS = "every_block_reads_as_its_last_write_or_a_concurrent_one"
 DURABLE = "a_block_holds_its_last_durable_write_or_a_newer_one"
@@ -107,14 +109,20 @@ def snapshots(
     reference: Reference,
     doubtful: Mapping[tuple[int, int], set[int]],
 ) -> Iterator[Mismatch]:
-    """Every block of every snapshot holds a value that its file had while the snapshot was taken.
+    """Every snapshot has the files that were there all the time that it was taken, whole, and every block of
+    it holds a value that its file had in that time.
 
     ``found`` has the files of each snapshot that was taken, by its name.
     """
     for taken in reference.snapshots:
         if not taken.ended:
             continue
-        for number, values in found[taken.name].items():
+        files = found.get(taken.name, {})
+        for number, blocks in sorted(_certain(taken).items()):
+            if len(files.get(number, [])) != blocks:
+                observed = f"it has {len(files[number])}" if number in files else "it is not there"
+                yield Mismatch(f"{taken.name} has file {number} with {blocks} blocks", observed)
+        for number, values in files.items():
             for block, value in enumerate(values):
                 cell = taken.cells.get((number, block))
                 may = {*(cell.values if cell else ()), *doubtful.get((number, block), ())}
@@ -122,6 +130,11 @@ def snapshots(
                     expected = " or ".join(map(value_text, sorted(may))) or "nothing"
                     what = f"{taken.name} has file {number} block {block} as {expected}"
                     yield Mismatch(what, f"it reads {shown(value)}")
+
+
+def _certain(taken: Snapshot) -> dict[int, int]:
+    """How many blocks each file has that is in a snapshot whatever the moment was."""
+    return dict(Counter(file for file, _ in taken.cells if file not in taken.uncertain))
 
 
 def taken(reference: Reference) -> list[str]:

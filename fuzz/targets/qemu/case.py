@@ -34,7 +34,8 @@ class QemuCase:
     """A fresh file system of ``geometry`` on a stage.
 
     ``then`` says how each step of ``program`` left its task, ``drained`` are those of the end.  ``dirty`` are
-    files with pages that nobody has written back, ``rubbish`` files to be removed in quiet.
+    files with pages that nobody has written back, ``rubbish`` files to be removed in quiet, ``unremoved``
+    those that are there still, as there was no space to remove them.
     """
 
     def __init__(self, stage: Stage, geometry: Geometry) -> None:
@@ -48,6 +49,7 @@ class QemuCase:
         self.dirty: set[int] = set()
         self.unsettled: list[int] = []
         self.rubbish: list[str] = []
+        self.unremoved: set[int] = set()
         self.draining = False
         self._values, self._numbers = 0, len(geometry.files)
         self.holds, self.groups = Holds(stage), Groups(stage)

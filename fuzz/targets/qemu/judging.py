@@ -21,6 +21,8 @@ ABORTED = re.compile(r"Transaction aborted \(error -(?P<error>\d+)\)")
 READ_ONLY = "forced readonly"
 MOUNTED = "/dev/ram0 /mnt btrfs "
 """In /proc/mounts: what stands before the options."""
+READ = "= all is read"
+"""Behind what ``look`` prints; what the kernel said meanwhile follows."""
 WRITABLE = "the file system stays writable"
 
 
@@ -62,15 +64,20 @@ def _remove_rubbish(world: QemuWorld) -> None:
 
 
 def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:
-    """Read the log, files and snapshots, and judge them; what the files hold.  Raises Violation."""
+    """Read the log, files and snapshots, and judge them; what the files hold.  Raises Violation.
+
+    The log is read behind the files, too: what the kernel says of them may be said nowhere else.
+    """
     names = oracles.taken(world.reference)
     places = ["/mnt", *(f"/mnt/{name}" for name in names)]
     # From the disk where no page is dirty: a direct read would write it back.
     flag = "" if world.dirty else "iflag=direct"
-    told = world.stage.do(f"dmesg -c; grep ' /mnt ' /proc/mounts; look '{flag}' {' '.join(places)}")
+    look = f"look '{flag}' {' '.join(places)}"
+    told = world.stage.do(f"dmesg -c; grep ' /mnt ' /proc/mounts; {look}; echo '{READ}'; dmesg -c")
+    told, _, later = told.rpartition(f"{READ}\n")
     before, mark, after = told.partition(MOUNTED)
     options, _, contents = after.partition("\n")
-    _judge_lines(world, before.splitlines())
+    _judge_lines(world, [*before.splitlines(), *later.splitlines()])
     if not mark or options.startswith("ro"):
         world.complain(ABORT, WRITABLE, f"it is mounted {options or 'no more'}")
     found: dict[str, dict[int, Values]] = {place: {} for place in places}
@@ -82,12 +89,20 @@ def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:
         if len(live.get(number, [])) != len(blocks):
             observed = f"{len(live[number])} can be read" if number in live else "it is not there"
             world.complain(oracles.CONTENTS, f"file {number} has {len(blocks)} blocks", observed)
+    for number in sorted(live.keys() - allowed.keys() - _left_over(world)):
+        world.complain(oracles.CONTENTS, f"file {number} is gone", f"{len(live[number])} blocks can be read")
     for mismatch in oracles.contents(live, allowed, {}):
         world.complain(oracles.CONTENTS, *mismatch)
     snapshots = {place.removeprefix("/mnt/"): files for place, files in found.items()}
     for mismatch in oracles.snapshots(snapshots, world.reference, {}):
         world.complain(oracles.SNAPSHOTS, *mismatch)
     return live
+
+
+def _left_over(world: QemuWorld) -> set[int]:
+    """Files that may be there although the reference has none: where rm was refused for lack of space."""
+    rubbish = {path.removeprefix("/mnt/") for path in world.rubbish}
+    return {*world.unremoved, *(int(name) for name in rubbish if name.isdecimal())}
 
 
 def remount(world: QemuWorld) -> None:
@@ -107,6 +122,7 @@ def remount(world: QemuWorld) -> None:
     live = _judge_files(world, allowed)
     whole = {number: [value or 0 for value in values] for number, values in live.items()}
     sizes = {number: [len(values)] for number, values in live.items()}
+    world.unremoved.clear()  # such a file is the reference's again
     world.reference.mounted(whole, sizes, oracles.taken(world.reference), flushed=True)
 
 

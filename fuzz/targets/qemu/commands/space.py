@@ -74,8 +74,10 @@ class CommandFree(Command[Free]):
         return Begun(f"rm /mnt/{operation.file}")
 
     def end(self, world: QemuWorld, operation: Free, job: Job) -> None:
-        """It is gone."""
-        if not job.error:
+        """It is gone, or nobody could remove it."""
+        if job.error:
+            world.unremoved.add(operation.file)
+        else:
             world.reference.end_removal(operation.file)
 
 

@@ -69,13 +69,30 @@ def test_operations_are_commands() -> None:
     assert did(world, Fsync(0)) == "dd if=/dev/null of=/mnt/0 count=0 conv=notrunc,fsync"
     assert did(world, Commit()) == "sync -f /mnt"
     assert did(world, Allocate(3)) == "fallocate -l 12288 /mnt/1"
-    assert did(world, CreateBg()) == f"fallocate -l {(1 << 20) - 32 * 4096} /mnt/create-bg-2"
-    assert did(world, Snapshot()) == "btrfs subvolume snapshot -r /mnt /mnt/snapshot-3"
+    assert did(world, CreateBg()) == f"fallocate -l {(1 << 20) - 32 * 4096} /mnt/create-bg-1"
+    assert did(world, Snapshot()) == "btrfs subvolume snapshot -r /mnt /mnt/snapshot-2"
     assert did(world, Scrub(2)) == "btrfs scrub start -B /mnt"
     assert did(world, Relocate(2)) == "btrfs balance start -dvrange=13631488..13631489 /mnt"
     assert did(world, Free(1)) == "rm /mnt/1"
     assert broken(world, Step("mount", Remount())) == ""
     assert world.stage.disk.files["/mnt/0"] == [line(2), line(1), line(1), line(-1003)]
+
+
+def test_only_files_take_numbers_of_files() -> None:
+    """If a snapshot took one, a program that frees a file would free another one than in the model."""
+    world = StubbedWorld(Disk())
+    assert did(world, CreateBg()).endswith("/mnt/create-bg-1")
+    assert did(world, Snapshot()).endswith("/mnt/snapshot-2")
+    assert did(world, Allocate(1)).endswith("/mnt/1")
+    assert did(world, Free(1)) == "rm /mnt/1"
+
+
+def test_create_bg_never_asks_for_less_than_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it did where others took the space between the two looks, fallocate would fail for that."""
+    world = StubbedWorld(Disk())
+    told = iter([1 << 20, 0])
+    monkeypatch.setattr(world, "free_bytes", lambda: next(told))
+    assert did(world, CreateBg()) == "fallocate -l 4096 /mnt/create-bg-1"
 
 
 def test_what_is_no_sense_is_not_done() -> None:

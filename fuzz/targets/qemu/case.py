@@ -51,7 +51,7 @@ class QemuCase:
         self.rubbish: list[str] = []
         self.unremoved: set[int] = set()
         self.draining = False
-        self._values, self._numbers = 0, len(geometry.files)
+        self._values, self._numbers, self._names = 0, len(geometry.files), 0
         self.holds, self.groups = Holds(stage), Groups(stage)
         stage.do(" && ".join(populate(geometry)))
 
@@ -145,9 +145,14 @@ class QemuCase:
         return self._values
 
     def new_number(self) -> int:
-        """A number that no file or snapshot has had."""
+        """A number that no file has had: as in the model, only files take one."""
         self._numbers += 1
         return self._numbers - 1
+
+    def new_name(self, kind: str) -> str:
+        """The path of what is no file of the program."""
+        self._names += 1
+        return f"/mnt/{kind}-{self._names}"
 
     def payload(self, value: int, blocks: int) -> str:
         """A file in the guest's memory with blocks of a value."""

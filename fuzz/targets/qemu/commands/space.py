@@ -30,11 +30,11 @@ class CommandCreateBg(Command[CreateBg]):
 
     def begin(self, world: QemuWorld, operation: CreateBg) -> Begun:
         """In a file of its own.  Half of the holes are left out, so it is still less than there is in all
-        when somebody takes a few meanwhile."""
+        when somebody takes a few meanwhile; and where somebody took nearly all, a block is asked for."""
         del operation
-        path = f"/mnt/create-bg-{world.new_number()}"
+        path = world.new_name("create-bg")
         world.rubbish.append(path)
-        return Begun(f"fallocate -l {self._size(world)} {path}")
+        return Begun(f"fallocate -l {max(BLOCK, self._size(world))} {path}")
 
     def _size(self, world: QemuCase) -> int:
         return world.free_bytes() - HOLES // 2 * BLOCK

@@ -30,9 +30,9 @@ class CommandSnapshot(Command[Snapshot]):
     def begin(self, world: QemuWorld, operation: Snapshot) -> Begun:
         """From now on every state may be the one that is kept."""
         del operation
-        name = f"snapshot-{world.new_number()}"
+        path = world.new_name("snapshot")
         taken = world.reference.start_snapshot()
-        return Begun(f"btrfs subvolume snapshot -r /mnt /mnt/{name}", (taken, name))
+        return Begun(f"btrfs subvolume snapshot -r /mnt {path}", (taken, path.removeprefix("/mnt/")))
 
     def end(self, world: QemuWorld, operation: Snapshot, job: Job) -> None:
         """What it is now it has to stay."""

@@ -74,6 +74,7 @@ def test_every_operation_is_done() -> None:
     """One program with all of them, which nothing is wrong with, and holds at both ends of a function."""
     files = (File(FileKind.NODATACOW, 4), File(FileKind.PREALLOC, 2))
     with world_of(Geometry(1, 8, 2, files)) as world:
+        assert world.stage.do("cat /proc/sys/kernel/hung_task_timeout_secs") == "0\n"
         for step in (
             Step("CPU 1", CreateBg()),
             Step("CPU 2", Allocate(2)),

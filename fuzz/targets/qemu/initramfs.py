@@ -39,6 +39,8 @@ mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev
 echo 1 > /proc/sys/kernel/printk
+# A task that waits for a held one is no complaint, however long.
+echo 0 > /proc/sys/kernel/hung_task_timeout_secs
 while read -r module; do
     case $module in
         */brd.ko) insmod $module rd_nr=1 rd_size={DISK_KIB} ;;

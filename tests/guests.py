@@ -6,7 +6,7 @@ What goes wrong in it is planted by a test: each judge has to see its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fuzz.targets.qemu.gdb import Gdb
@@ -156,12 +156,16 @@ class StubbedStage(Stage):
     def start(self, vcpu: int, line: str, name: str) -> Task:
         """A task begins, and comes through functions until it is held."""
         self.started[vcpu] = line
-        for function in [
-            one for beginning, way in self.coming.items() if line.startswith(beginning) for one in way
-        ]:
+        self.come(
+            vcpu, [one for begins, way in self.coming.items() if line.startswith(begins) for one in way]
+        )
+        return Task(vcpu, 100 + vcpu, name)
+
+    def come(self, vcpu: int, way: Sequence[str]) -> None:
+        """A task comes through functions."""
+        for function in way:
             for served in list(self._served.get(self.symbols.span(function).start, [])):
                 served(vcpu)
-        return Task(vcpu, 100 + vcpu, name)
 
     def look(self, task: Task) -> Look:
         """It is done at once, unless it sleeps."""

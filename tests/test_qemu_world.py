@@ -14,7 +14,7 @@ from fuzz.targets.qemu import settling
 from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.payload import line
 from fuzz.targets.qemu.points import HANDLE, HOLDS
-from fuzz.targets.qemu.stage import Answer, Look
+from fuzz.targets.qemu.stage import Answer, Look, Task
 from models.operations import (
     Allocate,
     BufferedWrite,
@@ -201,6 +201,87 @@ def test_the_guest_that_waits_for_a_held_task_gets_it() -> None:
     world.stage.silence()
     assert dict(world.seen.released) == {"can_nocow_extent": 1}
     assert broken(world) == ""
+
+
+def comes_late(world: StubbedWorld, way: list[str]) -> None:
+    """A task of vCPU 2 that slept comes through functions, now that somebody else goes on."""
+
+    def release(vcpu: int) -> None:
+        world.stage._held.discard(vcpu)
+        if vcpu == 1:
+            world.stage.sleeping = {}
+            world.stage.come(2, way)
+
+    world.stage.release = release  # type: ignore[method-assign]
+
+
+def beside_held(operation: Operation, until: str | None, way: list[str]) -> StubbedWorld:
+    """A held writer, and a task that waits for it; then that is to be held at the end of a way."""
+    world = StubbedWorld(Disk())
+    world.stage.coming = {"dd": WAY}
+    assert world.apply(Step(WRITE.task, WRITE.operation, "can_nocow_extent"))
+    world.stage.sleeping = {"fallocate": "schedule", "sync": "schedule"}
+    assert world.apply(Step("CPU 2", operation, until))
+    comes_late(world, way)
+    return world
+
+
+MAKES = ["btrfs_make_block_group", "btrfs_create_pending_block_groups"]
+
+
+def test_who_comes_to_its_hold_in_a_step_of_another_is_accounted_for() -> None:
+    """If it were not, an open handle would be no handle, and be told to go on as a held task is."""
+    world = beside_held(CreateBg(), None, MAKES)
+    assert world.then[1].startswith("waits in")
+    assert world.apply(Step("CPU 1"))
+    assert world.has_handle("CPU 2")
+    assert world.runnable() == []
+    assert world.seen.held[HANDLE] == 1
+    assert broken(world, Step("CPU 2", EndTransaction())) == ""
+    assert world.seen.held[HANDLE] == 1
+
+
+def test_whoever_is_held_when_all_is_to_end_goes_on() -> None:
+    """If the file system were unmounted first, the umount would wait for it for ever."""
+    world = beside_held(CreateBg(), None, MAKES)
+    assert broken(world) == ""
+    assert (world.jobs, world.stage.anybody_held) == ({}, False)
+    assert HANDLE not in world.seen.held
+
+
+def test_no_handle_is_opened_when_all_is_to_end() -> None:
+    """If it were, it would have to be ended again."""
+    world = StubbedWorld(Disk())
+    point = next(point for point in CreateBg.points if point in HOLDS and not HOLDS[point].behind)
+    world.stage.coming = {"fallocate": list(HOLDS[point].way)}
+    assert world.apply(Step("CPU 1", CreateBg(), point))
+    assert dict(world.seen.held) == {point: 1}
+
+    def release(vcpu: int) -> None:
+        world.stage._held.discard(vcpu)
+        world.stage.come(vcpu, MAKES)
+
+    world.stage.release = release  # type: ignore[method-assign]
+    assert broken(world) == ""
+    assert dict(world.seen.held) == {point: 1}
+
+
+def test_who_was_let_go_comes_to_its_end_before_the_umount() -> None:
+    """If it did not, the file system would be unmounted beside it, and beside whom it was in the way of."""
+    world = beside_held(CreateBg(), None, [])
+    assert world.stage.silence is not None
+    world.stage.silence()
+    look = world.stage.look
+
+    def late(task: Task) -> Look:
+        if task.vcpu == 2 and not world.groups.makers:
+            world.stage.come(2, MAKES)
+            return Look(None, ())
+        return look(task)
+
+    world.stage.look = late  # type: ignore[method-assign]
+    assert broken(world) == ""
+    assert (world.jobs, world.stage.anybody_held) == ({}, False)
 
 
 # Judges: each alone sees what is planted.

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """``process`` runs it, and ``command`` says what becomes of it then; ``until`` is where it is to be held.
+    """``process`` runs it, and ``command`` says what becomes of it then; ``until`` is where it is to be held,
+    ``point`` where it is.
 
     ``in_handle``: it is held with an open transaction handle, and counts as done until ``operation`` is the
     end of that.  ``stack`` is what it slept in when it was looked at last, ``same`` how often in succession
@@ -27,6 +28,7 @@ class Job:
     process: Task
     memo: object
     until: str = ""
+    point: str = ""
     in_handle: bool = False
     stack: tuple[str, ...] = ()
     same: int = 0

@@ -108,6 +108,7 @@ class QemuWorld(QemuCase):
 
     def _go_on(self, job: Job, step: Step) -> None:
         job.same = job.tries = 0
+        job.point = ""
         job.until = self._arm(job.vcpu, job.operation, step)
         self.stage.release(job.vcpu)
 
@@ -117,7 +118,7 @@ class QemuWorld(QemuCase):
         if until and (why := points.refusal(until)):
             self.seen.refused[f"preemption at {until}: {why}"] += 1
         holds = {until: points.HOLDS[until]} if until in points.HOLDS else {}
-        if isinstance(operation, CreateBg):
+        if isinstance(operation, CreateBg) and not self.draining:
             holds |= points.HANDLES
         self.holds.arm(vcpu, holds, [points.NEW_GROUP] if vcpu in self.groups.makers else [])
         return until
@@ -131,13 +132,24 @@ class QemuWorld(QemuCase):
         for job in self.jobs.values():
             if self.stage.held(job.vcpu):
                 self.seen.released[self.holds.came[job.vcpu]] += 1
-                job.in_handle = False
-                self.holds.disarm(job.vcpu)
+                job.in_handle, job.point = False, ""
+                self._disarm(job)
                 self.stage.release(job.vcpu)
+
+    def _disarm(self, job: Job) -> None:
+        """It is to be held nowhere any more."""
+        self.holds.disarm(job.vcpu)
+        job.until = ""
 
     def settle(self) -> None:
         """Wait until every task has ended, is held, or waits for one that is.  Raises Violation."""
         hanging = settle(self)
+        for job in self.jobs.values():  # one may come to its hold in a step of somebody else
+            if self.stage.held(job.vcpu) and not job.point:
+                self._disarm(job)
+                job.point = self.holds.came[job.vcpu]
+                self.seen.held[job.point] += 1
+                job.in_handle = job.point == points.HANDLE
         for job in hanging:
             stack = " < ".join(job.stack) or "it runs"
             self.complain(LIVENESS, "no task waits for ever", f"{job.task} is in {job.operation}: {stack}")
@@ -164,12 +176,8 @@ class QemuWorld(QemuCase):
         job = self.jobs.get(step.task)
         if job is None:
             return "done"
-        if self.stage.held(job.vcpu):
-            self.holds.disarm(job.vcpu)
-            point, job.until = self.holds.came[job.vcpu], ""
-            self.seen.held[point] += 1
-            job.in_handle = point == points.HANDLE
-            return "done" if job.in_handle else f"preempted at {point}"
+        if job.point:
+            return "done" if job.in_handle else f"preempted at {job.point}"
         if job.tries and job.stack == (TRIES_AGAIN,):
             return f"tries again in {TRIES_AGAIN}"
         where = waits_in(list(job.stack)) or "nothing: it runs on"
@@ -202,10 +210,17 @@ class QemuWorld(QemuCase):
     def finish(self) -> None:
         """Let everything come to its end, and judge it, also after an umount.  Raises Violation."""
         self.draining = True
-        while (step := self.next_to_drain()) is not None:
-            self.apply(step)
         with self._living():
-            self.settle()
+            for job in self.jobs.values():
+                self._disarm(job)
+        while not self.quiet:
+            step = self.next_to_drain()
+            if step is not None:
+                self.apply(step)
+            else:  # nobody is held any more, so all come to their end
+                with self._living():
+                    self.settle()
+        with self._living():
             remount(self)
 
     def close(self) -> None:

@@ -47,7 +47,6 @@ class QemuCase:
         self.seen = Seen()
         self.jobs: dict[str, Job] = {}
         self.dirty: set[int] = set()
-        self.unsettled: list[int] = []
         self.rubbish: list[str] = []
         self.unremoved: set[int] = set()
         self.draining = False

@@ -32,10 +32,9 @@ class CommandDirectWrite(Command[StartNocowDio]):
         return world.is_inside(operation.file, operation.block, operation.blocks)
 
     def begin(self, world: QemuWorld, operation: StartNocowDio) -> Begun:
-        """A value of its own.  It is durable with a commit only when its ordered extents have ended."""
+        """A value of its own."""
         value = world.new_value()
         memo = world.reference.start_write(operation.file, operation.block, operation.blocks, value)
-        world.reference.start_completion(value)
         return Begun(write(world, operation, value, ",direct"), memo)
 
     def end(self, world: QemuWorld, operation: StartNocowDio, job: Job) -> None:
@@ -44,7 +43,6 @@ class CommandDirectWrite(Command[StartNocowDio]):
         if not job.error:
             piece = Piece(operation.block, operation.blocks, in_place=False)
             world.reference.end_write(operation.file, job.memo, [piece])
-            world.unsettled.append(job.memo.value)
 
 
 class CommandBufferedWrite(Command[BufferedWrite]):
@@ -85,37 +83,26 @@ class CommandWriteback(Command[Writeback]):
 
 
 class CommandFsync(Command[Fsync]):
-    """fsync, by a dd that writes nothing."""
+    """fsync, by a dd that writes nothing.  What it promises is not judged: the guest's power is never cut."""
 
     def makes_sense(self, world: QemuCase, operation: Fsync) -> bool:
         """While there is such a file."""
         return world.has_file(operation.file)
 
     def begin(self, world: QemuWorld, operation: Fsync) -> Begun:
-        """What is acknowledged by now has to be durable afterwards."""
+        """It writes dirty pages back."""
         world.dirty.discard(operation.file)
-        line = f"dd if=/dev/null of=/mnt/{operation.file} count=0 conv=notrunc,fsync"
-        return Begun(line, world.reference.now())
-
-    def end(self, world: QemuWorld, operation: Fsync, job: Job) -> None:
-        """A promise, if it did not fail."""
-        assert isinstance(job.memo, int)
-        if not job.error and world.has_file(operation.file):
-            world.reference.durable(job.memo, operation.file)
+        return Begun(f"dd if=/dev/null of=/mnt/{operation.file} count=0 conv=notrunc,fsync")
 
 
 class CommandCommit(Command[Commit]):
-    """syncfs: it writes dirty pages back, too, and commits in the task itself."""
+    """syncfs: it writes dirty pages back, too, and commits in the task itself.
+
+    As for fsync, what it promises is not judged.
+    """
 
     def begin(self, world: QemuWorld, operation: Commit) -> Begun:
-        """What has settled by now has to be durable afterwards."""
+        """It writes dirty pages back."""
         del operation
         world.dirty.clear()
-        return Begun("sync -f /mnt", world.reference.now())
-
-    def end(self, world: QemuWorld, operation: Commit, job: Job) -> None:
-        """A promise, if it did not fail."""
-        del operation
-        assert isinstance(job.memo, int)
-        if not job.error:
-            world.reference.durable(job.memo)
+        return Begun("sync -f /mnt")

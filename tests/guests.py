@@ -223,3 +223,6 @@ class StubbedWorld(QemuWorld):
     def __init__(self, disk: Disk, geometry: Geometry | None = None) -> None:
         self.guest = self.emulator = Emulator()
         self.begin(StubbedStage(disk), geometry or Geometry())
+
+    def close(self) -> None:
+        """Nothing is there."""

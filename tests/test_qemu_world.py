@@ -483,6 +483,34 @@ def test_a_kernel_that_panics_is_seen(monkeypatch: pytest.MonkeyPatch, lives: fl
         world.apply(Step("CPU 1", Commit()))
 
 
+@pytest.mark.parametrize("when", ["asked", "finish"])
+def test_a_kernel_that_panics_between_steps_is_seen(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """When it is asked what makes sense, and when the file system is unmounted."""
+    world = StubbedWorld(Disk())
+    world.emulator.lives = 0.0
+
+    def ask(line: str) -> Answer:
+        raise GuestError(f"the guest has gone ({line})")
+
+    monkeypatch.setattr(world.stage, "ask", ask)
+    drive = {"asked": lambda: world.makes_sense(Step("CPU 1", CreateBg())), "finish": world.finish}[when]
+    with pytest.raises(Violation, match="it panicked"):
+        drive()
+
+
+def test_a_task_that_runs_on_beside_a_held_one_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it did, every long operation beside a held task would be a finding."""
+    monkeypatch.setattr(settling, "PATIENCE_BESIDE_HELD", 0.05)
+    world = StubbedWorld(Disk())
+    world.stage.coming = {"dd": WAY}
+    assert world.apply(Step(WRITE.task, WRITE.operation, "can_nocow_extent"))
+    world.stage.sleeping = {"sync": ""}
+    assert world.apply(Step("CPU 2", Commit()))
+    assert world.then[1] == "waits in nothing: it runs on"
+    world.stage.sleeping = {}
+    assert broken(world) == ""
+
+
 def test_a_task_that_turns_on_the_spot_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """If it were waited for until it sleeps, the step would never be over: the lock's owner is held."""
     world = StubbedWorld(Disk())

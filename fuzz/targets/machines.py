@@ -40,6 +40,19 @@ class RealFailure(FoundFailure):
         self.then = then
 
 
+class SearchEndedError(KeyboardInterrupt):
+    """What runs the cases has failed, and no case is to blame; the message is one line.
+
+    Ends Hypothesis as Ctrl-C does: it runs the case no second time, and saves nothing.
+    """
+
+
+class Found(list[RealFailure]):
+    """Each failure of a search; ``ended`` is why it could not go on, if so."""
+
+    ended = ""
+
+
 def left(then: list[str], violation: Violation, steps: int) -> tuple[str, ...]:
     """How each step left its task, where one of them was cut short by what broke."""
     return (*then, *[f"breaks {violation.property}"] * steps)[:steps]
@@ -48,7 +61,7 @@ def left(then: list[str], violation: Violation, steps: int) -> tuple[str, ...]:
 class RealMachine(TargetMachine[W]):
     """A machine on a real kernel.  ``found`` hears of each failure, also of one that does not come again."""
 
-    def __init__(self, tally: Tally, found: list[RealFailure]) -> None:
+    def __init__(self, tally: Tally, found: Found) -> None:
         super().__init__(tally)
         self.found = found
 

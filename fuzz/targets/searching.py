@@ -15,11 +15,14 @@ from fuzz.options import Run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.tally import Tally
-from fuzz.targets.machines import RealFailure
+from fuzz.targets import TargetUnavailable
+from fuzz.targets.machines import Found, RealFailure, SearchEndedError
 
 K = TypeVar("K")
 EACH_TIME = "it failed each time that it was run"
 NOT_EACH_TIME = "run again it did not fail each time: the kernel chose another order"
+
+NOT_AGAIN = "it could not be run again"
 
 Told = Callable[[RealFailure, str], Reproducer]
 """Makes a report of a failure, and of how it came again."""
@@ -27,14 +30,17 @@ Told = Callable[[RealFailure, str], Reproducer]
 
 def search(
     run: Run,
-    new_machine: Callable[[Tally, list[RealFailure]], Any],
+    new_machine: Callable[[Tally, Found], Any],
     number: int,
     phases: Sequence[Phase],
     database: NamedDatabase,
     tell: Told,
 ) -> Outcome:
-    """What Hypothesis does with a machine, and how that ended; ``number`` is its seed."""
-    tally, found, started = Tally(), list[RealFailure](), time.perf_counter()
+    """What Hypothesis does with a machine, and how that ended; ``number`` is its seed.
+
+    Raises TargetUnavailable where what runs the cases fails, and nothing is found.
+    """
+    tally, found, started = Tally(), Found(), time.perf_counter()
 
     factory: Any = seed(number)(lambda: new_machine(tally, found))
     reproducer: Reproducer | None = None
@@ -42,10 +48,13 @@ def search(
         run_state_machine_as_test(factory, settings=run.settings(phases, database))
     except RealFailure as failure:
         reproducer = tell(failure, EACH_TIME)
-    except Flaky:
-        if not found:
+    except (Flaky, SearchEndedError):
+        if not found and not found.ended:
             raise
-        reproducer = tell(min(found, key=lambda failure: len(failure.case.steps)), NOT_EACH_TIME)
+        if not found:
+            raise TargetUnavailable(f"the search could not go on: {found.ended}") from None
+        how = f"{NOT_AGAIN}: {found.ended}" if found.ended else NOT_EACH_TIME
+        reproducer = tell(min(found, key=lambda failure: len(failure.case.steps)), how)
     return Outcome(tally, time.perf_counter() - started, reproducer, failed=int(reproducer is not None))
 
 

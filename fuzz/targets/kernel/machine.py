@@ -8,14 +8,14 @@ from fuzz.tally import Tally
 from fuzz.targets.kernel.machinery import Machinery
 from fuzz.targets.kernel.vocabulary import expressible
 from fuzz.targets.kernel.world import KernelWorld
-from fuzz.targets.machines import RealFailure, RealMachine, fitted
+from fuzz.targets.machines import Found, RealMachine, fitted
 from models.geometry import Geometry
 
 
 class KernelMachine(RealMachine[KernelWorld]):
     """A machine on a live kernel."""
 
-    def __init__(self, machinery: Machinery, tally: Tally, found: list[RealFailure]) -> None:
+    def __init__(self, machinery: Machinery, tally: Tally, found: Found) -> None:
         super().__init__(tally, found)
         self.machinery = machinery
 

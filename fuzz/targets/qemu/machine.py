@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 from fuzz.machine import TASKS
 from fuzz.tally import Tally
-from fuzz.targets.machines import RealFailure, RealMachine, fitted
+from fuzz.targets.machines import Found, RealMachine, SearchEndedError, fitted
+from fuzz.targets.qemu.gdb import GdbError
+from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.switches import Switch
+from fuzz.targets.qemu.symbols import SymbolError
 from fuzz.targets.qemu.vocabulary import expressible
 from fuzz.targets.qemu.world import QemuWorld
 from models.geometry import Geometry
 from models.operations import EndTransaction, Step
-from strategies.operations import Drawn
+from models.world import Violation
+from strategies.operations import Drawn, Resumed
 
 FEWEST = 2
 """Operations that are worth a search: bios complete without one."""
@@ -23,11 +28,31 @@ FEWEST = 2
 class QemuMachine(RealMachine[QemuWorld]):
     """A machine in a guest, with fixes switched off."""
 
-    def __init__(
-        self, machine: Saved, switches: Sequence[Switch], tally: Tally, found: list[RealFailure]
-    ) -> None:
+    def __init__(self, machine: Saved, switches: Sequence[Switch], tally: Tally, found: Found) -> None:
         super().__init__(tally, found)
         self.saved, self.switches = machine, switches
+
+    @contextmanager
+    def _in_a_guest(self) -> Iterator[None]:
+        """Raises SearchEndedError where the guest is not as it should be: nobody must drive a dead one on."""
+        try:
+            yield
+        except Violation as violation:  # it died when it was asked what makes sense
+            raise self.failure(violation) from violation
+        except (GuestError, GdbError, SymbolError) as error:
+            self.failed = True
+            self.found.ended = str(error)
+            raise SearchEndedError(self.found.ended) from error
+
+    def advance(self, choice: Drawn | Resumed) -> None:
+        """As everywhere."""
+        with self._in_a_guest():
+            super().advance(choice)
+
+    def teardown(self) -> None:
+        """As everywhere."""
+        with self._in_a_guest():
+            super().teardown()
 
     def start(self, choice: Drawn) -> Step | None:
         """As everywhere; only who has a handle can end it."""
@@ -38,7 +63,8 @@ class QemuMachine(RealMachine[QemuWorld]):
 
     def new_world(self, geometry: Geometry) -> QemuWorld:
         """A fresh guest."""
-        return QemuWorld(self.saved, geometry, self.switches)
+        with self._in_a_guest():
+            return QemuWorld(self.saved, geometry, self.switches)
 
 
 @cache

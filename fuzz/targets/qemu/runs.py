@@ -20,6 +20,7 @@ from fuzz.targets.qemu.requirements import ready
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import switches_of
 from fuzz.targets.qemu.switches import Switch
+from fuzz.targets.qemu.symbols import SymbolError
 from fuzz.targets.qemu.world import QemuWorld
 from fuzz.targets.report import render
 from fuzz.targets.searching import replayed, search
@@ -33,7 +34,7 @@ SHORTENING = 25
 def qemu_shard(run: Run, shard: int) -> Outcome:
     """Generate cases up to the first that fails; that is saved, and made shorter.
 
-    Raises TargetUnavailable; GuestError, GdbError or SymbolError where a guest is not as it should be.
+    Raises TargetUnavailable, also where a guest is not as it should be.
     """
     number, turn = divmod(shard, len(qemu_machines()))
     machine = qemu_machines()[turn]
@@ -70,7 +71,7 @@ class Search:
             short = Shortening(self.saved, self.switches)
             try:
                 best = shorter(short.take, failure.case, failure.violation, SHORTENING)
-            except (GuestError, GdbError) as error:  # what was found is not lost by it
+            except (GuestError, GdbError, SymbolError) as error:  # what was found is not lost by it
                 best, how = None, f"{how}; then a guest failed: {error}"
             if best is None:
                 how = f"{how}; as found: it did not fail when it was to be made shorter"

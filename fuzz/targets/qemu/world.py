@@ -65,6 +65,11 @@ class QemuWorld(QemuCase):
         stage.silence = self.let_go
         stage.at(stage.symbols.span(TRIES_AGAIN).start, self._tries)
 
+    def makes_sense(self, step: Step) -> bool:
+        """As a case says; some of it the guest is asked.  Raises Violation where it has panicked."""
+        with self._living():
+            return super().makes_sense(step)
+
     def apply(self, step: Step) -> bool:
         """Take a step, wait until it is over, and judge it; False if it makes no sense here.
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import Phase
+import errno
+from pathlib import Path
 
+import pytest
+from guests import Disk, StubbedWorld
+from hypothesis import Phase
+from runs import ROOT
+
+from fuzz.__main__ import main
 from fuzz.options import QEMU_STEPS, make_run, profiles_of
-from fuzz.targets import QEMU
-from fuzz.targets.qemu import points
+from fuzz.targets import QEMU, TargetUnavailable
+from fuzz.targets.qemu import points, requirements
 from fuzz.targets.qemu.commands import COMMANDS
 from fuzz.targets.qemu.machine import qemu_machines
 from fuzz.targets.qemu.payload import BLOCK, LINE, decode, files, line, program
+from fuzz.targets.qemu.replaying import _take
+from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import catalogue, switches_of
 from fuzz.targets.qemu.switches import NotTolerated, Skip
+from fuzz.targets.qemu.symbols import Symbols
 from fuzz.targets.qemu.vocabulary import REFUSED, table
 from fuzz.targets.qemu.volume import ROOM, populate
 from models.geometry import File, FileKind, Geometry
-from models.operations import OPERATIONS, EndTransaction, Remount
+from models.operations import OPERATIONS, Commit, EndTransaction, Remount, StartNocowDio, Step
 from models.reverts import find_reverts
 
 POINTS = {point for operation in OPERATIONS for point in operation.points}
@@ -92,6 +101,56 @@ def test_a_case_is_not_longer_than_a_replay_of_it() -> None:
         make_run("default", {"steps": 51}, 1, (), (), target=QEMU)
     run = make_run("replay", {}, 1, (), (), target=QEMU)
     assert run.settings((Phase.reuse,), None).stateful_step_count == QEMU_STEPS
+
+
+# What is in the way
+
+
+@pytest.mark.parametrize("function", ["booted", "prepared"])
+def test_a_cache_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+    """If it were a traceback, nobody would read that the disk is full."""
+
+    def full(*arguments: object) -> Saved:
+        del arguments
+        raise OSError(errno.ENOSPC, "No space left on device", "/cache/.unfinished")
+
+    below = {"booted": "saved", "prepared": "prepared"}[function]
+    monkeypatch.setattr(requirements, "find", lambda *_: None)
+    monkeypatch.setattr(requirements, "saved", lambda *_: Saved(Path("state"), Symbols(""), "6.1"))
+    monkeypatch.setattr(requirements, below, full)
+    with pytest.raises(TargetUnavailable, match=r"^/cache/.unfinished: No space left on device$"):
+        requirements.ready()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--target", "kernel", "--step"), "--step shows the model's state: --target kernel has none"),
+        (("--target", "qemu", "--step"), "--step shows the model's state: --target qemu has none"),
+        (("--target", "kernel", "--revert", "none"), "--revert: no fix can be taken out of the kernel"),
+    ],
+)
+def test_an_option_that_says_nothing_there_is_a_usage_error(
+    options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If it were passed over, a replay would seem to be what was asked for."""
+    with pytest.raises(SystemExit) as caught:
+        main(["replay", str(ROOT / "tests" / "regressions" / "f78c436c3931.json"), *options])
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_step_of_nobody_makes_no_sense() -> None:
+    """If a task that does nothing went on without being told, a replay would tell of what never was."""
+    world = StubbedWorld(Disk())
+    assert _take(world, Step("CPU 1")) == "CPU 1: resume  -- makes no sense here"
+    world.stage.coming = {"dd": ["btrfs_inc_nocow_writers", "btrfs_create_dio_extent"]}
+    held = Step("CPU 1", StartNocowDio(0, 1, 2), "can_nocow_extent")
+    assert _take(world, held).endswith("-- preempted at can_nocow_extent")
+    world.stage.sleeping = {"sync": "schedule"}
+    assert " -- waits in" in _take(world, Step("CPU 2", Commit()))
+    assert _take(world, Step("CPU 2")).endswith("-- goes on without being told")
 
 
 # Blocks

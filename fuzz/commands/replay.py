@@ -58,7 +58,8 @@ def add_revert_option(parser: argparse.ArgumentParser) -> None:
         "--revert",
         action="append",
         metavar="ID",
-        help=f"take this fix out, in the place of those of the trace; repeatable; {NONE}: take none out",
+        help=f"take this fix out, in the place of those of the trace; repeatable; {NONE}: take none out; "
+        "with --target qemu none is out but these, with --target kernel none can be",
     )
 
 
@@ -77,6 +78,10 @@ def run(options: argparse.Namespace) -> int:
         trace, unknown = load_known(options.trace)
     except TraceError as error:
         raise UsageError(str(error)) from error
+    if options.target != MODEL and options.step:
+        raise UsageError(f"--step shows the model's state: --target {options.target} has none to show")
+    if options.target == KERNEL and options.revert is not None:
+        raise UsageError("--revert: no fix can be taken out of the kernel that runs here")
     if options.target == KERNEL:
         return _on_the_kernel(trace)
     if options.target == QEMU:

@@ -35,7 +35,7 @@ def play(case: Case, reverts: Sequence[Revert], say: Callable[[str], object]) ->
 
 def _take(world: QemuWorld, step: Step) -> str:
     """Take a step as far as the guest can; what became of it.  Raises Violation."""
-    if step.operation is None and not world.makes_sense(step):
+    if step.operation is None and step.task in world.jobs and not world.makes_sense(step):
         return f"{step}  -- goes on without being told"
     if why := world.refusal(step):
         return f"{step}  -- refused: {why}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fuzz.targets import TargetUnavailable
@@ -16,18 +18,23 @@ from fuzz.targets.qemu.volume import PREPARE
 def booted(cache: Path | None = None, package: Path | None = None) -> Saved:
     """The booted machine.  Raises TargetUnavailable: what is missing, and what to do about it."""
     cache = default_cache() if cache is None else cache
-    try:
+    with _unavailable(cache):
         return saved(cache, find(cache, package))
-    except (MissingError, GuestError, GdbError) as error:
-        raise TargetUnavailable(str(error)) from error
-    except OSError as error:
-        raise TargetUnavailable(f"{error.filename or cache}: {error.strerror}") from error
 
 
 def ready() -> Saved:
     """The machine with the file system that each case begins with.  Raises TargetUnavailable."""
     machine = booted()
-    try:
+    with _unavailable(default_cache()):
         return prepared(machine, PREPARE)
-    except GuestError as error:
+
+
+@contextmanager
+def _unavailable(cache: Path) -> Iterator[None]:
+    """Whatever is in the way.  Raises TargetUnavailable."""
+    try:
+        yield
+    except (MissingError, GuestError, GdbError) as error:
         raise TargetUnavailable(str(error)) from error
+    except OSError as error:
+        raise TargetUnavailable(f"{error.filename or cache}: {error.strerror}") from error

@@ -7,9 +7,10 @@ judged while something is in flight is what cannot change any more; contents are
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
+from fuzz.targets.files import Files
 from fuzz.targets.kernel.calls import CALLS
 from fuzz.targets.kernel.held import HeldIo
 from fuzz.targets.kernel.judging import crash, finish, judge_quiet, remount
@@ -28,7 +29,7 @@ KTHREAD = "transaction kthread"
 """Who does what is left at the end of a case."""
 
 
-class KernelWorld:
+class KernelWorld(Files):
     """A case; ``then`` says how each step of ``program`` left its task.
 
     ``doubtful`` are blocks that could not be written, with all that they may hold.  Raises OSError where
@@ -83,18 +84,6 @@ class KernelWorld:
     def data_groups(self) -> Sequence[int]:
         """Numbers of the DATA block groups."""
         return sorted(self.volume.groups())
-
-    def file_sizes(self) -> Mapping[int, int]:
-        """How many blocks each file has."""
-        return {number: len(file.blocks) for number, file in self.reference.files.items()}
-
-    def has_file(self, number: int) -> bool:
-        """Whether there is such a file."""
-        return number in self.reference.files
-
-    def is_inside(self, number: int, block: int, blocks: int) -> bool:
-        """Whether a file has these blocks."""
-        return self.has_file(number) and block + blocks <= len(self.reference.files[number].blocks)
 
     def is_used(self, number: int) -> bool:
         """Whether an operation on a file is running, or a bio to it in flight."""

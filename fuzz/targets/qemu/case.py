@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from fuzz.targets.files import Files
 from fuzz.targets.qemu import points
 from fuzz.targets.qemu.commands import COMMANDS
 from fuzz.targets.qemu.groups import Groups
-from fuzz.targets.qemu.guest import VCPUS
+from fuzz.targets.qemu.guest import vcpu_of
 from fuzz.targets.qemu.holding import Holds
 from fuzz.targets.qemu.job import Job
 from fuzz.targets.qemu.payload import program
@@ -20,17 +20,8 @@ from models.geometry import Geometry
 from models.operations import CompleteBio, EndTransaction, Remount, Step
 from models.reference import Reference
 
-TASK = re.compile(r"CPU (?P<number>[1-9])")
-"""A task that may have a vCPU of its own."""
 
-
-def vcpu_of(task: str) -> int | None:
-    """The vCPU of a task, if there is one for it."""
-    found = TASK.fullmatch(task)
-    return int(found["number"]) if found and int(found["number"]) < VCPUS else None
-
-
-class QemuCase:
+class QemuCase(Files):
     """A fresh file system of ``geometry`` on a stage.
 
     ``then`` says how each step of ``program`` left its task, ``drained`` are those of the end.  ``dirty`` are
@@ -82,18 +73,6 @@ class QemuCase:
     def data_groups(self) -> Sequence[int]:
         """Numbers of the DATA block groups."""
         return self.groups.numbers()
-
-    def file_sizes(self) -> Mapping[int, int]:
-        """How many blocks each file has."""
-        return {number: len(file.blocks) for number, file in self.reference.files.items()}
-
-    def has_file(self, number: int) -> bool:
-        """Whether there is such a file."""
-        return number in self.reference.files
-
-    def is_inside(self, number: int, block: int, blocks: int) -> bool:
-        """Whether a file has these blocks."""
-        return self.has_file(number) and block + blocks <= len(self.reference.files[number].blocks)
 
     def is_used(self, number: int) -> bool:
         """Whether an operation on a file is running."""

@@ -8,6 +8,7 @@ parent ends (see :mod:`~fuzz.targets.qemu.lifeline`).
 from __future__ import annotations
 
 import json
+import re
 import select
 import shlex
 import shutil
@@ -58,6 +59,10 @@ CPU_SECONDS = 900
 """Processor time that a QEMU may use before the kernel kills it."""
 CONSOLE_BYTES = 1 << 16
 """Of the console's last output, kept inside QEMU."""
+
+
+TASK = re.compile(r"CPU (?P<number>[1-9])")
+"""A task that may have a vCPU of its own."""
 
 
 class GuestError(Exception):
@@ -182,6 +187,12 @@ class Guest:
         _, errors = self._process.communicate()
         last = errors.decode(errors="replace").strip().splitlines()[-1:]
         return f"QEMU ended with {self._process.returncode}: {last[0] if last else 'it says nothing'}"
+
+
+def vcpu_of(task: str) -> int | None:
+    """The vCPU of a task, if there is one for it."""
+    found = TASK.fullmatch(task)
+    return int(found["number"]) if found and int(found["number"]) < VCPUS else None
 
 
 def qemu() -> str:

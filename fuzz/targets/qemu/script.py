@@ -7,7 +7,6 @@ switched off in the running kernel, and what is seen then and otherwise.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,13 +15,10 @@ from pkgutil import iter_modules
 from typing import NamedTuple
 
 from fuzz.targets.qemu import scripts
-from fuzz.targets.qemu.guest import VCPUS
+from fuzz.targets.qemu.guest import VCPUS, vcpu_of
 from fuzz.targets.qemu.switches import Switch, Window
 from models.operations import Step
 from models.reverts import Revert
-
-TASK = re.compile(r"CPU ([1-9])")
-"""A task of a trace that can be put on a vCPU."""
 
 
 class ScriptError(Exception):
@@ -125,10 +121,10 @@ def cast(script: Script, steps: Sequence[Step]) -> list[Part]:
     for move in script.moves:
         mine, left = left[: len(move.steps)], left[len(move.steps) :]
         tasks = {step.task for step in mine}
-        found = TASK.fullmatch(mine[0].task)
-        if len(tasks) > 1 or found is None or int(found[1]) >= VCPUS:
+        vcpu = vcpu_of(mine[0].task)
+        if len(tasks) > 1 or vcpu is None:
             raise ScriptError(f"[{'; '.join(move.steps)}] must be of one task, CPU 1 to CPU {VCPUS - 1}")
-        parts.append(Part(int(found[1]), move))
+        parts.append(Part(vcpu, move))
     if len({part.vcpu for part in parts}) < len(parts):
         raise ScriptError(f"each move of {script.race} needs a task of its own")
     return parts

@@ -13,10 +13,10 @@ from typing import NoReturn, Protocol
 from fuzz.targets import oracles
 from fuzz.targets.kernel.tasks import waits_in
 from fuzz.targets.qemu import points
-from fuzz.targets.qemu.case import QemuCase, vcpu_of
+from fuzz.targets.qemu.case import QemuCase
 from fuzz.targets.qemu.commands import COMMANDS
 from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.guest import GuestError, vcpu_of
 from fuzz.targets.qemu.job import Job
 from fuzz.targets.qemu.judging import judge_log, judge_quiet, remount
 from fuzz.targets.qemu.saved import Saved

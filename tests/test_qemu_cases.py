@@ -16,6 +16,8 @@ from fuzz.__main__ import main
 from fuzz.options import Shrink, make_run
 from fuzz.targets import QEMU, TargetUnavailable
 from fuzz.targets.qemu import points
+from fuzz.targets.qemu.commands import COMMANDS
+from fuzz.targets.qemu.commands.base import Begun
 from fuzz.targets.qemu.requirements import ready
 from fuzz.targets.qemu.runs import qemu_shard
 from fuzz.targets.qemu.saved import SPINNING, Saved
@@ -37,7 +39,7 @@ from models.operations import (
     Step,
     Writeback,
 )
-from models.world import ABORT
+from models.world import ABORT, Violation
 
 SEED_2 = ROOT / "tests" / "regressions" / "f78c436c3931.json"
 
@@ -122,6 +124,18 @@ def test_replay_without_the_fix_loses_the_write(capsys: pytest.CaptureFixture[st
         "every_block_reads_as_its_last_write_or_a_concurrent_one: expected: file 0 block 0 reads write 1; "
         "observed: it reads its first content"
     )
+
+
+def test_a_panic_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it were an error of the guest's, the worst that a kernel can do would end a search as unusable."""
+    panic = Begun("sh -c 'echo c > /proc/sysrq-trigger'")
+    monkeypatch.setattr(COMMANDS[Commit], "begin", lambda *_: panic)
+    world = QemuWorld(guest(), Geometry())
+    try:
+        with pytest.raises(Violation, match="it panicked"):
+            world.apply(Step("CPU 1", Commit()))
+    finally:
+        world.close()
 
 
 def test_a_machine_finds_a_fix_that_is_switched_off(tmp_path: Path) -> None:

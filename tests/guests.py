@@ -18,10 +18,12 @@ from fuzz.targets.qemu.symbols import Symbols
 from fuzz.targets.qemu.volume import CHECK, MOUNT, UMOUNT
 from fuzz.targets.qemu.world import QemuWorld
 from models.geometry import Geometry
+from models.operations import StartNocowDio, Step
+from models.world import Violation
 
 AWK = re.compile(r"awk '(?P<program>.*?)' > (?P<path>\S+)")
 VALUE = re.compile(r'b\("(?P<text>[^"]{15})"\)')
-WRITE = re.compile(r"dd if=(?P<source>\S+) of=(?P<path>\S+) bs=\d+ count=1 seek=(?P<seek>\d+) ")
+DD = re.compile(r"dd if=(?P<source>\S+) of=(?P<path>\S+) bs=\d+ count=1 seek=(?P<seek>\d+) ")
 FALLOCATE = re.compile(r"fallocate -l (?P<length>\d+) (?P<path>/mnt/\d+)(?!\S)")
 SNAPSHOT = re.compile(r"btrfs subvolume snapshot -r /mnt (?P<path>\S+)")
 MORE = ("mutex_spin_on_owner", "replace_file_extents", "btrfs_remove_block_group")
@@ -30,6 +32,9 @@ KALLSYMS = "\n".join(f"{0x1000 * place:x} t {name}\t[btrfs]" for place, name in 
 SECOND_START = 22020096
 """Where the second DATA block group begins."""
 WRITABLE = "/dev/ram0 /mnt btrfs rw,noatime 0 0"
+WRITE = Step("CPU 1", StartNocowDio(0, 1, 2))
+WAY = ["btrfs_inc_nocow_writers", "btrfs_create_dio_extent"]
+"""A write in place, and the functions that it comes through to where it is held at can_nocow_extent."""
 
 
 @dataclass
@@ -70,7 +75,7 @@ class Disk:
             return ended[0]
         if found := SNAPSHOT.match(line):
             self._snapshot(found["path"])
-        elif found := WRITE.match(line):
+        elif found := DD.match(line):
             self._write(int(found["seek"]) // BLOCK, self.files[found["source"]], found["path"])
         elif found := FALLOCATE.match(line):
             self.files[found["path"]] = [""] * (int(found["length"]) // BLOCK)
@@ -226,3 +231,14 @@ class StubbedWorld(QemuWorld):
 
     def close(self) -> None:
         """Nothing is there."""
+
+
+def broken(world: StubbedWorld, *steps: Step) -> str:
+    """The property that the steps, or the end, break; empty if none."""
+    try:
+        for step in steps:
+            assert world.apply(step), step
+        world.finish()
+    except Violation as violation:
+        return violation.property
+    return ""

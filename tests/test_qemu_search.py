@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from guests import Disk, StubbedWorld
 
+from fuzz import test_block_groups as items
 from fuzz.case import Case
 from fuzz.options import Run, make_run
 from fuzz.targets import QEMU, TargetUnavailable
@@ -84,6 +85,14 @@ def test_a_guest_that_fails_once_ends_the_search(
         qemu_shard(run, 0)
     assert guests.made == 3
     assert not run.database.saved()
+
+
+def test_a_search_that_could_not_go_on_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """If pytest showed where it was raised, the line that says why would be lost among the others."""
+    run = run_of(monkeypatch, tmp_path, Guests(1, 1, GuestError("it is silent")))
+    with pytest.raises(pytest.fail.Exception, match="could not go on: it is silent") as caught:
+        items.test_shard(run, 0, lambda name, value: None)  # noqa: ARG005 - a record that nobody reads
+    assert not caught.value.pytrace
 
 
 def test_what_was_found_is_told_although_a_guest_fails(

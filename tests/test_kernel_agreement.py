@@ -187,6 +187,8 @@ def test_block_groups_are_given_to_each_other() -> None:
     [
         ("dio_await_completion", "btrfs_direct_write", True),
         ("ordered extent 0-3 of file 0", "btrfs_wait_ordered_extents", True),
+        ("scrub_pause_req", "btrfs_scrub_dev", True),
+        ("scrub_pause_req", "btrfs_wait_for_commit", False),
         ("dio_await_completion", "btrfs_inode_lock", False),
         ("log_commit", "folio_wait_bit", False),
         ("balance_mutex", "", False),

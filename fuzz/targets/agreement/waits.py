@@ -22,6 +22,8 @@ SAME: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "IO of CPU N to file N": ("btrfs_wait_ordered", "btrfs_start_ordered_extent", "folio_wait"),
         "IO of transaction kthread to file N": ("btrfs_wait_ordered", "folio_wait"),
+        # __scrub_blocked_if_needed is inlined there; the mutex in front of it would look the same
+        "scrub_pause_req": ("btrfs_scrub_dev", "__scrub_blocked_if_needed"),
     }
 )
 """By the kind of a model's wait.  What has no line here has to be a known difference."""

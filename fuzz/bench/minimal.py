@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import NamedTuple
@@ -101,9 +101,9 @@ class Result(NamedTuple):
         return self.descent.executions + self.least.executions
 
 
-def starts_of(descents: Mapping[Trial, Descent]) -> Iterator[Start]:
+def starts_of(descents: Mapping[Trial, Descent]) -> list[Start]:
     """Where descents ended, each place once."""
-    return iter(dict.fromkeys(Start(t.revert, d.trace) for t, d in descents.items() if d.trace))
+    return list(dict.fromkeys(Start(t.revert, d.trace) for t, d in descents.items() if d.trace))
 
 
 HEAD = ("race", "found", "programs", "most often", "minimal", "as found", "minimised", "executions")

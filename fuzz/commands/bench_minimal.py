@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     trials = trials_of(reverts, options.seeds)
     try_missing("downhill", log, trials, descend, workers=options.jobs, alone=True)
     descents = {trial: Descent(**log.data(trial.key)) for trial in trials}
-    starts = list(starts_of(descents))
+    starts = starts_of(descents)
     try_missing("everywhere", log, starts, look_everywhere, workers=options.jobs, alone=True)
     least = {start: Least(**log.data(start.key)) for start in starts}
     command = repeat("bench minimal", options.ids, seeds=options.seeds)

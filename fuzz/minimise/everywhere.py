@@ -35,6 +35,7 @@ def _plain(groups: int, *blocks: int) -> Geometry:
 
 
 FULL = _plain(1, 2)
+"""A block group without room."""
 PLAIN = (_plain(1, 1), FULL, _plain(2, 1), _plain(2, 2, 1))
 """The simplest file systems: a block group with room in it, one that is full, one beside an empty one, and a
 full one beside one with room."""
@@ -81,9 +82,9 @@ class Everywhere:
 
     def failing(self, case: Case) -> Iterator[Iterator[Case]]:
         """Programs that break the symptom and cost no more, from one search after the other: of the case's
-        operations on the simplest file systems and on its own, stopped where the case stops; on its own, if
-        they cost little, of any operations; and on all of these file systems, if they are short, of its
-        operations stopped anywhere."""
+        operations on the simplest file systems and on its own, stopped where the case stops; on its own and a
+        full one, if they cost little, of any operations; and on all of these file systems, if they are short,
+        of its operations stopped anywhere."""
         most, shape = cost(case), _shape(case.geometry)
         own = frozenset(type(step.operation) for step in case.steps if step.operation is not None)
         own |= {CompleteBio, EndTransaction}

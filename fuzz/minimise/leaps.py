@@ -32,21 +32,21 @@ NAMES = ("group", "file")
 """Arguments that name what there is on the file system."""
 
 
-def _plain() -> Iterator[Geometry]:
+def _small() -> Iterator[Geometry]:
     for groups, spare in product((1, 2, 3), (0, 1, 2)):
         room = groups * LEAST_GROUP_BLOCKS
         for blocks in dict.fromkeys((1, room - 1, room)):
             yield Geometry(groups, LEAST_GROUP_BLOCKS, spare, (File(FileKind.NODATACOW, blocks),))
 
 
-PLAIN = tuple(_plain())
+SMALL = tuple(_small())
 """Small file systems with one file, which takes one block, all but one, or all there are."""
 
 
 def leaps(case: Case) -> Iterator[Case]:
     """Every case that such changes make of this one, the greatest savings first; not all of them are less."""
     for start in range(len(case.steps) - 1, -1, -1):
-        yield from _called_otherwise(case.steps[start:], PLAIN)
+        yield from _called_otherwise(case.steps[start:], SMALL)
     yield from _stopped_elsewhere(case)
     for number in (2, 1) if len(case.steps) in FEW else (1,):
         for kept in combinations(case.steps, len(case.steps) - number):
@@ -144,4 +144,4 @@ def _stopped_earlier(case: Case) -> Iterator[Case]:
         points = points_of(case.steps, index)
         for point in points[: points.index(step.until)] if step.until in points else ():
             stopped = with_step(case, index, replace(step, until=point))
-            yield from (replace(stopped, geometry=geometry) for geometry in PLAIN)
+            yield from (replace(stopped, geometry=geometry) for geometry in SMALL)

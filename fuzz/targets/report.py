@@ -1,15 +1,18 @@
-"""A failure on a real kernel, for people."""
+"""A failure on a real kernel, and what a whole run there did, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from fuzz.diagram import WIDTH
 from fuzz.minimise.size import preemptions
 from fuzz.report import Reproducer
 from fuzz.story import describe_files
+from fuzz.tables import counted, wrapped_lines
+from fuzz.tally import Tally
 from fuzz.targets.machines import RealFailure
+from fuzz.targets.seen import Counts
 from fuzz.traces import Outcome, Sign, Trace, dumps
 from models.reverts import Revert
 
@@ -36,3 +39,14 @@ def render(failure: RealFailure, where: str, how: str, reverts: Sequence[Revert]
         dumps(trace),
         (violation.property,),
     )
+
+
+def count_lines(
+    where: str, total: Tally, seconds: float, seen: type[Counts], rules: Iterable[str]
+) -> Iterator[str]:
+    """What a run did, by what its cases have ``seen``, and the ``rules`` for what it cannot be told."""
+    yield f"{where}: {total.examples / seconds:.1f} cases per second"
+    yield from counted("operations", total.operations)
+    yield from seen.lines(total)
+    for rule in rules:
+        yield from wrapped_lines("cannot be expressed", rule)

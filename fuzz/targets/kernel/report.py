@@ -6,7 +6,6 @@ import platform
 from collections.abc import Iterator
 
 from fuzz.report import Reproducer
-from fuzz.tables import counted, wrapped_lines
 from fuzz.tally import Tally
 from fuzz.targets import report
 from fuzz.targets.kernel.seen import Seen
@@ -21,8 +20,4 @@ def render(failure: RealFailure, how: str) -> Reproducer:
 
 def count_lines(total: Tally, seconds: float) -> Iterator[str]:
     """What a run did, and what a live kernel cannot be told."""
-    yield f"kernel {platform.release()}: {total.examples / seconds:.1f} cases per second"
-    yield from counted("operations", total.operations)
-    yield from Seen.lines(total)
-    for rule in table():
-        yield from wrapped_lines("cannot be expressed", rule)
+    return report.count_lines(f"kernel {platform.release()}", total, seconds, Seen, table())

@@ -7,6 +7,7 @@ is skipped where something for it is missing.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ from fuzz.targets.agreement.report import report
 from fuzz.targets.agreement.runs import Answer, Disagreement, Order, agree
 from fuzz.targets.kernel.requirements import missing
 from fuzz.traces import Outcome, Sign, Trace, dumps, loads
-from models.geometry import Geometry
+from models.geometry import File, Geometry
 from models.operations import (
     BufferedWrite,
     Commit,
@@ -202,10 +203,11 @@ def test_waits_are_the_same_only_where_the_table_says_so(model: str, kernel: str
 # The report
 
 
-def traced(*steps: Step) -> str:
+def traced(*steps: Step, files: tuple[File, ...] = GEOMETRY.files) -> str:
     """A program as a trace."""
     sign = Sign("nothing", "nothing", "nothing")
-    return dumps(Trace(Case(GEOMETRY, steps), (), ("done",) * len(steps), Outcome(sign, sign)))
+    case = Case(replace(GEOMETRY, files=files), steps)
+    return dumps(Trace(case, (), ("done",) * len(steps), Outcome(sign, sign)))
 
 
 def test_the_report_has_everything() -> None:

@@ -38,6 +38,14 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
         rules.cleaned,
     ),
     Abstraction(
+        "fuller block groups",
+        "the kernel puts into one block group what the model needs another one for; block groups are not "
+        "compared any more",
+        "a block group of the kernel's has 2,048 blocks or more, one of the model's 31",
+        "an allocator that passes over space",
+        rules.fuller,
+    ),
+    Abstraction(
         "a balance keeps the profile",
         "a relocation while no data is used at all leaves a new block group, in the model none",
         "btrfs_balance makes one first, or the profile of the data would be lost; the model leaves that out",
@@ -120,8 +128,8 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
     ),
     Abstraction(
         "direct writes through the page cache",
-        "a direct write goes out in another number of bios, or a part of it earlier, and later other blocks "
-        "are used",
+        "a direct write goes out in another number of bios, or a part of it earlier, or dirty pages that it "
+        "is copied over do not go out before it; later other blocks are used",
         "to a file with checksums the kernel of today writes through its page cache; the model splits "
         "a write where extents end",
         "blocks lost or counted twice, in sequences with such a write",

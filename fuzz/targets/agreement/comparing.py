@@ -35,7 +35,8 @@ class Comparison:
     snapshots as they were when they had just been taken, and what a loss of power may leave.  ``pieces`` are
     writes that went out in other bios on one side than on the other; ``beside_snapshot`` says whether a
     direct write ever ran beside a snapshot, ``flushed_by_snapshot`` whether one had pages to write back,
-    ``moved_and_written`` whether one of the ``moved`` files, which a relocation found, was written to.
+    ``moved_and_written`` whether one of the ``moved`` files, which a relocation found, was written to,
+    ``was_full`` whether the first of the model's block groups ever had no room for the largest write.
     """
 
     def __init__(self, pair: Pair) -> None:
@@ -44,7 +45,7 @@ class Comparison:
         self.kernel_ended: dict[str, Ended] = {}
         self.pieces: set[int] = set()
         self.moved: set[int] = set()
-        self.beside_snapshot = self.flushed_by_snapshot = self.moved_and_written = False
+        self.beside_snapshot = self.flushed_by_snapshot = self.moved_and_written = self.was_full = False
         self._taken: list[tuple[Files, Files]] = []
         self._model_may: AfterCrash | None = None
         self._kernel_may: AfterCrash | None = None
@@ -67,9 +68,9 @@ class Comparison:
             self.kernel_ended.clear()
             self.pair.model.ended()
             self.pair.kernel.ended()
+        self.was_full |= self.pair.model.first_is_full()
         yield from self._outcomes()
-        yield from self._waits()
-        yield from self._in_flight()
+        yield from self.stands()
         yield from self._snapshots(step)
         if self.pair.model.quiet and self.pair.kernel.quiet:
             yield from self._at_rest(step)
@@ -88,6 +89,11 @@ class Comparison:
             if model.outcome != kernel.outcome:
                 subject = f"{task}: {model.operation}"
                 yield Difference(Aspect.OUTCOME, subject, model.outcome, kernel.outcome, task)
+
+    def stands(self) -> Iterator[Difference]:
+        """How far tasks and their writes have come; may be asked again."""
+        yield from self._waits()
+        yield from self._in_flight()
 
     def _waits(self) -> Iterator[Difference]:
         """Who is inside an operation, and where."""
@@ -144,7 +150,9 @@ class Comparison:
         model, kernel = self.pair.model.snapshots(), self.pair.kernel.snapshots()
         if isinstance(step.operation, Crash | Remount):
             self._taken = list(zip(model, kernel, strict=False))
-        if len(model) != len(kernel):
+        inside = [*self.pair.model.inside().values(), *self.pair.kernel.inside().values()]
+        taking = any(isinstance(one.operation, Snapshot) for one in inside)
+        if len(model) != len(kernel) and not taking:  # else one side may only be slower
             yield Difference(Aspect.SNAPSHOTS, "snapshots", f"{len(model)}", f"{len(kernel)}")
         both = list(zip(model, kernel, strict=False))
         self._taken += both[len(self._taken) :]
@@ -201,14 +209,15 @@ class Comparison:
         model, kernel = pair.model.group_addresses(), pair.kernel.group_addresses()
         pair.counts.looks[Aspect.GROUPS] += 1
         new, other = pair.names.mate(model, kernel)
+        mated = sorted(pair.names.groups.items())
+        for at, mate in mated:  # they come first: what is gone may have come back as another
+            if (at in model) != (mate in kernel):
+                here, there = ("there" if is_there else "gone" for is_there in (at in model, mate in kernel))
+                yield Difference(Aspect.GROUPS, f"group at {at}", here, there, number=at)
         for at in new:
             yield Difference(Aspect.GROUPS, f"group at {at}", "there", "not made", number=at)
         for at in other:
             yield Difference(Aspect.GROUPS, f"group at {at:#x}", "not made", "there", number=at)
-        for at, mate in sorted(pair.names.groups.items()):
-            if (at in model) != (mate in kernel):
-                here, there = ("there" if is_there else "gone" for is_there in (at in model, mate in kernel))
-                yield Difference(Aspect.GROUPS, f"group at {at}", here, there, number=at)
         if isinstance(step.operation, Commit | Crash | Remount) and not pair.model.dirty():
             yield from self._used()
 

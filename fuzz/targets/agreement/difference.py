@@ -24,6 +24,10 @@ class Aspect(enum.StrEnum):
     USED_OF_EACH = "used blocks of each DATA block group"
 
 
+STANDS = (Aspect.WAIT, Aspect.WHERE, Aspect.IN_FLIGHT)
+"""How far tasks and their writes have come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """``subject`` is what differs, for people, then what either side shows.

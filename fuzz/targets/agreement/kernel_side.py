@@ -153,6 +153,10 @@ class KernelSide(KernelWorld):
         items = ioctls.used_bytes(self.volume.root)
         return {at: items[at] // BLOCK for at in self.group_addresses() if at in items}
 
+    def extents_at(self, at: int) -> int:
+        """By the extent items."""
+        return ioctls.extent_bytes(self.volume.root, at) // BLOCK
+
     @property
     def readonly(self) -> bool:
         """Whether it was forced read-only."""

@@ -28,6 +28,9 @@ ROOM = (
     f"a write for which the model would need another block group (its are full after {MAX_DATA_BLOCKS} "
     f"blocks), and a relocation while more than {MOST_TO_MOVE} are used or promised"
 )
+ORPHAN = (
+    "a relocation while the model uses a block group that the kernel has removed: it would find other files"
+)
 DEVICE = f"more than {MOST_GROUPS} DATA block groups: the device is full sooner on one side than on the other"
 FAULT = "faults: what fails after one, and when, is judged on either side by itself"
 BALANCE = "two relocations at a time: the kernel refuses the second, the model's waits for the first"
@@ -41,17 +44,24 @@ def limit(pair: Pair, operation: Operation) -> str:
             return FAULT
         case CreateBg() if len(pair.model.group_addresses()) >= MOST_GROUPS:
             return DEVICE
-        case Relocate() if pair.model.promised > MOST_TO_MOVE:
-            return ROOM
         case Relocate():
-            inside = [*pair.model.inside().values(), *pair.kernel.inside().values()]
-            return BALANCE if any(isinstance(one.operation, Relocate) for one in inside) else ""
+            return _of_relocation(pair)
         case Allocate(blocks) | BufferedWrite(blocks=blocks) | StartNocowDio(blocks=blocks):
             return "" if pair.model.has_room_for(blocks) else ROOM
     return refusal(operation)
 
 
+def _of_relocation(pair: Pair) -> str:
+    """What stands against one, empty if nothing does."""
+    if pair.model.promised > MOST_TO_MOVE:
+        return ROOM
+    if pair.names.orphans & pair.model.in_use().keys():
+        return ORPHAN
+    inside = [*pair.model.inside().values(), *pair.kernel.inside().values()]
+    return BALANCE if any(isinstance(one.operation, Relocate) for one in inside) else ""
+
+
 def table() -> list[str]:
     """All of it, for people: a line each."""
     refused = [f"{kind.name}: {REFUSED[kind]}" for kind in OPERATIONS if kind in REFUSED]
-    return [*refused, f"preemption: {NO_STOP}", ROOM, DEVICE, FAULT, BALANCE, SHARED]
+    return [*refused, f"preemption: {NO_STOP}", ROOM, ORPHAN, DEVICE, FAULT, BALANCE, SHARED]

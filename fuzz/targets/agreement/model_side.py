@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Mapping, Sequence
 
 from fuzz.targets.agreement.side import DONE, Ended, Files, Inside
@@ -15,6 +16,7 @@ from models.simulation import State, Task
 from models.syscalls import Failed
 from models.syscalls.buffered import dirty_files
 from models.world import World
+from strategies.geometries import FILE_BLOCKS
 
 KTHREAD = "transaction kthread, woken"
 """Who commits for a task that has queued so much that it waits for a commit.  It is no task of a program."""
@@ -121,6 +123,21 @@ class ModelSide(World):
     def used(self) -> Mapping[int, int]:
         """What the block groups count."""
         return {group.start: group.used for group in self.fs.balanceable()}
+
+    def extents_at(self, at: int) -> int:
+        """By the extent items."""
+        behind = min((other for other in self.fs.trees.chunk.root if other > at), default=sys.maxsize)
+        items = self.fs.trees.extent.root.items()
+        return sum(item.length for start, item in items if at <= start < behind)
+
+    def in_use(self) -> Mapping[int, int]:
+        """The blocks that are not free of each DATA block group, by address; only where there are some."""
+        taken = {group.start: group.used + group.reserved + group.pinned for group in self.fs.balanceable()}
+        return {at: blocks for at, blocks in taken.items() if blocks}
+
+    def first_is_full(self) -> bool:
+        """Whether the first DATA block group has no room for the largest write in one piece."""
+        return any(group.free.largest_run() < FILE_BLOCKS for group in self.fs.balanceable()[:1])
 
     @property
     def promised(self) -> int:

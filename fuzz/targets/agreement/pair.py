@@ -8,7 +8,7 @@ from typing import NoReturn
 from fuzz.targets.agreement.abstractions import ABSTRACTIONS
 from fuzz.targets.agreement.comparing import Comparison
 from fuzz.targets.agreement.counts import Counts
-from fuzz.targets.agreement.difference import Difference
+from fuzz.targets.agreement.difference import STANDS, Difference
 from fuzz.targets.agreement.limits import limit
 from fuzz.targets.agreement.model_side import ModelSide
 from fuzz.targets.agreement.names import Names
@@ -30,6 +30,8 @@ KTHREAD = "transaction kthread"
 """Who does what is left at the end of a sequence."""
 LOOKS = 10
 """How often to look at a difference before it is one."""
+PATIENCE = 70
+"""How often to look at one that nobody knows, before it is a disagreement."""
 DISAGREEMENT = "model_and_kernel_agree_on_"
 """How the name of what does not hold begins; what differs follows."""
 
@@ -184,6 +186,8 @@ class Pair:
             if not name:
                 known = next((one for one in ABSTRACTIONS if one.applies(difference, self)), None)
                 if known is None:
+                    if not self._stays(difference):
+                        continue
                     self.complain(difference)
                 name = known.name
                 self.counts.abstractions[name] += 1
@@ -192,6 +196,18 @@ class Pair:
             self.standing[subject] = name
             if self.over:
                 return
+
+    def _stays(self, difference: Difference) -> bool:
+        """Whether a difference that nobody knows is there for longer than a slow machine takes: the kernel
+        commits by itself, and who commits waits for it.  Raises Violation."""
+        if difference.aspect not in STANDS:
+            return True
+        for _ in range(PATIENCE):
+            self.kernel.settle_again()
+            now = self.comparison.stands()
+            if (difference.aspect, difference.subject) not in {(one.aspect, one.subject) for one in now}:
+                return False
+        return True
 
     def complain(self, difference: Difference) -> NoReturn:
         """A difference that nobody knows.  Raises Violation."""

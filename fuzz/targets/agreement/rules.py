@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fuzz.targets.agreement.difference import Aspect, Difference
+from fuzz.targets.agreement.difference import STANDS, Aspect, Difference
 from models.operations import (
     BufferedWrite,
     CompleteBio,
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 AFTER_CRASH = (Aspect.CONTENTS, Aspect.SNAPSHOTS, Aspect.GROUPS, Aspect.USED, Aspect.USED_OF_EACH)
 """What a loss of power may leave in one state or another."""
-STANDS = (Aspect.WAIT, Aspect.WHERE, Aspect.IN_FLIGHT)
-"""How far tasks have come."""
 LOCKS = ("btrfs_inode_lock", "btrfs_lock_extent_bits")
 """Where a task of the kernel waits for who writes to the same file."""
 WRITES = (StartNocowDio, BufferedWrite, Fsync)
@@ -36,17 +34,40 @@ WRITES = (StartNocowDio, BufferedWrite, Fsync)
 def cleaned(difference: Difference, pair: Pair) -> bool:
     """The kernel has removed an empty block group, and later uses another one in its place."""
     names, at = pair.names, difference.number
-    if difference.aspect is Aspect.GROUPS:
-        if difference.model == "there" and not pair.model.used()[at]:
-            names.part(at)
-            return True
-        if difference.model == "not made" and names.orphans:
-            names.adopt(min(names.orphans), at)
-            return True
-    if difference.aspect is Aspect.USED_OF_EACH and names.parted:
+    if _removed(difference, pair) and not pair.model.used()[at]:
+        names.part(at)
+        return True
+    if difference.aspect is Aspect.GROUPS and difference.model == "not made" and names.orphans:
+        names.adopt(min(names.orphans), at)
+        return True
+    if names.parted and _placed_otherwise(difference, pair):
         names.apart = True
         return True
     return False
+
+
+def fuller(difference: Difference, pair: Pair) -> bool:
+    """The kernel puts into one block group what the model needs another one for."""
+    full = pair.comparison.was_full
+    if full and (_removed(difference, pair) or _placed_otherwise(difference, pair)):
+        pair.names.apart = True
+        return True
+    return False
+
+
+def _removed(difference: Difference, pair: Pair) -> bool:
+    """Whether the kernel has no longer a block group of the model's, and nothing of its own is in it."""
+    if difference.aspect is not Aspect.GROUPS or difference.model != "there":
+        return False
+    mate = pair.names.groups.get(difference.number)
+    return mate is None or not pair.kernel.extents_at(mate)
+
+
+def _placed_otherwise(difference: Difference, pair: Pair) -> bool:
+    """Whether the same is in other block groups, and each side's counts are those of its own extents."""
+    return difference.aspect is Aspect.USED_OF_EACH and all(
+        used == side.extents_at(at) for side in (pair.model, pair.kernel) for at, used in side.used().items()
+    )
 
 
 def profile_kept(difference: Difference, pair: Pair) -> bool:
@@ -133,12 +154,15 @@ def not_in_place_again(difference: Difference, pair: Pair) -> bool:
 def page_cache(difference: Difference, pair: Pair) -> bool:
     """A direct write through the page cache is one extent where the model's are several.
 
-    Its first pages may be written by others, while it waits for the next.
+    Its first pages may be written by others, while it waits for the next.  It is copied over dirty pages,
+    which the model's has written back before.
     """
     early = difference.aspect is Aspect.IN_FLIGHT and difference.kernel == "in flight"
     if difference.aspect is Aspect.BIOS or (early and _has_checksums(pair, difference.number)):
         pair.comparison.pieces.add(difference.number)
         return True
+    if difference.aspect is Aspect.IN_FLIGHT and not early:
+        return _copied_over(pair, difference.number)
     return difference.aspect is Aspect.USED and bool(pair.comparison.pieces)
 
 
@@ -148,6 +172,23 @@ def _has_checksums(pair: Pair, value: int) -> bool:
     several = isinstance(write, StartNocowDio) and write.blocks > 1
     goes_on = pair.writers[value - 1] in pair.kernel.inside()
     return several and goes_on and write.file in files and not files[write.file].nodatacow
+
+
+def _copied_over(pair: Pair, value: int) -> bool:
+    """Whether it is a buffered write to a file with checksums, to blocks of a direct write that goes on."""
+    write, files = pair.writes[value - 1], pair.model.reference.files
+    if not isinstance(write, BufferedWrite) or write.file not in files or files[write.file].nodatacow:
+        return False
+    direct = [one.operation for one in pair.model.inside().values()]
+    return any(isinstance(one, StartNocowDio) and _overlap(one, write) for one in direct)
+
+
+def _overlap(one: StartNocowDio, other: BufferedWrite) -> bool:
+    return (
+        one.file == other.file
+        and other.block < one.block + one.blocks
+        and one.block < other.block + other.blocks
+    )
 
 
 def fsync_inside(difference: Difference, pair: Pair) -> bool:

@@ -89,6 +89,10 @@ class Side(Protocol):
     def used(self) -> Mapping[int, int]:
         """The used blocks of each DATA block group, by address.  Just after a commit only."""
 
+    def extents_at(self, at: int) -> int:
+        """The blocks of extents in the DATA block group at this address, also if it has been removed: by the
+        extent items, where :meth:`used` asks the block groups.  As it is now."""
+
     @property
     def readonly(self) -> bool:
         """Whether the file system was forced read-only."""

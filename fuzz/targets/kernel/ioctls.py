@@ -25,7 +25,7 @@ FIEMAP_FLAG_SYNC = 1
 SUBVOL_RDONLY, SCRUB_READONLY = 2, 1
 BALANCE_DATA, BALANCE_ARGS_VRANGE, BALANCE_CTL_CANCEL = 1, 1 << 4, 2
 CHUNK_TREE, FIRST_CHUNK_TREE, CHUNK_ITEM, BLOCK_GROUP_DATA = 3, 256, 228, 1
-EXTENT_TREE, BLOCK_GROUP_TREE, BLOCK_GROUP_ITEM = 2, 11, 192
+EXTENT_TREE, BLOCK_GROUP_TREE, BLOCK_GROUP_ITEM, EXTENT_ITEM = 2, 11, 192, 168
 
 _U64 = struct.Struct("<Q")
 _SEARCH_KEY = struct.Struct("<7Q4I4QQ")
@@ -190,3 +190,14 @@ def used_bytes(fs: int) -> dict[int, int]:
         items = _items(bytes(args), BLOCK_GROUP_ITEM)
         found |= {logical: _U64.unpack_from(item)[0] for logical, _, item in items}
     return found
+
+
+def extent_bytes(fs: int, start: int) -> int:
+    """How much of the chunk at ``start``, or of where one was, extent items say is used.
+
+    What is behind it up to the next chunk counts as its own: where it was removed nobody knows its length.
+    """
+    behind = [chunk.logical for chunk in chunks(fs) if chunk.logical > start]
+    args = pack_search(EXTENT_TREE, start, EXTENT_ITEM, last=min(behind, default=2**64) - 1)
+    ioctl(fs, TREE_SEARCH_V2, args)
+    return sum(length for _, length, _ in _items(bytes(args), EXTENT_ITEM))

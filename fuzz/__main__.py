@@ -11,6 +11,7 @@ from fuzz.commands import (
     Parser,
     UsageError,
     agree,
+    bench_hunt,
     bench_minimal,
     bench_mutants,
     bench_proofs,
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
     bench_races.add_to(measured)
+    bench_hunt.add_to(measured)
     bench_mutants.add_to(measured)
     bench_minimal.add_to(measured)
     bench_proofs.add_to(measured)

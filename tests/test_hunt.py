@@ -15,6 +15,7 @@ from runs import ROOT, cli, environment, fuzz
 
 from fuzz.database import open_database
 from fuzz.hunt import State, load
+from fuzz.hunt.loop import BATCH
 from fuzz.traces import load as load_trace
 
 HOW = ("--seed", "2", "--machines", "Creation,Committing", "--steps", "30")
@@ -107,6 +108,24 @@ def test_any_number_of_workers_says_the_same(
     assert state_in(tmp_path) == state_in(place)
     assert saved_in(tmp_path) == saved_in(place)
     assert traces_in(tmp_path) == traces_in(place)
+
+
+def test_a_hunt_ends_with_the_first_failure(
+    one_go: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """If who is done first had a say, another case could be the first; or nothing would end."""
+    first = min(handed.failure.number for handed in state_in(one_go[0]).handed)
+    states = []
+    for workers in ("1", "3"):
+        place = tmp_path / workers
+        run = hunt(place, *HOW, "-x", "--shrink", "none", "--workers", workers, "--revert", CREATION)
+        assert run.returncode == 1, run.stderr
+        states.append(state_in(place))
+    assert states[0] == states[1]
+    assert states[0].handed[0].failure.number == first
+    assert states[0].next == (first // BATCH + 1) * BATCH
+    assert states[0].handed[0].reproducer.steps > 4, "it was not made shorter"
+    assert not states[0].pending
 
 
 def test_several_goes_are_one_go(

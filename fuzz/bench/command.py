@@ -59,11 +59,13 @@ def run_fuzz(
     patience: float,
     under: Sequence[str] = (),
     items: Sequence[str] = ("fuzz/",),
+    workers: int = 0,
 ) -> Finished:
     """``pytest fuzz/`` in ``tree``, stopped at the first failure.
 
     ``patience`` is how many seconds may pass without another search that ends; ``under`` is the program,
-    with its arguments, that runs pytest, if it is not Python alone; ``items`` are what pytest is to run.
+    with its arguments, that runs pytest, if it is not Python alone; ``items`` are what pytest is to run, on
+    so many ``workers`` (0: in its own process).
     """
     with tempfile.TemporaryDirectory(prefix="bgfuzz-") as place:
         outcomes, log = Path(place) / "outcomes", Path(place) / "log"
@@ -75,7 +77,7 @@ def run_fuzz(
             "pytest",
             *items,
             "-n",
-            "0",
+            str(workers),
             "-x",
             "-q",
             "--tb=line",
@@ -85,7 +87,7 @@ def run_fuzz(
         command += ["--database", str(Path(place) / "failures"), "--fuzz-outcomes", str(outcomes), *options]
         started = time.monotonic()
         with log.open("w", encoding="utf-8") as output:
-            code = _wait(command, tree, output.fileno(), outcomes, patience)
+            code = wait_for(command, tree, output.fileno(), outcomes, patience)
         lines = outcomes.read_text(encoding="utf-8").splitlines()
         return Finished(
             code,
@@ -95,8 +97,12 @@ def run_fuzz(
         )
 
 
-def _wait(command: Sequence[str], tree: Path, output: int, news: Path, patience: float) -> int | None:
-    """Start it and wait; None if there was no news for too long, or the bench is interrupted."""
+def wait_for(command: Sequence[str], tree: Path, output: int, news: Path, patience: float) -> int | None:
+    """Start a program, and wait for its exit code; None if the bench is interrupted, or there was no news for
+    so many seconds.
+
+    ``output`` is where it writes to, ``news`` a file that grows while it gets on.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
     process = subprocess.Popen(  # noqa: S603 - ourselves
         command,

@@ -24,7 +24,7 @@ from fuzz.hunt import Campaign, Hunt, Limits, State, StateError, load, machine_n
 from fuzz.hunt.report import report
 from fuzz.hunt.workers import WorkerLostError
 from fuzz.interleavings import estimate
-from fuzz.options import LIMITS, MAX_SEED
+from fuzz.options import LIMITS, MAX_SEED, Shrink
 from fuzz.random_cases import STEPS
 from models.reverts import find_reverts
 
@@ -60,6 +60,15 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--seed", type=number(0, MAX_SEED), metavar="N", help="where all choices come from")
     parser.add_argument(
         "--machines", metavar="NAME,...", help=f"which take turns (all: {', '.join(machine_names())})"
+    )
+    parser.add_argument(
+        "-x", "--exitfirst", action="store_true", help="end with the first failure, when it is handed over"
+    )
+    parser.add_argument(
+        "--shrink",
+        choices=(Shrink.STEPS.value, Shrink.NONE.value),
+        default=Shrink.STEPS.value,
+        help="what makes a failing case shorter: the minimiser (steps), or nothing (none)",
     )
     cores = os.cpu_count() or 1
     parser.add_argument(
@@ -97,9 +106,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     _make_room(options)
     traces = traces_folder(places)
-    limits = Limits(options.cases, options.seconds)
+    limits = Limits(options.cases, options.seconds, options.exitfirst)
     with _progress(limits) as (progress, bar), _stopping() as stop:
-        hunt = Hunt(state, options.state, places, traces, limits, stop)
+        hunt = Hunt(state, options.state, places, traces, limits, Shrink(options.shrink), stop)
         hunt.tick = lambda now: progress.update(bar, completed=now.next, told=_told(hunt))
         try:
             hunt.run(options.workers)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fuzz.hunt.campaign import Campaign, Failure
 from fuzz.hunt.choices import NotReplayedError, as_example, choices_of
 from fuzz.minimise import case_of, minimise
-from fuzz.options import make_run
+from fuzz.options import Shrink, make_run
 from fuzz.random_cases import random_choices, run_machine
-from fuzz.report import Reproducer, render
+from fuzz.report import Reproducer, as_found, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,9 @@ class Handed:
     complaint: str = ""
 
 
-def hand_over(campaign: Campaign, places: Sequence[str], failure: Failure) -> Handed:
-    """Save the case where ``pytest fuzz/`` looks for it first; then make it as short as it can be.
+def hand_over(campaign: Campaign, places: Sequence[str], failure: Failure, shrink: Shrink) -> Handed:
+    """Save the case where ``pytest fuzz/`` looks for it first; then make it as short as it can be, unless
+    nothing is to be made shorter.
 
     In this order: saving is a matter of a moment, and must not be lost if somebody has no patience.
     """
@@ -36,5 +37,7 @@ def hand_over(campaign: Campaign, places: Sequence[str], failure: Failure) -> Ha
         run.database.of(failure.machine).save(b"", as_example(run, kind, choices, found.case))
     except (NotReplayedError, OSError) as error:
         complaint = str(error)
+    if shrink is Shrink.NONE:
+        return Handed(failure, as_found(found.case, found.violation, campaign.reverts), complaint)
     verdict = minimise(found.case, campaign.reverts)
     return Handed(failure, render(case_of(verdict), campaign.reverts), complaint)

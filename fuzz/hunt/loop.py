@@ -13,6 +13,7 @@ from fuzz.hunt.campaign import Batch, Campaign, Failure, walk
 from fuzz.hunt.handover import Handed, hand_over
 from fuzz.hunt.state import State
 from fuzz.hunt.workers import Workers
+from fuzz.options import Shrink
 from fuzz.summary import save_trace
 
 BATCH = 22
@@ -24,19 +25,23 @@ Job = range | Failure
 Result = Batch | Handed
 
 
-def do(campaign: Campaign, places: Sequence[str], job: Job) -> Result:
+def do(campaign: Campaign, places: Sequence[str], shrink: Shrink, job: Job) -> Result:
     """What a worker does: run cases, or hand a failure over."""
     if isinstance(job, range):
         return walk(campaign, job)
-    return hand_over(campaign, places, job)
+    return hand_over(campaign, places, job, shrink)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a hunt ends: before case number ``cases``, after ``seconds`` of this go; never, if it is None."""
+    """When a hunt ends: before case number ``cases``, after ``seconds`` of this go; never, if it is None.
+
+    ``first``: with the batch that has the first case that fails.  What was run behind it is not counted.
+    """
 
     cases: int | None = None
     seconds: float | None = None
+    first: bool = False
 
 
 @dataclass(slots=True)
@@ -44,8 +49,8 @@ class Hunt:
     """One go of a hunt.
 
     ``path`` is the file of its ``state``, ``places`` are those of the example database, ``traces`` the
-    folder of traces.  ``stop`` ends it: cases under way are finished, hand-overs under way are left for
-    the next go.  ``tick`` is called a few times a second.
+    folder of traces; ``shrink`` says how short failures are made.  ``stop`` ends it: cases under way are
+    finished, hand-overs under way are left for the next go.  ``tick`` is called a few times a second.
     """
 
     state: State
@@ -53,6 +58,7 @@ class Hunt:
     places: tuple[str, ...]
     traces: Path
     limits: Limits
+    shrink: Shrink = Shrink.STEPS
     stop: Event = field(default_factory=Event)
     tick: Callable[[State], None] = lambda _: None
     _first: int = 0
@@ -77,7 +83,9 @@ class Hunt:
         self._failures = list(self.state.pending)
         self._save()
         try:
-            with Workers[Job, Result](workers, partial(do, self.state.campaign, self.places)) as pool:
+            with Workers[Job, Result](
+                workers, partial(do, self.state.campaign, self.places, self.shrink)
+            ) as pool:
                 while self._hand_out(pool):
                     for job, result in pool.finished(POLL):
                         self._take(job, result)
@@ -98,6 +106,8 @@ class Hunt:
     def _next_cases(self) -> range | None:
         """The cases that come next; None if the hunt is to end."""
         limits = self.limits
+        if limits.first and self._has_failed():
+            return None
         if limits.seconds is not None and time.monotonic() - self._started >= limits.seconds:
             return None
         end = self._first + BATCH if limits.cases is None else min(self._first + BATCH, limits.cases)
@@ -115,11 +125,16 @@ class Hunt:
         assert isinstance(job, range)
         self._done[job.start] = (result, job.stop)
         new: list[Failure] = []
-        while self.state.next in self._done:
+        while self.state.next in self._done and not (self.limits.first and self.state.found):
             new += self.state.add(*self._done.pop(self.state.next))
         if new:
             self._failures += new
             self._save()
+
+    def _has_failed(self) -> bool:
+        """Whether some case has, counted already or not."""
+        waiting = (batch for batch, _ in self._done.values())
+        return self.state.found or any(batch.failures or batch.mistakes for batch in waiting)
 
     def _save_sometimes(self) -> None:
         if time.monotonic() - self._saved >= SAVED_EVERY:

@@ -31,19 +31,19 @@ class Abstraction:
 ABSTRACTIONS: tuple[Abstraction, ...] = (
     Abstraction(
         "the cleaner's clock",
-        "the kernel has removed a block group that is empty in the model, or made another one in its place; "
-        "where the two then use different ones, block groups are not compared any more",
+        "the kernel has removed a block group that is empty on both sides, or made another one in its place",
         "the kernel's cleaner wakes up by itself, after commits too; the model's where a program says so",
         "a removal too early, of a block group that is empty but needed",
         rules.cleaned,
     ),
     Abstraction(
-        "fuller block groups",
-        "the kernel puts into one block group what the model needs another one for; block groups are not "
-        "compared any more",
-        "a block group of the kernel's has 2,048 blocks or more, one of the model's 31",
+        "which block group is allocated from",
+        "as much is used, in other block groups, and those that the kernel does not use its cleaner removes; "
+        "block groups are not compared any more",
+        "the kernel's allocator has hints and clusters, the model's takes the first block group with room; "
+        "and where the model's are full after 31 blocks, the kernel's have 2,048",
         "an allocator that passes over space",
-        rules.fuller,
+        rules.placed,
     ),
     Abstraction(
         "a balance keeps the profile",

@@ -35,8 +35,7 @@ class Comparison:
     snapshots as they were when they had just been taken, and what a loss of power may leave.  ``pieces`` are
     writes that went out in other bios on one side than on the other; ``beside_snapshot`` says whether a
     direct write ever ran beside a snapshot, ``flushed_by_snapshot`` whether one had pages to write back,
-    ``moved_and_written`` whether one of the ``moved`` files, which a relocation found, was written to,
-    ``was_full`` whether the first of the model's block groups ever had no room for the largest write.
+    ``moved_and_written`` whether one of the ``moved`` files, which a relocation found, was written to.
     """
 
     def __init__(self, pair: Pair) -> None:
@@ -45,7 +44,7 @@ class Comparison:
         self.kernel_ended: dict[str, Ended] = {}
         self.pieces: set[int] = set()
         self.moved: set[int] = set()
-        self.beside_snapshot = self.flushed_by_snapshot = self.moved_and_written = self.was_full = False
+        self.beside_snapshot = self.flushed_by_snapshot = self.moved_and_written = False
         self._taken: list[tuple[Files, Files]] = []
         self._model_may: AfterCrash | None = None
         self._kernel_may: AfterCrash | None = None
@@ -68,7 +67,6 @@ class Comparison:
             self.kernel_ended.clear()
             self.pair.model.ended()
             self.pair.kernel.ended()
-        self.was_full |= self.pair.model.first_is_full()
         yield from self._outcomes()
         yield from self.stands()
         yield from self._snapshots(step)

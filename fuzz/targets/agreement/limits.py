@@ -55,7 +55,7 @@ def _of_relocation(pair: Pair) -> str:
     """What stands against one, empty if nothing does."""
     if pair.model.promised > MOST_TO_MOVE:
         return ROOM
-    if pair.names.orphans & pair.model.in_use().keys():
+    if pair.names.orphans & pair.model.in_use():
         return ORPHAN
     inside = [*pair.model.inside().values(), *pair.kernel.inside().values()]
     return BALANCE if any(isinstance(one.operation, Relocate) for one in inside) else ""

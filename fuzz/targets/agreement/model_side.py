@@ -16,7 +16,6 @@ from models.simulation import State, Task
 from models.syscalls import Failed
 from models.syscalls.buffered import dirty_files
 from models.world import World
-from strategies.geometries import FILE_BLOCKS
 
 KTHREAD = "transaction kthread, woken"
 """Who commits for a task that has queued so much that it waits for a commit.  It is no task of a program."""
@@ -130,14 +129,9 @@ class ModelSide(World):
         items = self.fs.trees.extent.root.items()
         return sum(item.length for start, item in items if at <= start < behind)
 
-    def in_use(self) -> Mapping[int, int]:
-        """The blocks that are not free of each DATA block group, by address; only where there are some."""
-        taken = {group.start: group.used + group.reserved + group.pinned for group in self.fs.balanceable()}
-        return {at: blocks for at, blocks in taken.items() if blocks}
-
-    def first_is_full(self) -> bool:
-        """Whether the first DATA block group has no room for the largest write in one piece."""
-        return any(group.free.largest_run() < FILE_BLOCKS for group in self.fs.balanceable()[:1])
+    def in_use(self) -> frozenset[int]:
+        """The DATA block groups from which something has been allocated, by address."""
+        return frozenset(group.start for group in self.fs.balanceable() if group.used or group.reserved)
 
     @property
     def promised(self) -> int:

@@ -13,14 +13,13 @@ from models.operations import Step
 class Names:
     """From the model's numbers of files, and its addresses of block groups, to those of the other side.
 
-    ``orphans`` are the model's block groups whose counterpart the other side has removed; ``parted`` says
-    that there was one, ``apart`` that since then the two use different block groups.
+    ``orphans`` are the model's block groups whose counterpart the other side has removed; ``apart`` says that
+    the two use different block groups.
     """
 
     files: dict[int, int]
     groups: dict[int, int] = field(default_factory=dict)
     orphans: set[int] = field(default_factory=set)
-    parted: bool = False
     apart: bool = False
 
     def translated(self, step: Step, here: Mapping[int, int], there: Mapping[int, int]) -> Step:
@@ -63,4 +62,3 @@ class Names:
         """The other side has removed its counterpart."""
         self.groups.pop(at, None)
         self.orphans.add(at)
-        self.parted = True

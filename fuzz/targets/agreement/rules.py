@@ -32,24 +32,20 @@ WRITES = (StartNocowDio, BufferedWrite, Fsync)
 
 
 def cleaned(difference: Difference, pair: Pair) -> bool:
-    """The kernel has removed an empty block group, and later uses another one in its place."""
+    """The kernel has removed a block group that is empty on both sides, or made another one in its place."""
     names, at = pair.names, difference.number
-    if _removed(difference, pair) and not pair.model.used()[at]:
+    if _removed(difference, pair) and at not in pair.model.in_use():
         names.part(at)
         return True
     if difference.aspect is Aspect.GROUPS and difference.model == "not made" and names.orphans:
         names.adopt(min(names.orphans), at)
         return True
-    if names.parted and _placed_otherwise(difference, pair):
-        names.apart = True
-        return True
     return False
 
 
-def fuller(difference: Difference, pair: Pair) -> bool:
-    """The kernel puts into one block group what the model needs another one for."""
-    full = pair.comparison.was_full
-    if full and (_removed(difference, pair) or _placed_otherwise(difference, pair)):
+def placed(difference: Difference, pair: Pair) -> bool:
+    """The two have taken space from different block groups; the cleaner may have removed the kernel's."""
+    if _removed(difference, pair) or _counted_elsewhere(difference, pair):
         pair.names.apart = True
         return True
     return False
@@ -63,8 +59,8 @@ def _removed(difference: Difference, pair: Pair) -> bool:
     return mate is None or not pair.kernel.extents_at(mate)
 
 
-def _placed_otherwise(difference: Difference, pair: Pair) -> bool:
-    """Whether the same is in other block groups, and each side's counts are those of its own extents."""
+def _counted_elsewhere(difference: Difference, pair: Pair) -> bool:
+    """Whether as much is used, in other block groups, and each side's counts are those of its own extents."""
     return difference.aspect is Aspect.USED_OF_EACH and all(
         used == side.extents_at(at) for side in (pair.model, pair.kernel) for at, used in side.used().items()
     )

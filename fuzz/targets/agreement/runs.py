@@ -103,7 +103,11 @@ def _random(machinery: Machinery, counts: Counts, order: Order) -> Iterator[Disa
         kind, geometry, choices = random_sequence(order.seed, number, order.steps)
         machine = kind(machinery, counts)
         machine.mkfs(geometry)
-        failure = play(machine, choices)
+        try:
+            failure = play(machine, choices)
+        except Exception as error:
+            error.add_note(f"sequence {number} of seed {order.seed}")
+            raise
         if failure is not None:
             case, violation = failure.case, failure.violation
             shortest = shorter(machinery, case, violation)

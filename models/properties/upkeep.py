@@ -23,11 +23,13 @@ def nothing_is_discarded_that_somebody_owns(seen: Observation) -> Iterator[Misma
 
 def _owner(seen: Observation, discard: Discard) -> str:
     """A block of a block group that is not free; those still being trimmed are."""
-    fs = seen.fs
-    for start, group in fs.block_groups.tree.items():
-        chunk = fs.volumes.mapping_tree.get(start)
-        first = discard.physical - (chunk.physical if chunk else 0) + start
-        for block in range(first, first + discard.blocks) if chunk else ():
+    fs, end = seen.fs, discard.physical + discard.blocks
+    for start, chunk in fs.volumes.mapping_tree.items():
+        group = fs.block_groups.tree.get(start)
+        if group is None or chunk.physical >= end or discard.physical >= chunk.physical + chunk.length:
+            continue
+        first = discard.physical - chunk.physical + start
+        for block in range(first, first + discard.blocks):
             if group.start <= block < group.end and block not in group.free:
                 hidden = [r for r in fs.trim.trimming_ranges if r.group is group]
                 if not any(r.start <= block < r.start + r.blocks for r in hidden):
@@ -37,14 +39,14 @@ def _owner(seen: Observation, discard: Discard) -> str:
 
 def _reference(image: Image, discard: Discard) -> str:
     """An extent that a crash would bring back."""
+    end = discard.physical + discard.blocks
     for start, chunk in image.chunks.items():
+        if chunk.physical >= end or discard.physical >= chunk.physical + chunk.length:
+            continue
         for bytenr, item in image.extents.items():
             first = chunk.physical + bytenr - start
-            if (
-                start <= bytenr < start + chunk.length
-                and first < discard.physical + discard.blocks
-                and discard.physical < first + item.length
-            ):
+            inside = start <= bytenr < start + chunk.length
+            if inside and first < end and discard.physical < first + item.length:
                 return f"the superblock references extent {bytenr} there"
     return ""
 

@@ -41,42 +41,36 @@ def _new_groups(fs: FsInfo) -> list[BlockGroup] | None:
 
 
 def _each_adds_up(fs: FsInfo, new: list[BlockGroup]) -> bool:
-    """Chunk, item, lists, counters and references of each block group, in the order of their addresses."""
+    """Chunk, item, lists, counters and references of each block group, in the order of their addresses.
+
+    One expression, as there may be many, and it is asked after every step.
+    """
     chunks, items, end = fs.volumes.mapping_tree, fs.trees.block_group.root, 0
     unused = fs.block_groups.unused_bgs
+    listed_new, listed_unused = frozenset(new), frozenset(unused)
     for start, group in fs.block_groups.tree.items():
-        chunk = chunks.get(start)
+        chunk, length, refs, dirty = chunks.get(start), group.length, group.refs, group.dirty_list
+        used, reserved, pinned = group.used, group.reserved, group.pinned
         if (
             chunk is None
             or start < end
-            or chunk.length != group.length
+            or chunk.length != length
             or chunk.type is not group.type
             or group.removed
             or group.space_info is None
-            or (start not in items and group not in new)
-            or (group in new) + (group in unused) != (group.bg_list is not None)
-            or group.refs["tree"] != 1
-            or group.refs.get("unused_bgs", 0) != (group.bg_list is unused)
-            or not _counts(group)
-            or not _is_hooked(group)
+            or (start not in items and group not in listed_new)
+            or (group in listed_new) + (group in listed_unused) != (group.bg_list is not None)
+            or refs["tree"] != 1
+            or refs.get("unused_bgs", 0) != (group.bg_list is unused)
+            or used + reserved + pinned + group.bytes_super + group.in_hand + len(group.free) != length
+            or min(used, reserved, pinned, group.delalloc_bytes, group.ro, group.reservations) < 0
+            or not refs.get("nocow_writers", 0) == group.nocow_writers >= 0
+            or (refs.get("dirty_list", 0) if dirty is None else not _is_hooked(group))
         ):
             return False
-        end = start + group.length
-    return all(group.bg_list is not None and group not in new and _is_hooked(group) for group in unused)
-
-
-def _counts(group: BlockGroup) -> bool:
-    """The counters of a block group add up to its length, and none is negative."""
-    used, reserved, pinned = group.used, group.reserved, group.pinned
-    return (
-        used + reserved + pinned + group.bytes_super + group.in_hand + len(group.free) == group.length
-        and used >= 0
-        and reserved >= 0
-        and pinned >= 0
-        and group.delalloc_bytes >= 0
-        and group.ro >= 0
-        and group.reservations >= 0
-        and group.refs.get("nocow_writers", 0) == group.nocow_writers >= 0
+        end = start + length
+    return all(
+        group.bg_list is not None and group not in listed_new and _is_hooked(group) for group in unused
     )
 
 
@@ -157,6 +151,6 @@ def nothing_is_left(seen: Observation) -> bool:
     for group in (*fs.block_groups.tree.values(), *fs.block_groups.unused_bgs):
         if group.reservations or group.nocow_writers or group.delalloc_bytes or group.ro:
             return False
-        if group.refs["lookup"] or group.trimming or group.removed or group.passed_over:
+        if group.refs.get("lookup") or group.trimming or group.removed or group.passed_over:
             return False
     return not any(info.may_use for info in fs.space.infos.values())

@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 
+from fuzz.targets.kernel import fuse
 from fuzz.targets.kernel.gate import Gate, Pending, main
 from fuzz.targets.kernel.payload import BLOCK, HOLE, tags_of
 from fuzz.targets.kernel.rules import Kind
 from fuzz.targets.kernel.store import Kept, Store
+
+LATE = 0.1
+"""Seconds: longer than what looks as if nothing moved."""
 
 
 class DropsOneWrite(Gate):
@@ -56,6 +61,28 @@ class ReadsStaleData(Gate):
         return super().effect(pending)
 
 
+class TakesItsTime(Gate):
+    """A data write comes to the gate a while after it was submitted, as on a busy machine.  No defect."""
+
+    def __init__(self, device: int, store: Store, fsid: bytes) -> None:
+        super().__init__(device, store, fsid)
+        self.on_their_way: list[tuple[float, bytes]] = []
+
+    def request(self, message: bytes) -> None:
+        """Not yet, if it is one."""
+        opcode = fuse.decode(message).opcode
+        if opcode == fuse.Opcode.WRITE and max(tags_of(fuse.io_of(fuse.decode(message)).data), default=0) > 0:
+            self.on_their_way.append((time.monotonic() + LATE, message))
+        else:
+            super().request(message)
+
+    def overdue(self) -> str:
+        """The gate asks again and again: take what has come by now."""
+        while self.on_their_way and self.on_their_way[0][0] < time.monotonic():
+            super().request(self.on_their_way.pop(0)[1])
+        return super().overdue()
+
+
 class ForgetsDurableData(Store):
     """A device whose medium loses a data block that had been flushed, when the power goes."""
 
@@ -76,6 +103,7 @@ DEFECTS: dict[str, Callable[[int, Store, bytes], Gate]] = {
     "flushes_nothing": FlushesNothing,
     "reads_stale_data": ReadsStaleData,
     "forgets_durable_data": forgetful,
+    "takes_its_time": TakesItsTime,
 }
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ All of it needs root, FUSE, loop devices and btrfs-progs, and is skipped where o
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ from models.operations import (
 )
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing")
+
+
+def kernel_version() -> tuple[int, ...]:
+    """Major and minor number."""
+    return tuple(int(number) for number in platform.release().split(".")[:2])
+
 
 SEED_2 = Path(__file__).parent / "regressions" / "f78c436c3931.json"
 
@@ -82,6 +89,19 @@ def test_a_defect_of_the_device_is_caught(defect: str, broken: str) -> None:
     played = play(WRITTEN, ("-m", "tests.gates", defect))
     assert played.broken == broken
     assert "write 1" in played.expected
+
+
+@pytest.mark.skipif(kernel_version() < (6, 5), reason="the kernel does not tell which pages are written back")
+def test_pages_are_waited_for_that_come_late() -> None:
+    """If nobody did, a busy machine would read pages that are held a moment later, and wait for ever."""
+    steps = (
+        ("CPU 1", BufferedWrite(0, 1, 2)),
+        ("CPU 1", Writeback(0)),
+        ("kworker 1", CompleteBio("CPU 1", 0)),
+    )
+    played = play(case(*steps), ("-m", "tests.gates", "takes_its_time"))
+    assert played.broken == ""
+    assert [line.partition("-- ")[2] for line in played.lines] == ["done"] * 3
 
 
 def test_relocation_waits_for_a_write_in_place() -> None:

@@ -167,9 +167,13 @@ class Gate:
             "volatile": len(self.store.volatile),
         }
 
-    def overdue(self) -> bool:
-        """Whether somebody has waited for too long."""
-        return any(time.monotonic() - pending.since > PATIENCE for pending in self.held.values())
+    def overdue(self) -> str:
+        """Of whom it holds a request for too long; empty if of nobody."""
+        late = [held for held in self.held.values() if time.monotonic() - held.since > PATIENCE]
+        return ", ".join(
+            f"{held.kind} at {held.io.offset:#x} of writes {sorted(set(tags_of(held.io.data)))}"
+            for held in late
+        )
 
 
 def serve(gate: Gate, control: socket.socket, keeper: int) -> str:
@@ -181,7 +185,7 @@ def serve(gate: Gate, control: socket.socket, keeper: int) -> str:
     poll.register(gate.device, select.EPOLLIN)
     poll.register(control, select.EPOLLIN)
     poll.register(keeper, select.EPOLLIN)
-    while not gate.overdue():
+    while not (overdue := gate.overdue()):
         for ready, _ in poll.poll(1.0):
             if ready == keeper:
                 return "the keeper has gone"
@@ -203,7 +207,7 @@ def serve(gate: Gate, control: socket.socket, keeper: int) -> str:
                         continue
                     raise
                 gate.request(message)
-    return f"a request was held for {PATIENCE:.0f} s"
+    return f"a request was held for {PATIENCE:.0f} s: {overdue}"
 
 
 def main(make: Callable[[int, Store, bytes], Gate] = Gate) -> None:

@@ -7,6 +7,7 @@ could wait for it.)
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 
@@ -16,6 +17,7 @@ MS_NOSUID, MS_NODEV, MS_NOATIME = 2, 4, 1024
 MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
 SYNC_FILE_RANGE_WRITE = 2
+SYS_CACHESTAT = 451
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ioctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p]
@@ -65,3 +67,17 @@ def die_with_parent(parent: int) -> None:
 def start_writeback(fd: int) -> None:
     """Put the dirty pages of a file in flight, and wait for none.  Raises OSError."""
     _checked(_libc.sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE), "sync_file_range")
+
+
+def pages_in_writeback(fd: int) -> int:
+    """How many pages of a file are being written back; 0 where the kernel does not tell (before 6.5).
+
+    Raises OSError.
+    """
+    everything, found = (ctypes.c_uint64 * 2)(0, 0), (ctypes.c_uint64 * 5)()
+    answer = _libc.syscall(SYS_CACHESTAT, fd, everything, found, 0)
+    if answer < 0 and ctypes.get_errno() == errno.ENOSYS:
+        return 0
+    _checked(answer, "cachestat")
+    _cached, _dirty, in_writeback, *_evicted = found
+    return int(in_writeback)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from fuzz.targets.kernel.payload import BLOCK
+
 if TYPE_CHECKING:
     from fuzz.targets.kernel.world import KernelWorld
 
@@ -16,6 +18,8 @@ LOOKS, PAUSE = 4, 0.004
 """How often all has to look the same, and the seconds between."""
 WRITEBACK_LOOKS = 2
 """The same where no task waits: bios may still be on their way to the gate."""
+ARRIVAL = 2.0
+"""Seconds that pages in writeback have to come to the gate."""
 PATIENCE = 20.0
 """Seconds after which a task that waits for nothing that is held is taken to hang."""
 
@@ -42,11 +46,23 @@ def settle(world: KernelWorld) -> list[str]:
             return []
         same = same + 1 if look == last and look is not None and not ended else 0
         last = look
-        if same >= (LOOKS if world.jobs else WRITEBACK_LOOKS) and (world.io.requests or not world.jobs):
+        still = same >= (LOOKS if world.jobs else WRITEBACK_LOOKS)
+        if still and (world.io.requests or not world.jobs) and _arrived(world, began):
             return []
         if time.monotonic() - began > PATIENCE:
             return sorted(world.jobs)
         _pause(world)
+
+
+def _arrived(world: KernelWorld, began: float) -> bool:
+    """Whether every page in writeback has come to the gate.  What looks alike on a busy machine may be on its
+    way, and whoever took it for quiet would wait for pages that are held a moment later.
+
+    Where a task stands at a flush, bios may queue up behind it in the loop device.
+    """
+    if world.io.stopped() or time.monotonic() - began > ARRIVAL:
+        return True
+    return world.volume.pages_in_writeback() * BLOCK <= sum(held.size for held in world.io.bios())
 
 
 def _look(world: KernelWorld) -> Look:

@@ -112,6 +112,14 @@ class Volume:
         data[:] = encode(value) * blocks
         whole(os.pwrite(self.direct(number), data, block * BLOCK), blocks * BLOCK)
 
+    def pages_in_writeback(self) -> int:
+        """Of all files that are open.  Other threads may close some meanwhile."""
+        pages = 0
+        for fd, _ in list(self._open.values()):
+            with contextlib.suppress(OSError):
+                pages += libc.pages_in_writeback(fd)
+        return pages
+
     def write_buffered(self, number: int, block: int, blocks: int, value: int) -> None:
         """Write a value to blocks, in the page cache."""
         whole(os.pwrite(self.buffered(number), encode(value) * blocks, block * BLOCK), blocks * BLOCK)

@@ -126,6 +126,11 @@ def test_a_hunt_ends_with_the_first_failure(
     assert states[0].next == (first // BATCH + 1) * BATCH
     assert states[0].handed[0].reproducer.steps > 4, "it was not made shorter"
     assert not states[0].pending
+    again = hunt(tmp_path / "1", "--resume", "-x", "--shrink", "none")
+    assert again.returncode == 1
+    assert load(tmp_path / "1" / "hunt.json").failed > states[0].failed, "it went on to the next failure"
+    hunt(tmp_path / "3", "--resume", "--cases", str(CASES))
+    assert state_in(tmp_path / "3").tally == state_in(one_go[0]).tally
 
 
 def test_several_goes_are_one_go(

@@ -85,6 +85,25 @@ def test_a_search_over_several_objects_finds_items_of_one_type_only() -> None:
     assert (logical, length, item[:8]) == (0xD00000, 0x800000, struct.pack("<Q", 192))
 
 
+def test_extents_of_a_range_are_asked_for() -> None:
+    """If the end were in it, the first extent of the next block group would be."""
+    args = ioctls.pack_search(ioctls.EXTENT_TREE, 0xD00000, ioctls.EXTENT_ITEM, last=0x1500000 - 1)
+    assert struct.unpack_from("<7Q2I", args) == (2, 0xD00000, 0x14FFFFF, 0, 2**64 - 1, 0, 2**64 - 1, 168, 168)
+
+
+def test_extents_of_a_file_are_taken_apart() -> None:
+    """Dirty pages have no place yet; what they say is none."""
+    args = ioctls._FIEMAP.pack(0, 2**64 - 1, 0, 3, ioctls.MOST_EXTENTS, 0)
+    for logical, physical, flags in (
+        (0, 0xD00000, 0),
+        (4096, 0, ioctls.FIEMAP_EXTENT_UNKNOWN),
+        (8192, 0xD09000, 0x801),
+    ):
+        args += ioctls._FIEMAP_EXTENT.pack(logical, physical, 4096, 0, 0, flags)
+    assert ioctls._FIEMAP_EXTENT.size == 56
+    assert list(ioctls._file_extents(args)) == [(0xD00000, 4096), (0xD09000, 4096)]
+
+
 def test_a_request_is_taken_apart() -> None:
     """Of a write: where, how much, and what."""
     body = fuse.IO_IN.pack(1, 8192, 5, 0, 0, 0, 0) + b"hello"

@@ -28,11 +28,19 @@ SPARE = 60
 """Seconds that a hunt may take longer than it was told to."""
 
 
+ENDED = (0, 1)
+"""Exit codes of who has looked and found nothing, or something."""
+
+
+class WayError(RuntimeError):
+    """A process did not do what is measured.  The message is one line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How one of the two went.
 
-    ``property`` is what the first failing case breaks, the expected one if that is among them; empty if
+    ``property`` is what broke, the expected one if that is among what the first failures broke; empty if
     nothing was found.  ``seconds`` go by the clock, from the start of the process to its end.
     """
 
@@ -65,7 +73,10 @@ class Result:
 
 
 def try_both(workers: int, trial: Trial) -> Result:
-    """One after the other, who is first by turns: the machine may be warmer for the second."""
+    """One after the other, who is first by turns: the machine may be warmer for the second.
+
+    Raises WayError.
+    """
     ways = [partial(by_pytest, trial, workers), partial(by_hunt, trial, workers)]
     turn = trial.seed % 2
     first, second = ways[turn](), ways[1 - turn]()
@@ -73,7 +84,7 @@ def try_both(workers: int, trial: Trial) -> Result:
 
 
 def by_pytest(trial: Trial, workers: int) -> Way:
-    """A default run."""
+    """A default run.  Raises WayError."""
     options = (
         "--fuzz-seed",
         str(trial.seed),
@@ -82,12 +93,14 @@ def by_pytest(trial: Trial, workers: int) -> Way:
         f"--fuzz-shrink={Shrink.NONE.value}",
     )
     run = run_fuzz(ROOT, options, patience=LIMIT, workers=workers)
+    if run.code not in ENDED:
+        raise WayError(f"{trial.key}: pytest exited with {run.code}: {run.error}")
     found = [outcome.reproducer for outcome in run.outcomes if outcome.reproducer is not None]
     return Way.of(trial.revert, found, run.seconds)
 
 
 def by_hunt(trial: Trial, workers: int) -> Way:
-    """A default hunt.  Raises StateError where it left no state behind."""
+    """A default hunt.  Raises WayError."""
     with tempfile.TemporaryDirectory(prefix="bgfuzz-") as place:
         state, log = Path(place) / "hunt.json", Path(place) / "log"
         command = [
@@ -111,7 +124,10 @@ def by_hunt(trial: Trial, workers: int) -> Way:
         ]
         started = time.monotonic()
         with log.open("w", encoding="utf-8") as output:
-            wait_for(command, ROOT, output.fileno(), log, LIMIT + SPARE)
+            code = wait_for(command, ROOT, output.fileno(), log, LIMIT + SPARE)
+        if code not in ENDED:
+            last = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+            raise WayError(f"{trial.key}: the hunt exited with {code}: {last}")
         seconds = time.monotonic() - started
         return Way.of(trial.revert, [handed.reproducer for handed in load(state).handed], seconds)
 
@@ -124,7 +140,7 @@ def report(
 ) -> str:
     """The Markdown file."""
     every = [result for revert in reverts for result in results[revert.id]]
-    ratios = [times(results[revert.id]) for revert in reverts]
+    ratios = [ratio for revert in reverts if (ratio := times(results[revert.id])) is not None]
     lines = [
         "# How soon a hunt finds each race, and pytest",
         "",
@@ -133,7 +149,8 @@ def report(
         f"`pytest fuzz/ -n {cores} -x` and `python -m fuzz hunt -x` with the fix out, every machine in turn,",
         "with the same seeds, one after the other on the same cores: seconds by the clock from the start of",
         "the process to its end, with the first failing case saved and nothing made shorter.  Found: with a",
-        "property that the catalogue names.  Medians over the seeds; the ratio is the median of theirs.",
+        "property that the catalogue names.  Medians over the seeds; the ratio is that of trials in which",
+        "both found something.",
         f"A hunt is given up after {LIMIT} s, a run of pytest ends by itself; both count with their time.",
         "",
         row(*HEAD),
@@ -144,14 +161,19 @@ def report(
     totals = [
         sum(way.seconds for way in ways) for ways in zip(*((r.pytest, r.hunt) for r in every), strict=True)
     ]
-    lines += ["", f"The hunt is sooner for {sooner} of {len(reverts)} races; geometric mean of the ratios "]
-    lines[-1] += f"{geometric_mean(ratios):.2f}; all trials together {totals[0]:.0f} s and {totals[1]:.0f} s."
+    mean = f"{geometric_mean(ratios):.2f}" if ratios else "-"
+    lines += [
+        "",
+        f"The hunt is sooner for {sooner} of {len(ratios)} races that both found; geometric mean of the",
+    ]
+    lines += [f"ratios {mean}; all trials together {totals[0]:.0f} s and {totals[1]:.0f} s."]
     return "\n".join(lines) + "\n"
 
 
-def times(of_one: Sequence[Result]) -> float:
-    """How many times as long pytest takes as the hunt."""
-    return median(result.pytest.seconds / result.hunt.seconds for result in of_one)
+def times(of_one: Sequence[Result]) -> float | None:
+    """How many times as long pytest takes as the hunt, where both find something; None if they never do."""
+    both = [result for result in of_one if result.pytest.property and result.hunt.property]
+    return median(result.pytest.seconds / result.hunt.seconds for result in both) if both else None
 
 
 def found_by(revert: Revert, ways: Sequence[Way]) -> int:
@@ -160,11 +182,12 @@ def found_by(revert: Revert, ways: Sequence[Way]) -> int:
 
 
 def _row(revert: Revert, of_one: Sequence[Result]) -> str:
+    ratio = times(of_one)
     pytest, hunt = [result.pytest for result in of_one], [result.hunt for result in of_one]
     return row(
         f"`{revert.id}`",
         revert.name,
         *(f"{found_by(revert, ways)}/{len(ways)}" for ways in (pytest, hunt)),
         *(f"{median(way.seconds for way in ways):.1f}" for ways in (pytest, hunt)),
-        f"{times(of_one):.2f}",
+        "-" if ratio is None else f"{ratio:.2f}",
     )

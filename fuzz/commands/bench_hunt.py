@@ -7,9 +7,9 @@ import os
 from functools import partial
 
 from fuzz.bench.command import ROOT
-from fuzz.bench.hunts import Result, found_by, report, try_both
+from fuzz.bench.hunts import Result, WayError, found_by, report, try_both
 from fuzz.bench.trials import trials_of
-from fuzz.commands import FOUND, Commands, number
+from fuzz.commands import FOUND, Commands, UsageError, number
 from fuzz.commands.benches import add_output_options, open_log, publish, reverts_of, try_missing
 from fuzz.commands.output import repeat
 from models.reverts import catalogue
@@ -31,10 +31,6 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--seeds", type=number(1, 1_000), default=SEEDS, metavar="N", help=f"seeds 0 to N-1 ({SEEDS})"
     )
-    cores = os.cpu_count() or 1
-    parser.add_argument(
-        "--workers", type=number(1, 1_000), default=cores, metavar="N", help="processes (one for each core)"
-    )
     add_output_options(parser, DEFAULT_OUTPUT)
     parser.set_defaults(run=run)
 
@@ -44,12 +40,16 @@ def run(options: argparse.Namespace) -> int:
     reverts = reverts_of(options.ids, [revert for revert in catalogue() if not revert.rare])
     log = open_log(options)
     trials = trials_of(reverts, options.seeds)
-    try_missing("hunts", log, trials, partial(try_both, options.workers))
+    cores = os.cpu_count() or 1
+    try:
+        try_missing("hunts", log, trials, partial(try_both, cores))
+    except WayError as error:
+        raise UsageError(f"{error}; --resume goes on") from error
     results: dict[str, list[Result]] = {revert.id: [] for revert in reverts}
     for trial in trials:
         results[trial.revert.id].append(Result.from_data(log.data(trial.key)))
     command = repeat("bench hunt", options.ids, seeds=options.seeds)
-    publish(options, report(command, reverts, results, options.workers))
+    publish(options, report(command, reverts, results, cores))
     missed = [
         revert
         for revert in reverts

@@ -1,4 +1,4 @@
-"""What becomes of a failure: an entry of the example database, and the shortest program of it."""
+"""What becomes of a failure: an entry of the example database, and its shortest program if wanted."""
 
 from __future__ import annotations
 

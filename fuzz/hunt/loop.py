@@ -36,7 +36,8 @@ def do(campaign: Campaign, places: Sequence[str], shrink: Shrink, job: Job) -> R
 class Limits:
     """When a hunt ends: before case number ``cases``, after ``seconds`` of this go; never, if it is None.
 
-    ``first``: with the batch that has the first case that fails.  What was run behind it is not counted.
+    ``first``: with the batch that has the first case of this go that fails.  What was run behind it is not
+    counted, and runs again if the hunt goes on.
     """
 
     cases: int | None = None
@@ -62,6 +63,7 @@ class Hunt:
     stop: Event = field(default_factory=Event)
     tick: Callable[[State], None] = lambda _: None
     _first: int = 0
+    _failed_before: int = 0
     _before: float = 0.0
     _started: float = 0.0
     _saved: float = 0.0
@@ -80,7 +82,7 @@ class Hunt:
         Raises OSError where something cannot be saved, and WorkerLostError.
         """
         self._started, self._before, self._first = time.monotonic(), self.state.seconds, self.state.next
-        self._failures = list(self.state.pending)
+        self._failures, self._failed_before = list(self.state.pending), self.state.failed
         self._save()
         try:
             with Workers[Job, Result](
@@ -125,16 +127,21 @@ class Hunt:
         assert isinstance(job, range)
         self._done[job.start] = (result, job.stop)
         new: list[Failure] = []
-        while self.state.next in self._done and not (self.limits.first and self.state.found):
+        while self.state.next in self._done and not (self.limits.first and self._failed_now):
             new += self.state.add(*self._done.pop(self.state.next))
         if new:
             self._failures += new
             self._save()
 
     def _has_failed(self) -> bool:
-        """Whether some case has, counted already or not."""
+        """Whether some case of this go has, counted already or not."""
         waiting = (batch for batch, _ in self._done.values())
-        return self.state.found or any(batch.failures or batch.mistakes for batch in waiting)
+        return self._failed_now or any(batch.failures or batch.mistakes for batch in waiting)
+
+    @property
+    def _failed_now(self) -> bool:
+        """Whether a case of this go has failed, of those that are counted."""
+        return self.state.failed > self._failed_before
 
     def _save_sometimes(self) -> None:
         if time.monotonic() - self._saved >= SAVED_EVERY:

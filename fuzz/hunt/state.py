@@ -95,9 +95,14 @@ class State:
         return self.tally.coverage(self.campaign.kinds)
 
     @property
+    def failed(self) -> int:
+        """How many cases failed."""
+        return self.broken.total() + len(self.mistakes)
+
+    @property
     def found(self) -> bool:
         """Whether anything failed."""
-        return bool(self.broken or self.mistakes)
+        return self.failed > 0
 
     def save(self, path: Path) -> None:
         """Write it by rename.  Raises OSError where that cannot be."""

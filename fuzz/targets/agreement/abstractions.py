@@ -31,7 +31,8 @@ class Abstraction:
 ABSTRACTIONS: tuple[Abstraction, ...] = (
     Abstraction(
         "the cleaner's clock",
-        "the kernel has removed a block group that is empty on both sides, or made another one in its place",
+        "the kernel has removed a block group that is empty on both sides, or made another one in its place; "
+        "after a loss of power it may be there on one side only",
         "the kernel's cleaner wakes up by itself, after commits too; the model's where a program says so",
         "a removal too early, of a block group that is empty but needed",
         rules.cleaned,
@@ -39,10 +40,10 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
     Abstraction(
         "which block group is allocated from",
         "as much is used, in other block groups, and those that the kernel does not use its cleaner removes; "
-        "block groups are not compared any more",
+        "from then on only how much is used of all is compared, and nothing is relocated",
         "the kernel's allocator has hints and clusters, the model's takes the first block group with room; "
         "and where the model's are full after 31 blocks, the kernel's have 2,048",
-        "an allocator that passes over space",
+        "an allocator that passes over space; in such sequences, what becomes of block groups",
         rules.placed,
     ),
     Abstraction(

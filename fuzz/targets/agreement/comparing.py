@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fuzz.interleavings.watched import kind_of
-from fuzz.targets.agreement.counts import BETWEEN
+from fuzz.targets.agreement import space
+from fuzz.targets.agreement.counts import BETWEEN, Counts
 from fuzz.targets.agreement.difference import Aspect, Difference
 from fuzz.targets.agreement.side import DONE, Ended, Files, Side, Values
 from fuzz.targets.agreement.waits import same
@@ -68,7 +69,7 @@ class Comparison:
             self.pair.model.ended()
             self.pair.kernel.ended()
         yield from self._outcomes()
-        yield from self.stands()
+        yield from self.stands(self.pair.counts)
         yield from self._snapshots(step)
         if self.pair.model.quiet and self.pair.kernel.quiet:
             yield from self._at_rest(step)
@@ -88,12 +89,12 @@ class Comparison:
                 subject = f"{task}: {model.operation}"
                 yield Difference(Aspect.OUTCOME, subject, model.outcome, kernel.outcome, task)
 
-    def stands(self) -> Iterator[Difference]:
-        """How far tasks and their writes have come; may be asked again."""
-        yield from self._waits()
-        yield from self._in_flight()
+    def stands(self, counts: Counts) -> Iterator[Difference]:
+        """How far tasks and their writes have come; what is looked at is counted there."""
+        yield from self._waits(counts)
+        yield from self._in_flight(counts)
 
-    def _waits(self) -> Iterator[Difference]:
+    def _waits(self, counts: Counts) -> Iterator[Difference]:
         """Who is inside an operation, and where."""
         model, kernel = self.pair.model.inside(), self.pair.kernel.inside()
         running = {type(one.operation) for one in (*model.values(), *kernel.values())}
@@ -102,11 +103,11 @@ class Comparison:
             here, there = model.get(task), kernel.get(task)
             one = here or there
             assert one is not None
-            self.pair.counts.looks[Aspect.WAIT] += 1
+            counts.looks[Aspect.WAIT] += 1
             if here is not None and there is not None:
                 name = BETWEEN.join((one.operation.name, kind_of(here.waits_for), there.waits_for))
-                self.pair.counts.waits[name] += 1
-                self.pair.counts.looks[Aspect.WHERE] += 1
+                counts.waits[name] += 1
+                counts.looks[Aspect.WHERE] += 1
                 if not same(here.waits_for, there.waits_for):
                     subject = f"{task}: {one.operation}"
                     yield Difference(Aspect.WHERE, subject, str(here), str(there), task)
@@ -115,18 +116,18 @@ class Comparison:
                     Aspect.WAIT, f"{task}: {one.operation}", str(here or DONE), str(there or DONE), task
                 )
 
-    def _in_flight(self) -> Iterator[Difference]:
+    def _in_flight(self, counts: Counts) -> Iterator[Difference]:
         """Which writes are in flight."""
         model = frozenset().union(*self.pair.model.values_in_flight())
         kernel = frozenset().union(*self.pair.kernel.values_in_flight())
-        self.pair.counts.looks[Aspect.IN_FLIGHT] += 1
+        counts.looks[Aspect.IN_FLIGHT] += 1
         for value in sorted(model ^ kernel):
             here, there = (("in flight" if value in some else "not in flight") for some in (model, kernel))
             task = self.pair.writers[value - 1]
             yield Difference(Aspect.IN_FLIGHT, f"write {value}", here, there, task, value)
         for value in sorted(model & kernel):
             some, others = _bios_with(value, self.pair.model), _bios_with(value, self.pair.kernel)
-            self.pair.counts.looks[Aspect.BIOS] += 1
+            counts.looks[Aspect.BIOS] += 1
             if some != others:
                 yield Difference(Aspect.BIOS, f"write {value}", f"{some}", f"{others}", number=value)
 
@@ -141,16 +142,18 @@ class Comparison:
         if model.readonly != kernel.readonly:
             yield Difference(Aspect.READ_ONLY, "read-only", f"{model.readonly}", f"{kernel.readonly}")
         if not names.apart:
-            yield from self._groups(step)
+            yield from space.groups(self.pair)
+        if isinstance(step.operation, Commit | Crash | Remount) and not model.dirty():
+            yield from space.used(self.pair)
 
     def _snapshots(self, step: Step) -> Iterator[Difference]:
         """Snapshots hold the same, and go on to hold what they held when they had been taken."""
         model, kernel = self.pair.model.snapshots(), self.pair.kernel.snapshots()
         if isinstance(step.operation, Crash | Remount):
             self._taken = list(zip(model, kernel, strict=False))
-        inside = [*self.pair.model.inside().values(), *self.pair.kernel.inside().values()]
-        taking = any(isinstance(one.operation, Snapshot) for one in inside)
-        if len(model) != len(kernel) and not taking:  # else one side may only be slower
+        fewer, more = sorted((len(model), len(kernel)))
+        slower = self._being_taken(by_model=len(model) < len(kernel))
+        if more - fewer > slower or (more != fewer and fewer < len(self._taken)):
             yield Difference(Aspect.SNAPSHOTS, "snapshots", f"{len(model)}", f"{len(kernel)}")
         both = list(zip(model, kernel, strict=False))
         self._taken += both[len(self._taken) :]
@@ -164,6 +167,11 @@ class Comparison:
             for number, (here, there) in enumerate(both, start=1):
                 named = _renamed(here, self.pair.names.files)
                 yield from self._contents(Aspect.SNAPSHOTS, named, there, f"snapshot {number} ", number)
+
+    def _being_taken(self, *, by_model: bool) -> int:
+        """How many snapshots that side is taking: it may only be slower than the other."""
+        side = self.pair.model if by_model else self.pair.kernel
+        return sum(isinstance(one.operation, Snapshot) for one in side.inside().values())
 
     def snapshot_may_be_either(self, number: int) -> bool:
         """Whether the reference of each side allows what the other has in a snapshot."""
@@ -200,39 +208,6 @@ class Comparison:
             yield Difference(Aspect.CRASH, name, f"allows: {mismatch.expected}", mismatch.observed)
         for name, mismatch in self._kernel_may.judge(_renamed(model, files)):
             yield Difference(Aspect.CRASH, name, mismatch.observed, f"allows: {mismatch.expected}")
-
-    def _groups(self, step: Step) -> Iterator[Difference]:
-        """Block groups that came and went, and just after a commit how much of them is used."""
-        pair = self.pair
-        model, kernel = pair.model.group_addresses(), pair.kernel.group_addresses()
-        pair.counts.looks[Aspect.GROUPS] += 1
-        new, other = pair.names.mate(model, kernel)
-        mated = sorted(pair.names.groups.items())
-        for at, mate in mated:  # they come first: what is gone may have come back as another
-            if (at in model) != (mate in kernel):
-                here, there = ("there" if is_there else "gone" for is_there in (at in model, mate in kernel))
-                yield Difference(Aspect.GROUPS, f"group at {at}", here, there, number=at)
-        for at in new:
-            yield Difference(Aspect.GROUPS, f"group at {at}", "there", "not made", number=at)
-        for at in other:
-            yield Difference(Aspect.GROUPS, f"group at {at:#x}", "not made", "there", number=at)
-        if isinstance(step.operation, Commit | Crash | Remount) and not pair.model.dirty():
-            yield from self._used()
-
-    def _used(self) -> Iterator[Difference]:
-        """Used blocks, of all and of each."""
-        pair = self.pair
-        pair.counts.looks[Aspect.USED] += 1
-        model, kernel = pair.model.used(), pair.kernel.used()
-        total, other = sum(model.values()), sum(kernel.values())
-        if total != other:
-            yield Difference(Aspect.USED, "used DATA blocks", f"{total}", f"{other}")
-            return
-        pair.counts.looks[Aspect.USED_OF_EACH] += 1
-        for at, mate in sorted(pair.names.groups.items()):
-            some, others = model.get(at, 0), kernel.get(mate, 0)
-            if some != others:
-                yield Difference(Aspect.USED_OF_EACH, f"group at {at}", f"{some}", f"{others}", number=at)
 
 
 def _bios_with(value: int, side: Side) -> int:

@@ -16,12 +16,14 @@ class Counts(Sums):
 
     ``operations`` were taken on both sides.  ``outcomes`` has an operation, how it ended in the model and
     in the kernel, ``waits`` the same for where both wait, with :data:`BETWEEN` between.  ``looks`` counts
-    comparisons by what was compared, ``known`` known differences too, ``abstractions`` these by name.
+    comparisons by what was compared, ``known`` known differences too, ``abstractions`` these by name;
+    ``slow`` differences that nobody knew, and that went away.
     """
 
     sequences: int = 0
     ended_early: int = 0
     steps: int = 0
+    slow: int = 0
     operations: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     waits: Counter[str] = field(default_factory=Counter)

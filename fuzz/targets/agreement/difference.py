@@ -42,3 +42,8 @@ class Difference:
     kernel: str
     task: str = ""
     number: int = -1
+
+    @property
+    def key(self) -> str:
+        """What differs, the same from one look to the next."""
+        return f"{self.aspect}: {self.subject}"

@@ -154,8 +154,16 @@ class KernelSide(KernelWorld):
         return {at: items[at] // BLOCK for at in self.group_addresses() if at in items}
 
     def extents_at(self, at: int) -> int:
-        """By the extent items."""
-        return ioctls.extent_bytes(self.volume.root, at) // BLOCK
+        """By the extent items, which know what was committed, and by the files, which know what was not."""
+        start, end = ioctls.chunk_range(self.volume.root, at)
+        committed = ioctls.extent_bytes(self.volume.root, start, end)
+        extents = [
+            extent
+            for number in sorted(self.reference.files)
+            for extent in ioctls.file_extents(self.volume.buffered(number))
+        ]
+        of_files = sum(length for logical, length in extents if start <= logical < end)
+        return max(committed, of_files) // BLOCK
 
     @property
     def readonly(self) -> bool:

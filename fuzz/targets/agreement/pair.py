@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from fuzz.targets.agreement.abstractions import ABSTRACTIONS
+from fuzz.targets.agreement.abstractions import ABSTRACTIONS, Abstraction
 from fuzz.targets.agreement.comparing import Comparison
 from fuzz.targets.agreement.counts import Counts
-from fuzz.targets.agreement.difference import STANDS, Difference
+from fuzz.targets.agreement.difference import Difference
 from fuzz.targets.agreement.limits import limit
 from fuzz.targets.agreement.model_side import ModelSide
 from fuzz.targets.agreement.names import Names
+from fuzz.targets.agreement.settling import Settling
 from fuzz.targets.agreement.side import Side
 from models.operations import (
     BufferedWrite,
@@ -28,10 +29,6 @@ from models.world import Violation
 
 KTHREAD = "transaction kthread"
 """Who does what is left at the end of a sequence."""
-LOOKS = 10
-"""How often to look at a difference before it is one."""
-PATIENCE = 70
-"""How often to look at one that nobody knows, before it is a disagreement."""
 DISAGREEMENT = "model_and_kernel_agree_on_"
 """How the name of what does not hold begins; what differs follows."""
 
@@ -56,7 +53,7 @@ class Pair:
         self.draining = self.over = False
         self.standing: dict[str, str] = {}
         self.stood: dict[str, str] = {}
-        self._apart: frozenset[object] = frozenset()
+        self._settling = Settling(self)
         self.waited: frozenset[str] = frozenset()
         self.writers: list[str] = []
         self.writes: list[StartNocowDio | BufferedWrite] = []
@@ -144,7 +141,7 @@ class Pair:
             self.comparison.before(operation)
             self.model.take(step)
             self.kernel.take(other)
-        self._let_settle()
+        self._settling.wait()
         self._judge(step)
         return True
 
@@ -161,33 +158,15 @@ class Pair:
             values = values.union(*(other for other in bios if values & other))
         return values
 
-    def _let_settle(self) -> None:
-        """Where the sides have come apart just now, look again for a while.  Raises Violation."""
-        before, self._apart = self._apart, self._come_apart()
-        for _ in range(LOOKS):
-            if self._apart <= before:
-                return
-            self.kernel.settle_again()
-            self._apart = self._come_apart()
-
-    def _come_apart(self) -> frozenset[object]:
-        """Tasks that are inside on one side only, and values that are in flight on one side only."""
-        model, kernel = (
-            frozenset(side.inside()).union(*side.values_in_flight()) for side in (self.model, self.kernel)
-        )
-        return model ^ kernel
-
     def _judge(self, step: Step) -> None:
         """Compare; what is known is counted.  Raises Violation for what is not."""
         self.stood, self.standing = self.standing, {}
         for difference in self.comparison.differences(step):
-            subject = f"{difference.aspect}: {difference.subject}"
+            subject = difference.key
             name = self.stood.get(subject, "")
             if not name:
-                known = next((one for one in ABSTRACTIONS if one.applies(difference, self)), None)
+                known = self.known(difference)
                 if known is None:
-                    if not self._stays(difference):
-                        continue
                     self.complain(difference)
                 name = known.name
                 self.counts.abstractions[name] += 1
@@ -197,17 +176,9 @@ class Pair:
             if self.over:
                 return
 
-    def _stays(self, difference: Difference) -> bool:
-        """Whether a difference that nobody knows is there for longer than a slow machine takes: the kernel
-        commits by itself, and who commits waits for it.  Raises Violation."""
-        if difference.aspect not in STANDS:
-            return True
-        for _ in range(PATIENCE):
-            self.kernel.settle_again()
-            now = self.comparison.stands()
-            if (difference.aspect, difference.subject) not in {(one.aspect, one.subject) for one in now}:
-                return False
-        return True
+    def known(self, difference: Difference) -> Abstraction | None:
+        """The first that knows it."""
+        return next((one for one in ABSTRACTIONS if one.applies(difference, self)), None)
 
     def complain(self, difference: Difference) -> NoReturn:
         """A difference that nobody knows.  Raises Violation."""

@@ -27,6 +27,12 @@ A difference is either one of the known ones below, each of which has a rule tha
 (`fuzz/targets/agreement/rules.py`), or a disagreement."""
 
 
+SLOW = """\
+In {} steps tasks had come to different places,
+nobody knew why, and seconds later they had not: a busy machine, or a wake-up that comes late."""
+"""What is said of differences that went away."""
+
+
 def kernel_version() -> str:
     """The version's numbers."""
     found = re.match(r"\d+(\.\d+)*", platform.release())
@@ -43,7 +49,7 @@ def report(command: str, answer: Answer) -> str:
         [_verdict(answer)],
         ["## What was compared"],
         list(_compared(counts)),
-        [f"{counts.ended_early} sequences ended at a known difference."],
+        [f"{counts.ended_early} sequences ended at a known difference.  " + SLOW.format(counts.slow)],
         ["## How operations ended"],
         list(_outcomes(counts)),
         ["## Where both wait"],

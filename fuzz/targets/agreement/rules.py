@@ -34,7 +34,8 @@ WRITES = (StartNocowDio, BufferedWrite, Fsync)
 def cleaned(difference: Difference, pair: Pair) -> bool:
     """The kernel has removed a block group that is empty on both sides, or made another one in its place."""
     names, at = pair.names, difference.number
-    if _removed(difference, pair) and at not in pair.model.in_use():
+    never_seen = difference.kernel == "not made" and difference.model == "there"
+    if (never_seen or _removed(difference, pair)) and at not in pair.model.in_use():
         names.part(at)
         return True
     if difference.aspect is Aspect.GROUPS and difference.model == "not made" and names.orphans:
@@ -53,10 +54,8 @@ def placed(difference: Difference, pair: Pair) -> bool:
 
 def _removed(difference: Difference, pair: Pair) -> bool:
     """Whether the kernel has no longer a block group of the model's, and nothing of its own is in it."""
-    if difference.aspect is not Aspect.GROUPS or difference.model != "there":
-        return False
-    mate = pair.names.groups.get(difference.number)
-    return mate is None or not pair.kernel.extents_at(mate)
+    gone = difference.aspect is Aspect.GROUPS and difference.kernel == "gone"
+    return gone and not pair.kernel.extents_at(pair.names.groups[difference.number])
 
 
 def _counted_elsewhere(difference: Difference, pair: Pair) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fuzz.targets.kernel.control import GateControl, Held, State
+from fuzz.targets.kernel.payload import BLOCK
 from fuzz.targets.kernel.seen import Seen
 from models.operations import CompleteBio
 
@@ -13,12 +14,14 @@ from models.operations import CompleteBio
 class HeldIo:
     """The requests that a gate holds, as they were when somebody last looked.
 
-    A data write is known by its value: no two of a case have the same.
+    A data write is known by its value: no two of a case have the same.  ``past_cache`` are the values of
+    writes that do not go through the page cache.
     """
 
     def __init__(self, gate: GateControl, seen: Seen) -> None:
         self.gate, self.seen = gate, seen
         self.requests: list[Held] = []
+        self.past_cache: set[int] = set()
         self._submitters: dict[int, str] = {}
         self._file_of: dict[int, int] = {}
 
@@ -50,6 +53,10 @@ class HeldIo:
     def bios(self) -> list[Held]:
         """The data writes."""
         return [held for held in self.requests if not held.stops]
+
+    def held_pages(self) -> int:
+        """Pages of the page cache in data writes that are held."""
+        return sum(held.size for held in self.bios() if not self.past_cache.issuperset(held.tags)) // BLOCK
 
     def in_flight(self) -> list[CompleteBio]:
         """Held data writes, by who submitted them."""

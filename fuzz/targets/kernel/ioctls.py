@@ -21,7 +21,9 @@ FS_INFO = 0x8400941F
 FITRIM, SETFLAGS, FIEMAP = 0xC0185879, 0x40086602, 0xC020660B
 
 FS_NOCOW_FL = 0x00800000
-FIEMAP_FLAG_SYNC = 1
+FIEMAP_FLAG_SYNC, FIEMAP_EXTENT_UNKNOWN = 1, 2
+MOST_EXTENTS = 64
+"""Of a file: it has a few blocks."""
 SUBVOL_RDONLY, SCRUB_READONLY = 2, 1
 BALANCE_DATA, BALANCE_ARGS_VRANGE, BALANCE_CTL_CANCEL = 1, 1 << 4, 2
 CHUNK_TREE, FIRST_CHUNK_TREE, CHUNK_ITEM, BLOCK_GROUP_DATA = 3, 256, 228, 1
@@ -41,6 +43,8 @@ _SCRUB = struct.Struct("<4Q")
 _SCRUB_PROGRESS = struct.Struct("<15Q")
 _SCRUB_SIZE = _FS_INFO_SIZE = 1024
 _SEARCH_BUFFER = 64 * 1024
+_FIEMAP = struct.Struct("<2Q4I")
+_FIEMAP_EXTENT = struct.Struct("<3Q2QI12x")
 
 
 class Chunk(NamedTuple):
@@ -122,7 +126,7 @@ def set_nocow(fd: int) -> None:
 
 def wait_ordered(fd: int) -> None:
     """Wait until writes that were acknowledged are in the trees; writes dirty pages back."""
-    ioctl(fd, FIEMAP, bytearray(struct.pack("<2Q4I", 0, 2**64 - 1, FIEMAP_FLAG_SYNC, 0, 0, 0)))
+    ioctl(fd, FIEMAP, bytearray(_FIEMAP.pack(0, 2**64 - 1, FIEMAP_FLAG_SYNC, 0, 0, 0)))
 
 
 def pack_search(tree: int, objectid: int, kind: int, last: int | None = None) -> bytearray:
@@ -192,12 +196,33 @@ def used_bytes(fs: int) -> dict[int, int]:
     return found
 
 
-def extent_bytes(fs: int, start: int) -> int:
-    """How much of the chunk at ``start``, or of where one was, extent items say is used.
-
-    What is behind it up to the next chunk counts as its own: where it was removed nobody knows its length.
-    """
+def chunk_range(fs: int, start: int) -> tuple[int, int]:
+    """Where the chunk at ``start`` begins and ends, or where one was: what is behind it up to the next chunk
+    counts as its own, as nobody knows its length any more."""
     behind = [chunk.logical for chunk in chunks(fs) if chunk.logical > start]
-    args = pack_search(EXTENT_TREE, start, EXTENT_ITEM, last=min(behind, default=2**64) - 1)
+    return start, min(behind, default=2**64)
+
+
+def extent_bytes(fs: int, start: int, end: int) -> int:
+    """How much of a range extent items say is used; what no commit has seen yet may be missing."""
+    args = pack_search(EXTENT_TREE, start, EXTENT_ITEM, last=end - 1)
     ioctl(fs, TREE_SEARCH_V2, args)
     return sum(length for _, length, _ in _items(bytes(args), EXTENT_ITEM))
+
+
+def file_extents(fd: int) -> list[tuple[int, int]]:
+    """The extents of a file that have a place: where, for the file system, and how long.  Dirty pages have
+    none, and are not written for it."""
+    args = bytearray(_FIEMAP.size + MOST_EXTENTS * _FIEMAP_EXTENT.size)
+    _FIEMAP.pack_into(args, 0, 0, 2**64 - 1, 0, 0, MOST_EXTENTS, 0)
+    ioctl(fd, FIEMAP, args)
+    return list(_file_extents(bytes(args)))
+
+
+def _file_extents(args: bytes) -> Iterator[tuple[int, int]]:
+    *_, mapped, _, _ = _FIEMAP.unpack_from(args)
+    for number in range(mapped):
+        at = _FIEMAP.size + number * _FIEMAP_EXTENT.size
+        _, physical, length, _, _, flags = _FIEMAP_EXTENT.unpack_from(args, at)
+        if not flags & FIEMAP_EXTENT_UNKNOWN:
+            yield physical, length

@@ -9,8 +9,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fuzz.targets.kernel.payload import BLOCK
-
 if TYPE_CHECKING:
     from fuzz.targets.kernel.world import KernelWorld
 
@@ -62,7 +60,7 @@ def _arrived(world: KernelWorld, began: float) -> bool:
     """
     if world.io.stopped() or time.monotonic() - began > ARRIVAL:
         return True
-    return world.volume.pages_in_writeback() * BLOCK <= sum(held.size for held in world.io.bios())
+    return world.volume.pages_in_writeback() <= world.io.held_pages()
 
 
 def _look(world: KernelWorld) -> Look:

@@ -11,7 +11,8 @@ from programs import reverts
 from fuzz.case import Case, run
 from fuzz.minimise import Minimiser, case_of, cost, size
 from fuzz.minimise.candidates import smaller
-from fuzz.minimise.leaps import SMALL, leaps
+from fuzz.minimise.leaps import SMALL, exchanged, leaps
+from models.faults import TREE_BLOCK
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
@@ -23,6 +24,7 @@ from models.operations import (
     EndTransaction,
     Free,
     Fsync,
+    Inject,
     Operation,
     Relocate,
     RunDelayedRefs,
@@ -65,7 +67,7 @@ STUCK = {
                 cpu(1, Free(3)),
             ),
         ),
-        "_called_otherwise",
+        "leaps._called_otherwise",
         4,
     ),
     "a block group that is trimmed although another one will do": Stuck(
@@ -81,7 +83,7 @@ STUCK = {
                 cpu(2, CreateBg()),
             ),
         ),
-        "_called_otherwise",
+        "leaps._called_otherwise",
         6,
     ),
     "a commit that only keeps a write from going on": Stuck(
@@ -99,7 +101,7 @@ STUCK = {
                 Step(Crash.task, Crash()),
             ),
         ),
-        "_stopped_elsewhere",
+        "leaps._stopped_elsewhere",
         7,
     ),
     "two tasks where one is enough": Stuck(
@@ -116,7 +118,7 @@ STUCK = {
                 cpu(1, Commit()),
             ),
         ),
-        "_by_fewer_tasks",
+        "leaps._by_fewer_tasks",
         8,
     ),
     "what a commit of another task does as well": Stuck(
@@ -131,14 +133,28 @@ STUCK = {
                 cpu(1, RunDelayedRefs()),
             ),
         ),
-        "_of_simpler_kinds",
+        "leaps._of_simpler_kinds",
         5,
     ),
     "stopped late for want of room": Stuck(
         "66d204a16c94",
         Case(on(1, 0, 1), (cpu(1, Allocate(), "btrfs_prealloc_file_range"), cpu(2, Relocate()))),
-        "_stopped_earlier",
+        "leaps._stopped_earlier",
         3,
+    ),
+    "two tasks in each other's place": Stuck(
+        "cb2d3daddbfb",
+        Case(
+            on(1, 0, 1),
+            (
+                Step(Inject.task, Inject(TREE_BLOCK)),
+                cpu(1, CreateBg()),
+                cpu(2, Commit(), "TRANS_STATE_UNBLOCKED"),
+                cpu(1, Fsync(0)),
+            ),
+        ),
+        "search.exchanged",
+        5,
     ),
 }
 
@@ -157,7 +173,7 @@ def test_a_leap_goes_where_single_changes_do_not(stuck: Stuck, monkeypatch: pyte
     def never(*_: object) -> Iterator[Case]:
         return iter(())
 
-    monkeypatch.setattr(f"fuzz.minimise.leaps.{stuck.leap}", never)
+    monkeypatch.setattr(f"fuzz.minimise.{stuck.leap}", never)
     assert size(minimised(stuck)) > size(small)
 
 
@@ -197,7 +213,7 @@ def test_the_end_of_a_program_is_tried_on_plain_file_systems() -> None:
 def test_bios_are_completed_by_workers_and_nothing_else_is() -> None:
     """If a CPU completed a bio, or a worker made a system call, a report would tell what cannot happen."""
     for stuck in STUCK.values():
-        for case in (*smaller(stuck.case), *leaps(stuck.case)):
+        for case in (*smaller(stuck.case), *leaps(stuck.case), *exchanged(stuck.case)):
             for step in case.steps:
                 if step.operation is not None:
                     worker = step.task.startswith("kworker")

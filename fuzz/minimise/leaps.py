@@ -121,6 +121,18 @@ def _handed_over(steps: Steps, start: int, to: str) -> Steps:
     return (*steps[:start], *map(hand, steps[start:]))
 
 
+def exchanged(case: Case) -> Iterator[Case]:
+    """From some operation on, two tasks that are alike in each other's place."""
+    for start, step in enumerate(case.steps):
+        for task in alike(case.steps, step.task) if step.operation is not None else ():
+            if task != step.task:
+                names = {task: step.task, step.task: task}
+                rest = [
+                    replace(other, task=names.get(other.task, other.task)) for other in case.steps[start:]
+                ]
+                yield replace(case, steps=renamed((*case.steps[:start], *rest)))
+
+
 def _of_simpler_kinds(case: Case) -> Iterator[Case]:
     """All operations of one kind as an earlier kind, of which there may be some already; each of these by
     some task, and stopped where it was if it can be."""

@@ -9,7 +9,7 @@ from itertools import chain
 from fuzz.case import Case, Verdict, run
 from fuzz.minimise.candidates import renamed, smaller, smaller_by_two
 from fuzz.minimise.everywhere import Everywhere
-from fuzz.minimise.leaps import leaps
+from fuzz.minimise.leaps import exchanged, leaps
 from fuzz.minimise.size import size
 from models.reverts import Revert
 
@@ -68,12 +68,12 @@ class Minimiser:
 
     def _downhill(self, best: Verdict) -> Verdict:
         """One change after the other, each the first that makes the case less, until there is none; then
-        several at once."""
+        several at once, and at last tasks in each other's place."""
         better: Verdict | None = best
         while better is not None and self.runs < MAX_RUNS:
             best = better
             case = case_of(best)
-            changed = chain(smaller(case), leaps(case), smaller_by_two(case))
+            changed = chain(smaller(case), leaps(case), smaller_by_two(case), exchanged(case))
             better = next(self._that_fail(changed, best), None)
         return best
 

@@ -20,6 +20,7 @@ from models.operations import OPERATIONS, Step
 from models.reverts import catalogue
 
 FILES = sorted(DIRECTORY.glob("*.json"))
+TRACES = [*FILES, *sorted((DIRECTORY.parent / "findings").glob("*.json"))]
 
 
 def test_every_race_has_a_trace() -> None:
@@ -34,7 +35,7 @@ def test_the_traces_can_be_written_anew(race: str) -> None:
     assert dumps(shortest_trace(revert)) == path_of(revert).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
 def test_what_is_read_is_written_again_byte_by_byte(path: Path) -> None:
     """If it were not, opening and saving a trace would change it."""
     text = path.read_text(encoding="utf-8")

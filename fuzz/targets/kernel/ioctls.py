@@ -101,15 +101,22 @@ def trim(fs: int, start: int) -> None:
     ioctl(fs, FITRIM, bytearray(struct.pack("<3Q", start, 2**64 - 1 - start, 0)))
 
 
-def scrub(fs: int, start: int, length: int) -> int:
-    """Scrub a range of the device, without repairing anything; how many errors it found."""
+class Scrubbed(NamedTuple):
+    """How many errors a scrub found: in superblocks, which it always reads, and in what it was to read."""
+
+    supers: int
+    others: int
+
+
+def scrub(fs: int, start: int, length: int) -> Scrubbed:
+    """Scrub a range of the device, without repairing anything."""
     args = bytearray(_SCRUB_SIZE)
     _SCRUB.pack_into(args, 0, 1, start, start + length - 1, SCRUB_READONLY)
     ioctl(fs, SCRUB, args)
     _, _, _, _, read, csum, verify, _, _, supers, _, uncorrectable, *_ = _SCRUB_PROGRESS.unpack_from(
         args, _SCRUB.size
     )
-    return int(read + csum + verify + supers + uncorrectable)
+    return Scrubbed(supers, read + csum + verify + uncorrectable)
 
 
 def fsid(fs: int) -> str:

@@ -32,7 +32,7 @@ default (seen on 6.18).  The task cannot be killed meanwhile.
 SNAPSHOT = "snapshot-"
 CREATE_BG = "create-bg-"
 """How the names begin of the files that force a block group into being; they live that long only."""
-ATTEMPTS, PAUSE = 400, 0.005
+ATTEMPTS, PAUSE = 2_000, 0.005
 """How often to try an umount, and the seconds between: some reference to a mount is given up late."""
 
 

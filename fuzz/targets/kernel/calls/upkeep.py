@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fuzz.targets.kernel import ioctls
 from fuzz.targets.kernel.calls.base import Call
 from fuzz.targets.oracles import SCRUB_FINDS_NOTHING
-from models.operations import Scrub, Snapshot, Trim
+from models.operations import Crash, Scrub, Snapshot, Trim
 from models.reference.snapshots import Snapshot as Taken
 
 if TYPE_CHECKING:
@@ -76,6 +76,12 @@ class CallScrub(Call[Scrub]):
         return (lambda: ioctls.scrub(root, chunk.physical, chunk.length)), None
 
     def end(self, world: KernelWorld, operation: Scrub, job: Job) -> None:
-        """It finds nothing wrong, unless a fault may have left copies of the superblock that differ."""
-        if job.error is None and job.result and not world.seen.fault:
-            world.complain(SCRUB_FINDS_NOTHING, "it finds no error", f"{operation} found {job.result}")
+        """It finds nothing wrong; a fault, or a loss of power between them, may have left copies of the
+        superblock that differ."""
+        if job.error is not None or world.seen.fault:
+            return
+        assert isinstance(job.result, ioctls.Scrubbed)
+        crashed = any(isinstance(step.operation, Crash) for step in world.program)
+        found = job.result.others + (0 if crashed else job.result.supers)
+        if found:
+            world.complain(SCRUB_FINDS_NOTHING, "it finds no error", f"{operation} found {found}")

@@ -16,7 +16,7 @@ from statistics import geometric_mean, median
 
 from fuzz.bench.command import ROOT, run_fuzz, wait_for
 from fuzz.bench.results import row
-from fuzz.bench.trials import Trial
+from fuzz.bench.trials import Trial, tells_of
 from fuzz.hunt import load
 from fuzz.options import Shrink
 from fuzz.report import Reproducer
@@ -26,8 +26,6 @@ LIMIT = 300
 """Seconds that a hunt may take; and a run of pytest between two of its searches."""
 SPARE = 60
 """Seconds that a hunt may take longer than it was told to."""
-
-
 ENDED = (0, 1)
 """Exit codes of who has looked and found nothing, or something."""
 
@@ -178,7 +176,7 @@ def times(of_one: Sequence[Result]) -> float | None:
 
 def found_by(revert: Revert, ways: Sequence[Way]) -> int:
     """How often, with a property that the catalogue names."""
-    return sum(way.property in (revert.expected, *revert.signs) for way in ways)
+    return sum(tells_of(revert, way.property) for way in ways)
 
 
 def _row(revert: Revert, of_one: Sequence[Result]) -> str:

@@ -8,7 +8,7 @@ from statistics import median
 
 from fuzz.bench.command import ROOT, Finished, run_fuzz
 from fuzz.bench.results import row
-from fuzz.bench.trials import Trial
+from fuzz.bench.trials import Trial, tells_of
 from fuzz.options import PROFILES, Shrink
 from fuzz.random_cases import machines_for
 from fuzz.shards import machine_of
@@ -137,7 +137,7 @@ def report(command: str, reverts: Sequence[Revert], results: Mapping[str, Sequen
 
 def is_expected(revert: Revert, result: Result) -> bool:
     """Whether a trial found what the catalogue says."""
-    return result.property in (revert.expected, *revert.signs)
+    return tells_of(revert, result.property)
 
 
 def _row(revert: Revert, results: Sequence[Result]) -> str:

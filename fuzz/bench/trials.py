@@ -23,3 +23,8 @@ class Trial(NamedTuple):
 def trials_of(reverts: Iterable[Revert], seeds: int) -> list[Trial]:
     """Every race with seeds 0 to ``seeds`` - 1."""
     return [Trial(revert, seed) for revert in reverts for seed in range(seeds)]
+
+
+def tells_of(revert: Revert, name: str) -> bool:
+    """Whether that a property of this name breaks is what the catalogue expects, or a sign of the race."""
+    return name in (revert.expected, *revert.signs)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from models.btrfs.device import Discard
-from models.btrfs.trees import Image
+from models.btrfs.trees import ChunkItem, Image
+from models.btrfs.volumes import ChunkMap
 from models.properties import Mismatch, Observation, When, holds
 from models.properties.quick import nothing_was_judged_at_a_lock
 from models.properties.quick.space import nothing_is_left
 from models.simulation import span
+
+Chunk = TypeVar("Chunk", ChunkItem, ChunkMap)
 
 
 @holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
@@ -23,10 +27,10 @@ def nothing_is_discarded_that_somebody_owns(seen: Observation) -> Iterator[Misma
 
 def _owner(seen: Observation, discard: Discard) -> str:
     """A block of a block group that is not free; those still being trimmed are."""
-    fs, end = seen.fs, discard.physical + discard.blocks
-    for start, chunk in fs.volumes.mapping_tree.items():
+    fs = seen.fs
+    for start, chunk in _under(discard, fs.volumes.mapping_tree):
         group = fs.block_groups.tree.get(start)
-        if group is None or chunk.physical >= end or discard.physical >= chunk.physical + chunk.length:
+        if group is None:
             continue
         first = discard.physical - chunk.physical + start
         for block in range(first, first + discard.blocks):
@@ -37,12 +41,18 @@ def _owner(seen: Observation, discard: Discard) -> str:
     return ""
 
 
+def _under(discard: Discard, chunks: Mapping[int, Chunk]) -> Iterator[tuple[int, Chunk]]:
+    """The chunks that have some of its blocks."""
+    end = discard.physical + discard.blocks
+    for start, chunk in chunks.items():
+        if chunk.physical < end and discard.physical < chunk.physical + chunk.length:
+            yield start, chunk
+
+
 def _reference(image: Image, discard: Discard) -> str:
     """An extent that a crash would bring back."""
     end = discard.physical + discard.blocks
-    for start, chunk in image.chunks.items():
-        if chunk.physical >= end or discard.physical >= chunk.physical + chunk.length:
-            continue
+    for start, chunk in _under(discard, image.chunks):
         for bytenr, item in image.extents.items():
             first = chunk.physical + bytenr - start
             inside = start <= bytenr < start + chunk.length

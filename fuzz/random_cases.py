@@ -124,12 +124,16 @@ def symptom_of(failure: FoundFailure, reverts: Sequence[Revert]) -> str:
 
 def machines_for(revert: Revert) -> list[type[BlockGroupMachine]]:
     """The machines that have its operations, those with the fewest first: they find it soonest."""
-    able = [
-        machine
-        for machine in MACHINES
-        if set(revert.operations) <= {operation.name for operation in machine.operations}
-    ]
-    return sorted(able, key=lambda machine: len(machine.operations))
+    return machines_with(revert.operations, MACHINES)
+
+
+def machines_with(
+    operations: Iterable[str], kinds: Iterable[type[BlockGroupMachine]]
+) -> list[type[BlockGroupMachine]]:
+    """Those that draw all of these operations, the ones with the fewest first."""
+    wanted = set(operations)
+    able = [kind for kind in kinds if wanted <= {operation.name for operation in kind.operations}]
+    return sorted(able, key=lambda kind: len(kind.operations))
 
 
 def failing_cases(revert: Revert, first: int, cases: int) -> Iterator[Case]:

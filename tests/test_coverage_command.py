@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from runs import cli, fuzz
 
-from fuzz.commands.coverage import read
+from fuzz.commands.campaigns import read
 from fuzz.hunt import Campaign, State, load, machine_names
 from fuzz.hunt.campaign import walk
-from fuzz.interleavings.coverage import NO_RULE
+from fuzz.interleavings.coverage import NO_RULE, together
 from fuzz.interleavings.growth import picture
 from fuzz.interleavings.page import page, rows
 from fuzz.interleavings.text import by_reason
@@ -83,6 +83,20 @@ def test_a_run_of_pytest_can_be_shown(tmp_path: Path) -> None:
     assert cli("coverage", str(outcomes)).returncode == 0
 
 
+def test_several_files_are_one_campaign(hunted: Path, tmp_path: Path) -> None:
+    """If the last file were shown alone, what the first one reached would count as never reached."""
+    more = State(Campaign(4, 40, (), ("Trimming",)))
+    more.add(walk(more.campaign, range(4)), 4)
+    more.save(tmp_path / "more.json")
+    one, other = load(hunted).coverage, more.coverage
+    both = together([one, other])
+    assert both.cases == one.cases + other.cases
+    assert set(both.interleavings) == {*one.interleavings, *other.interleavings}
+    assert set(both.machines) == set(one.machines)
+    run = cli("coverage", str(hunted), str(tmp_path / "more.json"))
+    assert run.stdout.startswith(f"{both.cases} cases; interleavings: {both.estimate}")
+
+
 def test_a_report_has_every_campaign(hunted: Path, tmp_path: Path) -> None:
     """If columns were mixed up, a long campaign would seem to reach no more than a short one."""
     less = State(Campaign(3, 40, (), tuple(machine_names())))
@@ -95,15 +109,18 @@ def test_a_report_has_every_campaign(hunted: Path, tmp_path: Path) -> None:
     text = file.read_text(encoding="utf-8")
     for name, coverage in (("less", short), ("hunt", long)):
         assert f"\n| {name} | {coverage.cases} | {coverage.estimate.reached:,} | " in text
-    for reason, pairs in by_reason(long).items():
-        assert f"\n| {reason} | {len(by_reason(short).get(reason, ()))} | {len(pairs)} |\n" in text
-    unexplained = [never for never in long.never() if never.reason == NO_RULE]
+    both = together([short, long])
+    for reason, pairs in by_reason(both).items():
+        counts = [len(by_reason(one).get(reason, ())) for one in (short, long)]
+        assert f"\n| {reason} | {counts[0]} | {counts[1]} | {len(pairs)} |\n" in text
+    unexplained = [never for never in both.never() if never.reason == NO_RULE]
     assert unexplained
     for never in unexplained:
         (line,) = (
             line for line in text.splitlines() if line.startswith(f"- `{never.stopped} @ {never.point}`: ")
         )
         assert f"`{never.ran}`" in line
+    assert f"\n| together | {both.cases} | {len(both.interleavings):,} |  |  |\n" in text
     assert (tmp_path / "report.svg").read_text(encoding="utf-8") == picture(long)
     assert "(report.svg)" in text
 
@@ -111,7 +128,6 @@ def test_a_report_has_every_campaign(hunted: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "options", "complaint"),
     [
-        (2, (), "several files are for --markdown only"),
         (2, ("--markdown", "report.md"), "must have names of their own"),
         (1, ("--markdown", "report.svg"), "must be a file with a name that ends in .md"),
         (1, ("--markdown", ""), "must be a file with a name that ends in .md"),

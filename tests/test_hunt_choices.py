@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis.database import choices_from_bytes
-from programs import CREATION, RELOCATION
+from programs import CREATION, RELOCATION, reverts
 
+from fuzz.hunt import Campaign
 from fuzz.hunt.choices import NotReplayedError, as_example, choices_of
 from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import MACHINES
 from fuzz.options import Run, make_run
 from fuzz.random_cases import STEPS, random_choices, run_machine
+from fuzz.searches.aimed import aims_among
+from fuzz.tally import Tally
 from models.properties import Mismatch
 from models.world import World
 
@@ -49,6 +53,21 @@ def test_hypothesis_runs_the_same_case(run: Run) -> None:
         lengths.add(len(mkfs.files))
     assert several == {False, True}
     assert lengths >= {1, 3}, "a list that ends by itself, and one that cannot be longer"
+
+
+def test_hypothesis_runs_an_aimed_case(run: Run) -> None:
+    """If an aimed case made a choice that no machine draws, what it finds could not be saved."""
+    without_the_fix = replace(run, reverts=reverts(RELOCATION))
+    ways = tuple(map(str, aims_among(("start-nocow-dio", "relocate"))))
+    campaign = Campaign(0, STEPS, (RELOCATION,), ("Overwriting",), ways)
+    replayed = 0
+    for number in range(120):
+        mkfs, picks, failure = campaign.run(number, Tally())
+        if failure is not None:
+            choices = list(choices_of(mkfs, picks))
+            assert as_example(without_the_fix, campaign.kind(number), choices, failure.case)
+            replayed += 1
+    assert replayed > 3
 
 
 def test_a_case_that_fails_at_its_very_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

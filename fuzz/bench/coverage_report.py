@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping
 
 from fuzz.bench.rounds import in_markdown
 from fuzz.interleavings.coverage import NO_RULE, Coverage
+from fuzz.interleavings.coverage import together as of_all
 from fuzz.interleavings.text import by_place, by_reason
 
+TOGETHER = "together"
 HEAD = ("campaign", "cases", "reached", "left to see", "new in the next case")
 
 
 def report(command: str, campaigns: Mapping[str, Coverage], picture: str) -> str:
     """The file; ``picture`` is one of the last campaign's growth."""
-    last = list(campaigns)[-1]
+    last, together = list(campaigns)[-1], of_all(campaigns.values())
+    columns = {**campaigns, TOGETHER: together} if len(campaigns) > 1 else campaigns
     lines = [
         "# Which interleavings are reached",
         "",
@@ -24,7 +27,7 @@ def report(command: str, campaigns: Mapping[str, Coverage], picture: str) -> str
         "which many cannot be.  What is left to see is Chao's estimate, a lower one; what the next case is",
         "expected to show is Good and Turing's.",
         "",
-        *in_markdown(HEAD, [_row(name, coverage) for name, coverage in campaigns.items()]),
+        *in_markdown(HEAD, [*map(_row, campaigns, campaigns.values()), *_whole(columns)]),
         "",
         f"![how many were reached by how many cases]({picture})",
         "",
@@ -35,13 +38,13 @@ def report(command: str, campaigns: Mapping[str, Coverage], picture: str) -> str
         "The first rule that explains a pair; the operations in a rule are those of the machines, and",
         "what was tried is what the campaign saw.",
         "",
-        *in_markdown(("pairs never reached", *campaigns), _reasons(campaigns)),
+        *in_markdown(("pairs never reached", *columns), _reasons(columns)),
         "",
         f"## {NO_RULE.capitalize()}",
         "",
-        f"What *{last}* did not reach although it draws both, and the one stood there while others got on:",
+        "What none of them reached although it draws both, and the one stood there while others got on:",
         "",
-        *_pairs(campaigns[last], NO_RULE),
+        *_pairs(together, NO_RULE),
     ]
     return "\n".join(lines) + "\n"
 
@@ -49,6 +52,12 @@ def report(command: str, campaigns: Mapping[str, Coverage], picture: str) -> str
 def _row(name: str, coverage: Coverage) -> tuple[str, ...]:
     known = coverage.estimate
     return name, f"{coverage.cases:,}", f"{known.reached:,}", f"{known.left:.0f}", f"{known.new:.3f}"
+
+
+def _whole(columns: Mapping[str, Coverage]) -> Iterator[tuple[str, ...]]:
+    """Of all together nothing is estimated: campaigns that are not alike are no sample of anything."""
+    if TOGETHER in columns:
+        yield TOGETHER, f"{columns[TOGETHER].cases:,}", f"{columns[TOGETHER].estimate.reached:,}", "", ""
 
 
 def _reasons(campaigns: Mapping[str, Coverage]) -> list[tuple[str, ...]]:

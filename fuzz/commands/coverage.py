@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,15 +11,11 @@ from rich.text import Text
 
 from fuzz.bench.coverage_report import report
 from fuzz.commands import Commands, UsageError
-from fuzz.commands.hunt import STATE
+from fuzz.commands.campaigns import STATE, read
 from fuzz.commands.output import repeat, say, write
-from fuzz.hunt import StateError, load
-from fuzz.interleavings import Coverage, growth
+from fuzz.interleavings import growth, together
 from fuzz.interleavings.page import page
 from fuzz.interleavings.text import listing
-from fuzz.machines import MACHINES
-from fuzz.shards import Outcome
-from fuzz.tally import Tally
 
 
 def add_to(commands: Commands) -> None:
@@ -37,7 +32,7 @@ def add_to(commands: Commands) -> None:
         nargs="*",
         default=[STATE],
         metavar="FILE",
-        help=f"the state of a hunt, or what pytest's --fuzz-outcomes wrote ({STATE}); several for --markdown",
+        help=f"the state of a hunt, or what --fuzz-outcomes wrote ({STATE}); several are one campaign",
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with every pair instead")
     parser.add_argument(
@@ -50,7 +45,7 @@ def add_to(commands: Commands) -> None:
         "--markdown",
         type=Path,
         metavar="FILE",
-        help="write a report on all the files instead, side by side, and beside it the plot of the last",
+        help="write a report instead, on each file and all together, and beside it the plot of the last",
     )
     parser.set_defaults(run=run)
 
@@ -61,9 +56,7 @@ def run(options: argparse.Namespace) -> int:
         if options.html is not None or options.growth is not None:
             raise UsageError("--markdown writes its own plot, and goes with no other option")
         return _report(options.results, options.markdown)
-    if len(options.results) > 1:
-        raise UsageError("several files are for --markdown only")
-    coverage = read(options.results[0])
+    coverage = together(map(read, options.results))
     if options.growth is not None:
         write(options.growth, growth.picture(coverage))
         say(f"{options.growth}")
@@ -90,28 +83,3 @@ def _report(results: Sequence[Path], file: Path) -> int:
     write(plot, growth.picture(list(campaigns.values())[-1]))
     say(f"{file}")
     return 0
-
-
-def read(path: Path) -> Coverage:
-    """What a file has.  Raises UsageError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: there is no such file: python -m fuzz hunt writes one") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read") from error
-    try:
-        if lines and "tally" in (first := json.loads(lines[0])) and "format" not in first:
-            return _of_run(lines)
-        return load(path).coverage
-    except StateError as error:
-        raise UsageError(str(error)) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UsageError(f"{path}: neither the state of a hunt nor what --fuzz-outcomes wrote") from error
-
-
-def _of_run(lines: list[str]) -> Coverage:
-    total = Tally()
-    for line in lines:
-        total.merge(Outcome.from_json(line).tally)
-    return total.coverage(MACHINES)

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from fuzz.commands import FOUND, Commands, UsageError, number
+from fuzz.commands.aims import AIMS, add_aims, aimed
+from fuzz.commands.campaigns import STATE
 from fuzz.commands.output import say
 from fuzz.database import open_database, traces_folder
 from fuzz.hunt import Campaign, Hunt, Limits, State, StateError, load, machine_names, sources
@@ -28,9 +30,8 @@ from fuzz.options import LIMITS, MAX_SEED, Shrink
 from fuzz.random_cases import STEPS
 from models.reverts import find_reverts
 
-STATE = Path(".hypothesis/hunt.json")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-CAMPAIGN = ("seed", "steps", "revert", "machines")
+CAMPAIGN = ("seed", "steps", "revert", "machines", *AIMS)
 """Options that decide the cases: what goes on has those that it was begun with."""
 
 
@@ -61,6 +62,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--machines", metavar="NAME,...", help=f"which take turns (all: {', '.join(machine_names())})"
     )
+    add_aims(parser)
     parser.add_argument(
         "-x", "--exitfirst", action="store_true", help="end with the first failure, when it is handed over"
     )
@@ -145,7 +147,8 @@ def _new(options: argparse.Namespace) -> State:
     except ValueError as error:
         raise UsageError(str(error)) from error
     seed = secrets.randbelow(MAX_SEED) if options.seed is None else int(options.seed)
-    return State(Campaign(seed, int(options.steps or STEPS), taken_out, tuple(names)))
+    campaign = Campaign(seed, int(options.steps or STEPS), taken_out, tuple(names))
+    return State(aimed(campaign, options))
 
 
 def _resumed(options: argparse.Namespace) -> State:

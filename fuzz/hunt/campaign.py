@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
-from fuzz.machine import BlockGroupMachine
+from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import MACHINES, TURNS
-from fuzz.random_cases import run_machine, symptom_of
+from fuzz.random_cases import Mkfs, Pick, machines_with, play, random_mkfs, random_pick, symptom_of
+from fuzz.searches.aimed import Aim, Aimed, aim_of
 from fuzz.tally import Tally
 from models.reverts import Revert, find_reverts
+from strategies.operations import Drawn, Resumed
 
 _KINDS = {machine.__name__: machine for machine in MACHINES}
 
@@ -20,18 +25,28 @@ def machine_names() -> list[str]:
     return list(_KINDS)
 
 
+class Walked(NamedTuple):
+    """A case that was run: its file system, what was chosen, and how it failed."""
+
+    mkfs: Mkfs
+    picks: list[Pick]
+    found: FoundFailure | None
+
+
 @dataclass(frozen=True)
 class Campaign:
     """Case ``number`` of a campaign is the same case always, whoever runs it and when.
 
     ``steps`` are choices of a case; ``taken_out`` are ids of fixes; ``machines`` are names, and take turns,
-    as many each as in a run of pytest.
+    as many each as in a run of pytest.  ``aims`` are names of interleavings, tried in turn: with any, the
+    machines of a case are those that draw both of its operations.
     """
 
     seed: int
     steps: int
     taken_out: tuple[str, ...]
     machines: tuple[str, ...]
+    aims: tuple[str, ...] = ()
 
     @cached_property
     def reverts(self) -> tuple[Revert, ...]:
@@ -48,13 +63,47 @@ class Campaign:
         """A round of them."""
         return [machine for machine in TURNS if machine in self.kinds]
 
+    @cached_property
+    def aimed(self) -> list[tuple[Aim, list[type[BlockGroupMachine]]]]:
+        """What it aims at, in the order of its seed, and the machines that can.
+
+        Raises ValueError where none can.
+        """
+        aims = [(aim, machines_with(aim.operations, self.kinds)) for aim in map(aim_of, self.aims)]
+        for aim, able in aims:
+            if not able:
+                raise ValueError(f"no machine draws both operations of {aim}")
+        random.Random(self.seed).shuffle(aims)  # noqa: S311 - equal seeds, equal cases
+        return aims
+
     def kind(self, number: int) -> type[BlockGroupMachine]:
         """The machine whose turn it is."""
-        return self.turns[number % len(self.turns)]
+        if not self.aims:
+            return self.turns[number % len(self.turns)]
+        turn, aim = divmod(number, len(self.aims))
+        able = self.aimed[aim][1]
+        return able[turn % len(able)]
 
-    def case_seed(self, number: int) -> str:
-        """Where the case's choices come from."""
-        return f"{self.seed}/{number}"
+    def run(self, number: int, tally: Tally) -> Walked:
+        """Run a case to its end, and count it."""
+        source = random.Random(f"{self.seed}/{number}")  # noqa: S311 - equal seeds, equal cases
+        mkfs, picks = random_mkfs(source), list[Pick]()
+        machine = self.kind(number)(self.reverts, tally)
+        machine.mkfs(mkfs.geometry)
+
+        def choices() -> Iterator[Drawn | Resumed]:
+            for pick in self._picks(number, source, machine):
+                picks.append(pick)
+                yield pick.of(type(machine))
+
+        return Walked(mkfs, picks, play(machine, choices()))
+
+    def _picks(self, number: int, source: random.Random, machine: BlockGroupMachine) -> Iterator[Pick]:
+        if self.aims:
+            aim, _ = self.aimed[number % len(self.aims)]
+            yield from Aimed(source, machine, aim).picks(self.steps)
+        else:
+            yield from (random_pick(source, type(machine)) for _ in range(self.steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +138,11 @@ def walk(campaign: Campaign, numbers: range) -> Batch:
     """Run these cases."""
     batch = Batch(numbers.start)
     for number in numbers:
-        kind, seed = campaign.kind(number), campaign.case_seed(number)
+        machine = campaign.kind(number).__name__
         try:
-            _, found = run_machine(seed, campaign.steps, campaign.reverts, kind=kind, tally=batch.tally)
+            found = campaign.run(number, batch.tally).found
             if found is not None:
-                name = symptom_of(found, campaign.reverts)
-                batch.failures.append(Failure(number, kind.__name__, name))
+                batch.failures.append(Failure(number, machine, symptom_of(found, campaign.reverts)))
         except Exception:  # noqa: BLE001 - told with its traceback; the other cases are worth running
-            batch.mistakes.append(Mistake(number, kind.__name__, traceback.format_exc()))
+            batch.mistakes.append(Mistake(number, machine, traceback.format_exc()))
     return batch

@@ -9,8 +9,8 @@ from fuzz.hunt.campaign import Campaign, Failure
 from fuzz.hunt.choices import NotReplayedError, as_example, choices_of
 from fuzz.minimise import case_of, minimise
 from fuzz.options import Shrink, make_run
-from fuzz.random_cases import random_choices, run_machine
 from fuzz.report import Reproducer, as_found, render
+from fuzz.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ def hand_over(campaign: Campaign, places: Sequence[str], failure: Failure, shrin
     In this order: saving is a matter of a moment, and must not be lost if somebody has no patience.
     """
     run = make_run("default", {}, campaign.seed, campaign.taken_out, places)
-    kind, seed = campaign.kind(failure.number), campaign.case_seed(failure.number)
-    _, found = run_machine(seed, campaign.steps, campaign.reverts, kind=kind)
+    kind, complaint = campaign.kind(failure.number), ""
+    mkfs, picks, found = campaign.run(failure.number, Tally())
     assert found is not None, "a case that failed fails again"
-    choices, complaint = list(choices_of(*random_choices(seed, campaign.steps, kind))), ""
+    choices = list(choices_of(mkfs, picks))
     try:
         run.database.of(failure.machine).save(b"", as_example(run, kind, choices, found.case))
     except (NotReplayedError, OSError) as error:

@@ -23,6 +23,9 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
     yield from count_lines(state.tally)
     campaign = state.campaign
     yield from wrapped_lines("machines", ", ".join(campaign.machines))
+    if campaign.aims:
+        reached = sum(name in state.tally.interleavings for name in campaign.aims)
+        yield f"aimed at {len(campaign.aims)} interleavings: {reached} reached"
     yield f"fixes taken out: {fixes_out(campaign.reverts)}"
     yield f"seed: {campaign.seed}, {campaign.steps} steps a case"
     speed = state.tally.steps / state.seconds if state.seconds else 0.0

@@ -141,13 +141,15 @@ def load(path: Path) -> State:
 
 
 def _state(data: Mapping[str, Any]) -> State:
-    names = {name: tuple(data["campaign"][name]) for name in ("taken_out", "machines")}
+    names = {name: tuple(data["campaign"][name]) for name in ("taken_out", "machines", "aims")}
     find_reverts(names["taken_out"])
     unknown = sorted(set(names["machines"]) - set(machine_names()))
     if unknown:
         raise ValueError(f"there is no machine {unknown[0]}")
+    campaign = Campaign(**{**data["campaign"], **names})
+    _ = campaign.aimed  # raises ValueError where it cannot be
     return State(
-        Campaign(**{**data["campaign"], **names}),
+        campaign,
         data["sources"],
         data["next"],
         data["seconds"],

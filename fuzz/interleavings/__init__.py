@@ -19,8 +19,8 @@ left to see is estimated from that (:mod:`fuzz.interleavings.species`).
 
 from __future__ import annotations
 
-from fuzz.interleavings.coverage import Coverage, Never
+from fuzz.interleavings.coverage import Coverage, Never, together
 from fuzz.interleavings.species import Estimate, estimate
 from fuzz.interleavings.watched import Interleavings, WatchedWorld
 
-__all__ = ["Coverage", "Estimate", "Interleavings", "Never", "WatchedWorld", "estimate"]
+__all__ = ["Coverage", "Estimate", "Interleavings", "Never", "WatchedWorld", "estimate", "together"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -107,3 +107,18 @@ class Coverage:
             tried, _, reason = name.partition(": ")
             found.setdefault(tried, {})[reason] = cases
         return found
+
+
+def together(campaigns: Iterable[Coverage]) -> Coverage:
+    """Several campaigns as if they were one."""
+    total = Coverage(0, Counter(), Counter(), Counter(), Counter(), {})
+    for one in campaigns:
+        total = Coverage(
+            total.cases + one.cases,
+            total.operations + one.operations,
+            total.interleavings + one.interleavings,
+            total.waits + one.waits,
+            total.obstacles + one.obstacles,
+            {**total.machines, **one.machines},
+        )
+    return total

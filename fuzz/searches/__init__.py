@@ -18,6 +18,7 @@ from functools import partial
 from fuzz.machine import BlockGroupMachine, FoundFailure
 from fuzz.machines import TURNS, Everything
 from fuzz.random_cases import STEPS, machines_for, play, random_geometry, run_machine
+from fuzz.searches.aimed import Aimed, aims_among
 from fuzz.searches.scheduled import Round
 from fuzz.searches.uniform import uniform_choices
 from fuzz.tally import Tally
@@ -66,6 +67,20 @@ def subject(revert: Revert) -> type[BlockGroupMachine]:
 def machine_of_subject(revert: Revert) -> Cases:
     """Only that machine."""
     return lambda seed: run_machine(seed, STEPS, (revert,), kind=subject(revert))[1]
+
+
+def aimed(revert: Revert) -> Cases:
+    """Only that machine, each case at one of the interleavings of what races."""
+    kind, aims = subject(revert), aims_among(revert.operations)
+
+    def case(seed: str) -> FoundFailure | None:
+        source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
+        machine = kind((revert,), Tally())
+        machine.mkfs(random_geometry(source))
+        picks = Aimed(source, machine, source.choice(aims)).picks(STEPS)
+        return play(machine, (pick.of(kind) for pick in picks))
+
+    return case
 
 
 def uniform(kind_for: KindFor, revert: Revert) -> Cases:
@@ -129,6 +144,12 @@ SEARCHES: tuple[Search, ...] = (
     Search(DEFAULT, "the machines of `pytest fuzz/`, case by case in turn", machines_in_turn),
     Search("subject-uniform", f"the operations of the subject's machine; {_EVEN}", partial(uniform, subject)),
     Search(SUBJECT, "the subject's machine, as `pytest fuzz/` has it", machine_of_subject),
+    Search(
+        "aimed",
+        "the subject's machine; each case aims at one of the interleavings of the operations that race: one "
+        "is stopped at one of its points, and another begun then (`hunt --aim`)",
+        aimed,
+    ),
     *(
         Search(
             strategy.name,

@@ -9,13 +9,19 @@ from functools import partial
 from fuzz.bench.command import ROOT
 from fuzz.bench.hunts import Result, WayError, found_by, report, try_both
 from fuzz.bench.trials import trials_of
-from fuzz.commands import FOUND, Commands, UsageError, number
-from fuzz.commands.benches import add_output_options, open_log, publish, reverts_of, try_missing
+from fuzz.commands import FOUND, Commands, UsageError
+from fuzz.commands.benches import (
+    add_output_options,
+    add_races,
+    add_seeds,
+    open_log,
+    publish,
+    races_of,
+    try_missing,
+)
 from fuzz.commands.output import repeat
-from models.reverts import catalogue
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "HUNT.md"
-SEEDS = 3
 
 
 def add_to(commands: Commands) -> None:
@@ -27,17 +33,15 @@ def add_to(commands: Commands) -> None:
         "each on all cores?  Races marked rare are left out unless they are named.  Writes a table.  The "
         "exit code is 1 if a hunt missed a race that pytest found.",
     )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: all that are not rare)")
-    parser.add_argument(
-        "--seeds", type=number(1, 1_000), default=SEEDS, metavar="N", help=f"seeds 0 to N-1 ({SEEDS})"
-    )
+    add_races(parser, rare=False)
+    add_seeds(parser, 3)
     add_output_options(parser, DEFAULT_OUTPUT)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the trials one after the other, write the report."""
-    reverts = reverts_of(options.ids, [revert for revert in catalogue() if not revert.rare])
+    reverts = races_of(options)
     log = open_log(options)
     trials = trials_of(reverts, options.seeds)
     cores = os.cpu_count() or 1

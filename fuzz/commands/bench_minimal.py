@@ -7,10 +7,17 @@ import argparse
 from fuzz.bench.command import ROOT
 from fuzz.bench.minimal import Descent, Least, descend, look_everywhere, report, starts_of
 from fuzz.bench.trials import trials_of
-from fuzz.commands import FOUND, Commands, number
-from fuzz.commands.benches import add_bench_options, open_log, publish, reverts_of, try_missing
+from fuzz.commands import FOUND, Commands
+from fuzz.commands.benches import (
+    add_bench_options,
+    add_races,
+    add_seeds,
+    open_log,
+    publish,
+    races_of,
+    try_missing,
+)
 from fuzz.commands.output import repeat
-from models.reverts import catalogue
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "MINIMAL.md"
 
@@ -24,17 +31,15 @@ def add_to(commands: Commands) -> None:
         "marked rare are left out unless they are named.  The exit code is 1 if some reproducer is not "
         "minimal.",
     )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: all that are not rare)")
-    parser.add_argument(
-        "--seeds", type=number(1, 10_000), default=30, metavar="N", help="seeds 0 to N-1 (30)"
-    )
+    add_races(parser, rare=False)
+    add_seeds(parser, 30)
     add_bench_options(parser, DEFAULT_OUTPUT)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the trials, write the report."""
-    reverts = reverts_of(options.ids, [revert for revert in catalogue() if not revert.rare])
+    reverts = races_of(options)
     log = open_log(options)
     trials = trials_of(reverts, options.seeds)
     try_missing("downhill", log, trials, descend, workers=options.jobs, alone=True)

@@ -7,10 +7,17 @@ import argparse
 from fuzz.bench.command import ROOT
 from fuzz.bench.races import Result, is_expected, report, try_race
 from fuzz.bench.trials import trials_of
-from fuzz.commands import FOUND, Commands, number
-from fuzz.commands.benches import add_bench_options, open_log, publish, reverts_of, try_missing
+from fuzz.commands import FOUND, Commands
+from fuzz.commands.benches import (
+    add_bench_options,
+    add_races,
+    add_seeds,
+    open_log,
+    publish,
+    races_of,
+    try_missing,
+)
 from fuzz.commands.output import repeat
-from models.reverts import catalogue
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "RACES.md"
 
@@ -23,17 +30,15 @@ def add_to(commands: Commands) -> None:
         description="For every fix and seed: does a default run with the fix out find the race?  Writes a "
         "table.  The exit code is 1 if some race was found by no seed with the property that was expected.",
     )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: the whole catalogue)")
-    parser.add_argument(
-        "--seeds", type=number(1, 10_000), default=20, metavar="N", help="seeds 0 to N-1 (20)"
-    )
+    add_races(parser, rare=True)
+    add_seeds(parser, 20)
     add_bench_options(parser, DEFAULT_OUTPUT)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the trials, write the report."""
-    reverts = reverts_of(options.ids, catalogue())
+    reverts = races_of(options)
     log = open_log(options)
     trials = trials_of(reverts, options.seeds)
     try_missing("races", log, trials, try_race, workers=options.jobs)

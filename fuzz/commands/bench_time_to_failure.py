@@ -10,11 +10,10 @@ from fuzz.bench.search_report import report
 from fuzz.bench.survival import curve, stats
 from fuzz.bench.time_to_failure import CASES, Result, Results, trials, try_search
 from fuzz.commands import FOUND, Commands, UsageError, number
-from fuzz.commands.benches import add_bench_options, open_log, publish, reverts_of, try_missing
+from fuzz.commands.benches import add_bench_options, add_races, open_log, publish, races_of, try_missing
 from fuzz.commands.output import repeat, write
 from fuzz.curves import Curve, matplotlib, svg
 from fuzz.searches import SEARCHES, Search
-from models.reverts import catalogue
 
 DEFAULT_OUTPUT = ROOT / "fuzz" / "SEARCH.md"
 COLOURS = 10
@@ -29,7 +28,7 @@ def add_to(commands: Commands) -> None:
         description="How many cases does each way to draw them need until the first fails?  Writes a table "
         "and a plot.  The exit code is 1 if some race was found by no search.",
     )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="only these (default: the whole catalogue)")
+    add_races(parser, rare=True)
     parser.add_argument(
         "--trials", type=number(1, 10_000), default=20, metavar="N", help="trials of each (20)"
     )
@@ -47,7 +46,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the trials; write the report, and the plot beside it."""
-    reverts, searches = reverts_of(options.ids, catalogue()), _searches(options.search)
+    reverts, searches = races_of(options), _searches(options.search)
     stats()
     matplotlib()
     log, limit = open_log(options), int(options.cases)

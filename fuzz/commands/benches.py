@@ -12,7 +12,7 @@ from fuzz.bench.command import ROOT, in_processes, side_by_side
 from fuzz.bench.results import Log, digest
 from fuzz.commands import UsageError, number
 from fuzz.commands.output import say, write
-from models.reverts import Revert, find_reverts
+from models.reverts import Revert, catalogue, find_reverts
 
 KNOWN = ROOT / "tests" / "regressions"
 """A trace for each race of the catalogue."""
@@ -59,6 +59,30 @@ def traces_of(options: argparse.Namespace) -> list[Path]:
     return options.traces or sorted(KNOWN.glob("*.json"))
 
 
+def add_races(parser: argparse.ArgumentParser, *, rare: bool) -> None:
+    """Which races a bench is about; if none is named, those marked rare are among them or not."""
+    told = "the whole catalogue" if rare else "all that are not rare"
+    parser.add_argument("ids", nargs="*", metavar="ID", help=f"only these (default: {told})")
+    parser.set_defaults(rare=rare)
+
+
+def races_of(options: argparse.Namespace) -> Sequence[Revert]:
+    """The races that were named, else all.  Raises UsageError."""
+    try:
+        if options.ids:
+            return find_reverts(options.ids)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return [revert for revert in catalogue() if options.rare or not revert.rare]
+
+
+def add_seeds(parser: argparse.ArgumentParser, count: int) -> None:
+    """How often each race is tried."""
+    parser.add_argument(
+        "--seeds", type=number(1, 10_000), default=count, metavar="N", help=f"seeds 0 to N-1 ({count})"
+    )
+
+
 def add_output_options(parser: argparse.ArgumentParser, output: Path) -> None:
     """Where a bench writes to, and whether it goes on with what is there."""
     parser.add_argument(
@@ -86,14 +110,6 @@ def publish(options: argparse.Namespace, report: str) -> None:
     """Write the report, and say where it is.  Raises UsageError where that cannot be."""
     write(options.output, report)
     say(str(options.output))
-
-
-def reverts_of(ids: Sequence[str], default: Sequence[Revert]) -> Sequence[Revert]:
-    """The reverts that were named; the default if none was.  Raises UsageError."""
-    try:
-        return find_reverts(ids) if ids else default
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 def try_missing(

@@ -17,7 +17,7 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
     """Reproducers first, then counts, then how fast it was, then where the traces are."""
     best = shortest([handed.reproducer for handed in state.handed])
     for reproducer in best:
-        how = f"{_cases(state.broken[reproducer.property])} of {state.next}; this is the shortest program"
+        how = f"{_cases(state.broken[reproducer.property])} of {state.next}; their shortest program"
         yield from reproducer_lines(reproducer, how, state.campaign.reverts, places)
     yield from _not_handed(state)
     yield from count_lines(state.tally)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 from collections.abc import Iterator
 
 import pytest
 
-from fuzz.targets.kernel import payload, rules
+from fuzz.targets.kernel import fuse, libc, payload, rules
 from fuzz.targets.kernel.fuse import Io, Opcode, Request
+from fuzz.targets.kernel.gate import Gate
 from fuzz.targets.kernel.image import copy_image, new_image
 from fuzz.targets.kernel.payload import BLOCK, HOLE, decode, encode
 from fuzz.targets.kernel.rules import Kind, Rules, kind_of
@@ -75,6 +78,42 @@ def test_a_value_fills_its_block() -> None:
 
 
 # Rules
+
+
+def test_a_gate_tells_what_it_holds_for_too_long(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it ended without saying whose request that was, nobody would know what to look at."""
+    device, other = os.pipe()
+    gate = Gate(other, store, FSID)
+    gate.order({"do": "hold", "tags": [5]})
+    body = fuse.IO_IN.pack(0, 4 * BLOCK, 2 * BLOCK, 0, 0, 0, 0) + encode(5) + encode(6)
+    size = fuse.IN_HEADER.size + len(body)
+    gate.request(fuse.IN_HEADER.pack(size, Opcode.WRITE, 9, fuse.FILE, 0, 0, 0, 0, 0) + body)
+    assert len(gate.held) == 1
+    assert gate.overdue() == ""
+    monkeypatch.setattr("fuzz.targets.kernel.gate.PATIENCE", -1.0)
+    assert gate.overdue() == f"data write at {4 * BLOCK:#x} of writes [5, 6]"
+    os.close(device)
+    os.close(other)
+
+
+@pytest.mark.parametrize(("code", "known"), [(errno.ENOSYS, True), (errno.EBADF, False)])
+def test_a_kernel_that_does_not_count_pages(monkeypatch: pytest.MonkeyPatch, code: int, known: bool) -> None:
+    """If an old kernel ended the search, or any error were taken for an old kernel, pages would be lost."""
+
+    class Refuses:
+        """A C library whose system calls fail."""
+
+        def syscall(self, *_: object) -> int:
+            """As the kernel refuses."""
+            ctypes.set_errno(code)
+            return -1
+
+    monkeypatch.setattr(libc, "_libc", Refuses())
+    if known:
+        assert libc.pages_in_writeback(0) == 0
+        return
+    with pytest.raises(OSError, match="cachestat"):
+        libc.pages_in_writeback(0)
 
 
 def kind(opcode: Opcode, offset: int, data: bytes) -> Kind:

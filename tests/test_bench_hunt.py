@@ -12,7 +12,7 @@ from programs import CREATION
 from fuzz.__main__ import main
 from fuzz.bench import hunts
 from fuzz.bench.command import ROOT, Finished
-from fuzz.bench.hunts import Result, Way, by_hunt, by_pytest, found_by, report, times, try_both
+from fuzz.bench.hunts import Result, Way, WayError, by_hunt, by_pytest, found_by, report, times, try_both
 from fuzz.bench.trials import Trial
 from fuzz.report import Reproducer
 
@@ -58,6 +58,15 @@ def test_pytest_is_run_as_a_user_would(monkeypatch: pytest.MonkeyPatch) -> None:
     assert by_pytest(Trial(RACE, 4), 2) == Way(RACE.expected, 2.0)
     options = ("--fuzz-seed", "4", "--revert", CREATION, "--fuzz-shrink=none")
     assert seen == [ROOT, options, hunts.LIMIT, 2]
+
+
+def test_a_run_that_was_stopped_by_its_failure_has_found_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it did not count, a bench would end where another worker was still at its search."""
+    monkeypatch.setattr(hunts, "run_fuzz", lambda *_, **__: ended(2, outcome(10, first=3)))
+    assert by_pytest(Trial(RACE, 4), 2) == Way(RACE.expected, 2.0)
+    monkeypatch.setattr(hunts, "run_fuzz", lambda *_, **__: ended(2, outcome(10)))
+    with pytest.raises(WayError, match="pytest exited with 2"):
+        by_pytest(Trial(RACE, 4), 2)
 
 
 def test_a_process_that_failed_was_not_fast(

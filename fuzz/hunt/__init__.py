@@ -4,6 +4,8 @@ A search by Hypothesis spends as much time on choosing as on running the case.  
 choices, as likely as there, from a seed for each case (:mod:`fuzz.random_cases`), on the same machines with
 the same properties.  Hypothesis is asked only when something fails, to save it (:mod:`fuzz.hunt.choices`).
 
+A hunt may aim: each of its cases tries one interleaving on purpose (:mod:`fuzz.searches.aimed`).
+
 Case ``number`` of a seed is the same whoever runs it, and cases are counted in their order, whoever is done
 first: a hunt of so many cases says the same on one core as on many, in one go or in several.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -60,12 +61,13 @@ def run_fuzz(
     under: Sequence[str] = (),
     items: Sequence[str] = ("fuzz/",),
     workers: int = 0,
+    limit: float = math.inf,
 ) -> Finished:
     """``pytest fuzz/`` in ``tree``, stopped at the first failure.
 
-    ``patience`` is how many seconds may pass without another search that ends; ``under`` is the program,
-    with its arguments, that runs pytest, if it is not Python alone; ``items`` are what pytest is to run, on
-    so many ``workers`` (0: in its own process).
+    ``patience`` is how many seconds may pass without another search that ends, ``limit`` how many in all;
+    ``under`` is the program, with its arguments, that runs pytest, if it is not Python alone; ``items`` are
+    what pytest is to run, on so many ``workers`` (0: in its own process).
     """
     with tempfile.TemporaryDirectory(prefix="bgfuzz-") as place:
         outcomes, log = Path(place) / "outcomes", Path(place) / "log"
@@ -87,7 +89,7 @@ def run_fuzz(
         command += ["--database", str(Path(place) / "failures"), "--fuzz-outcomes", str(outcomes), *options]
         started = time.monotonic()
         with log.open("w", encoding="utf-8") as output:
-            code = wait_for(command, tree, output.fileno(), outcomes, patience)
+            code = wait_for(command, tree, output.fileno(), outcomes, patience, limit)
         lines = outcomes.read_text(encoding="utf-8").splitlines()
         return Finished(
             code,
@@ -97,9 +99,11 @@ def run_fuzz(
         )
 
 
-def wait_for(command: Sequence[str], tree: Path, output: int, news: Path, patience: float) -> int | None:
-    """Start a program, and wait for its exit code; None if the bench is interrupted, or there was no news for
-    so many seconds.
+def wait_for(
+    command: Sequence[str], tree: Path, output: int, news: Path, patience: float, limit: float = math.inf
+) -> int | None:
+    """Start a program, and wait for its exit code; None if the bench is interrupted, there was no news for
+    so many seconds, or it took longer than the ``limit``.
 
     ``output`` is where it writes to, ``news`` a file that grows while it gets on.
     """
@@ -114,13 +118,14 @@ def wait_for(command: Sequence[str], tree: Path, output: int, news: Path, patien
         start_new_session=True,
     )
     size, since = 0, time.monotonic()
+    end = since + limit
     try:
         while process.poll() is None:
             time.sleep(POLL)
             now = news.stat().st_size
             if now != size:
                 size, since = now, time.monotonic()
-            if time.monotonic() - since > patience or INTERRUPTED.is_set():
+            if time.monotonic() > min(since + patience, end) or INTERRUPTED.is_set():
                 return None
         return process.returncode
     finally:

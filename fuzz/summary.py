@@ -59,7 +59,8 @@ def _how(best: Reproducer, outcomes: Sequence[tuple[str, Outcome]]) -> str:
     found = [outcome.reproducer.property for outcome in searches if outcome.reproducer is not None]
     if best.property not in found:
         return "found by replaying what is saved; made of the shortest case"
-    return f"found by {found.count(best.property)} of {len(searches)} searches; their shortest program"
+    how_many = f"{found.count(best.property)} of {len(searches)} searches"
+    return f"found by {how_many}; the shortest that was found"
 
 
 def found_in(outcomes: Sequence[tuple[str, Outcome]]) -> list[Reproducer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from fuzz.interleavings import Coverage, WatchedWorld
@@ -35,7 +35,15 @@ class Sums:
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Back from JSON.  Raises TypeError where it is none."""
         values: dict[str, Any] = {name: Counter(n) if isinstance(n, dict) else n for name, n in data.items()}
-        return cls(**values)
+        sums = cls(**values)
+        for one in fields(sums):
+            value = getattr(sums, one.name)
+            numbers = value.values() if isinstance(value, Counter) else [value]
+            if isinstance(value, Counter) != (one.default is MISSING) or not all(
+                isinstance(number, int) for number in numbers
+            ):
+                raise TypeError(f"{one.name}: {value!r} are no counts")
+        return sums
 
 
 @dataclass(slots=True)

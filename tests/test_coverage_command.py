@@ -93,8 +93,6 @@ def test_several_files_are_one_campaign(hunted: Path, tmp_path: Path) -> None:
     assert both.cases == one.cases + other.cases
     assert set(both.interleavings) == {*one.interleavings, *other.interleavings}
     assert set(both.machines) == set(one.machines)
-    run = cli("coverage", str(hunted), str(tmp_path / "more.json"))
-    assert run.stdout.startswith(f"{both.cases} cases; interleavings: {both.estimate}")
 
 
 def test_a_report_has_every_campaign(hunted: Path, tmp_path: Path) -> None:
@@ -128,6 +126,7 @@ def test_a_report_has_every_campaign(hunted: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "options", "complaint"),
     [
+        (2, (), "several files are for --markdown only"),
         (2, ("--markdown", "report.md"), "must have names of their own"),
         (1, ("--markdown", "report.svg"), "must be a file with a name that ends in .md"),
         (1, ("--markdown", ""), "must be a file with a name that ends in .md"),

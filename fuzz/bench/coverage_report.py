@@ -42,7 +42,7 @@ def report(command: str, campaigns: Mapping[str, Coverage], picture: str) -> str
         "",
         f"## {NO_RULE.capitalize()}",
         "",
-        "What none of them reached although it draws both, and the one stood there while others got on:",
+        "Never reached, although the machines draw both, and the one stood there while others got on:",
         "",
         *_pairs(together, NO_RULE),
     ]

@@ -31,7 +31,7 @@ TIMES, AT_LEAST = 10.0, 30.0
 ENDED = (0, 1)
 """Exit codes of who has looked and found nothing, or something."""
 STOPPED = 2
-"""Exit code of pytest where a failure stopped other workers in the middle of theirs, and of a wrong use."""
+"""Exit code of pytest where its first failure stopped other workers in the middle of theirs."""
 
 
 class WayError(RuntimeError):
@@ -96,10 +96,10 @@ def by_pytest(trial: Trial, workers: int, limit: float = math.inf) -> Way:
         f"--fuzz-shrink={Shrink.NONE.value}",
     )
     run = run_fuzz(ROOT, options, patience=LIMIT, workers=workers, limit=limit)
-    if run.code is None and run.seconds > limit:
-        return Way("", run.seconds, cut=True)
     found = [outcome.reproducer for outcome in run.outcomes if outcome.reproducer is not None]
-    if run.code not in ENDED and not (run.code == STOPPED and found):
+    if run.code is None and run.seconds > limit and not found:
+        return Way("", run.seconds, cut=True)
+    if run.code not in ENDED and not (run.code in (STOPPED, None) and found):
         raise WayError(f"{trial.key}: pytest exited with {run.code}: {run.error}")
     return Way.of(trial.revert, found, run.seconds)
 
@@ -155,9 +155,9 @@ def report(
         "with the same seeds, the hunt first and then the other on the same cores: seconds by the clock from",
         "the start of the process to its end, with the first failing case saved and nothing made shorter.",
         "Found: with a property that the catalogue names.  Medians over the seeds; the ratio is that of",
-        f"trials in which the hunt found something.  A hunt is given up after {LIMIT} s, a run of pytest after",
-        f"{TIMES:.0f} times as long as the hunt took, {AT_LEAST:.0f} s at least (>: it had found nothing by",
-        "then, and nobody knows how long it would have taken).",
+        f"trials in which the hunt found something.  A hunt is given up after {LIMIT} s, a run of pytest",
+        f"after {TIMES:.0f} times as long as the hunt took, {AT_LEAST:.0f} s at least (>: it had found",
+        "nothing by then, and nobody knows how long it would have taken).",
         "",
         row(*HEAD),
         row("---", "---", *("---:" for _ in HEAD[2:])),
@@ -170,8 +170,8 @@ def report(
     mean = f"{geometric_mean(ratios):.2f}" if ratios else "-"
     lines += [
         "",
-        f"The hunt is sooner for {sooner} of {len(ratios)} races; geometric mean of the ratios {mean}, bounds",
-        f"among them; all trials together {totals[0]:.0f} s and {totals[1]:.0f} s.",
+        f"The hunt is sooner for {sooner} of {len(ratios)} races; geometric mean of the ratios {mean},",
+        f"bounds among them; all trials together {totals[0]:.0f} s and {totals[1]:.0f} s.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -25,7 +25,7 @@ def add_aims(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="WHAT",
         help="stop and begin on purpose what may race: operations (relocate,start-nocow-dio), or one "
-        "interleaving, as coverage names it (commit @ btrfs_insert_item / trim); repeatable",
+        "interleaving (commit @ btrfs_insert_item / trim); repeatable",
     )
     parser.add_argument(
         "--missed",
@@ -36,12 +36,14 @@ def add_aims(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def aimed(campaign: Campaign, options: argparse.Namespace) -> Campaign:
+def with_aims(campaign: Campaign, options: argparse.Namespace) -> Campaign:
     """The campaign with the aims that these options ask for.  Raises UsageError.
 
     If no machines were named, what is named is aimed at on the machine with the fewest operations that has
     all of it: it finds soonest what they do.
     """
+    if options.aim and options.missed:
+        raise UsageError("--aim and --missed: these are two hunts, on other machines")
     aims = [aim for what in options.aim or () for aim in _aims(what)]
     if aims and options.machines is None:
         able = machines_with([name for aim in aims for name in aim.operations], campaign.kinds)
@@ -53,7 +55,7 @@ def aimed(campaign: Campaign, options: argparse.Namespace) -> Campaign:
             raise UsageError("--missed: all that these machines could show was reached")
     campaign = replace(campaign, aims=tuple(dict.fromkeys(map(str, aims))))
     try:
-        _ = campaign.aimed
+        campaign.check()
     except ValueError as error:
         raise UsageError(f"--aim: {error}") from error
     return campaign
@@ -62,7 +64,7 @@ def aimed(campaign: Campaign, options: argparse.Namespace) -> Campaign:
 def _aims(what: str) -> Sequence[Aim]:
     """One interleaving, or those of operations."""
     try:
-        aims = [aim_of(what)] if " @ " in what else aims_among(what.split(","))
+        aims = [aim_of(what)] if " @ " in what else aims_among(name.strip() for name in what.split(","))
     except ValueError as error:
         raise UsageError(f"--aim {what!r}: {error}") from error
     if not aims:

@@ -30,7 +30,7 @@ def read(path: Path) -> Coverage:
         return load(path).coverage
     except StateError as error:
         raise UsageError(str(error)) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path}: neither the state of a hunt nor what --fuzz-outcomes wrote") from error
 
 

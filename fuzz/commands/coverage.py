@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from fuzz.bench.coverage_report import report
+from fuzz.bench.coverage_report import TOGETHER, report
 from fuzz.commands import Commands, UsageError
 from fuzz.commands.campaigns import STATE, read
 from fuzz.commands.output import repeat, say, write
-from fuzz.interleavings import growth, together
+from fuzz.interleavings import growth
 from fuzz.interleavings.page import page
 from fuzz.interleavings.text import listing
 
@@ -32,7 +32,7 @@ def add_to(commands: Commands) -> None:
         nargs="*",
         default=[STATE],
         metavar="FILE",
-        help=f"the state of a hunt, or what --fuzz-outcomes wrote ({STATE}); several are one campaign",
+        help=f"the state of a hunt, or what --fuzz-outcomes wrote ({STATE}); several for --markdown",
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with every pair instead")
     parser.add_argument(
@@ -56,7 +56,9 @@ def run(options: argparse.Namespace) -> int:
         if options.html is not None or options.growth is not None:
             raise UsageError("--markdown writes its own plot, and goes with no other option")
         return _report(options.results, options.markdown)
-    coverage = together(map(read, options.results))
+    if len(options.results) > 1:
+        raise UsageError("several files are for --markdown only: what is left is estimated for each of them")
+    coverage = read(options.results[0])
     if options.growth is not None:
         write(options.growth, growth.picture(coverage))
         say(f"{options.growth}")
@@ -77,6 +79,8 @@ def _report(results: Sequence[Path], file: Path) -> int:
     campaigns = {path.stem: read(path) for path in results}
     if len(campaigns) < len(results):
         raise UsageError("the files must have names of their own: a campaign goes by its file's name")
+    if TOGETHER in campaigns:
+        raise UsageError(f"a file must not be named {TOGETHER}: that is what all of them are called")
     plot = file.with_suffix(".svg")
     command = repeat("coverage", [path.name for path in results], markdown=file.name)
     write(file, report(command, campaigns, plot.name))

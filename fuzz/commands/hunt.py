@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from fuzz.commands import FOUND, Commands, UsageError, number
-from fuzz.commands.aims import AIMS, add_aims, aimed
+from fuzz.commands.aims import AIMS, add_aims, with_aims
 from fuzz.commands.campaigns import STATE
 from fuzz.commands.output import say
 from fuzz.database import open_database, traces_folder
@@ -130,9 +131,15 @@ def _make_room(options: argparse.Namespace) -> None:
     if options.state.is_dir():
         raise UsageError(f"--state {options.state}: must be a file")
     if not options.resume and options.state.exists():
-        aside = options.state.with_suffix(f".before{options.state.suffix}")
+        aside = _free_name(options.state)
         options.state.replace(aside)
         sys.stderr.write(f"the hunt before is in {aside}\n")
+
+
+def _free_name(state: Path) -> Path:
+    """Where the state of the hunt before goes: nothing is overwritten."""
+    names = (f".before{number or ''}{state.suffix}" for number in count())
+    return next(aside for name in names if not (aside := state.with_suffix(name)).exists())
 
 
 def _new(options: argparse.Namespace) -> State:
@@ -148,7 +155,7 @@ def _new(options: argparse.Namespace) -> State:
         raise UsageError(str(error)) from error
     seed = secrets.randbelow(MAX_SEED) if options.seed is None else int(options.seed)
     campaign = Campaign(seed, int(options.steps or STEPS), taken_out, tuple(names))
-    return State(aimed(campaign, options))
+    return State(with_aims(campaign, options))
 
 
 def _resumed(options: argparse.Namespace) -> State:

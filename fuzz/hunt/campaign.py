@@ -64,25 +64,29 @@ class Campaign:
         return [machine for machine in TURNS if machine in self.kinds]
 
     @cached_property
-    def aimed(self) -> list[tuple[Aim, list[type[BlockGroupMachine]]]]:
-        """What it aims at, in the order of its seed, and the machines that can.
-
-        Raises ValueError where none can.
-        """
-        aims = [(aim, machines_with(aim.operations, self.kinds)) for aim in map(aim_of, self.aims)]
-        for aim, able in aims:
-            if not able:
-                raise ValueError(f"no machine draws both operations of {aim}")
+    def _in_turn(self) -> list[Aim]:
+        """What it aims at, in the order of its seed."""
+        aims = [aim_of(name) for name in self.aims]
         random.Random(self.seed).shuffle(aims)  # noqa: S311 - equal seeds, equal cases
         return aims
 
+    def check(self) -> None:
+        """Raises ValueError where there is something to aim at that no machine draws."""
+        for aim in self._in_turn:
+            if not machines_with(aim.operations, self.kinds):
+                raise ValueError(f"no machine draws both operations of {aim}")
+
+    def aim(self, number: int) -> Aim | None:
+        """What a case aims at."""
+        return self._in_turn[number % len(self.aims)] if self.aims else None
+
     def kind(self, number: int) -> type[BlockGroupMachine]:
         """The machine whose turn it is."""
-        if not self.aims:
+        aim = self.aim(number)
+        if aim is None:
             return self.turns[number % len(self.turns)]
-        turn, aim = divmod(number, len(self.aims))
-        able = self.aimed[aim][1]
-        return able[turn % len(able)]
+        able = machines_with(aim.operations, self.kinds)
+        return able[number // len(self.aims) % len(able)]
 
     def run(self, number: int, tally: Tally) -> Walked:
         """Run a case to its end, and count it."""
@@ -99,11 +103,11 @@ class Campaign:
         return Walked(mkfs, picks, play(machine, choices()))
 
     def _picks(self, number: int, source: random.Random, machine: BlockGroupMachine) -> Iterator[Pick]:
-        if self.aims:
-            aim, _ = self.aimed[number % len(self.aims)]
-            yield from Aimed(source, machine, aim).picks(self.steps)
-        else:
+        aim = self.aim(number)
+        if aim is None:
             yield from (random_pick(source, type(machine)) for _ in range(self.steps))
+        else:
+            yield from Aimed(source, machine, aim).picks(self.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
     """Reproducers first, then counts, then how fast it was, then where the traces are."""
     best = shortest([handed.reproducer for handed in state.handed])
     for reproducer in best:
-        how = f"{_cases(state.broken[reproducer.property])} of {state.next}; their shortest program"
+        how = f"{_cases(state.broken[reproducer.property])} of {state.next}; the shortest that was found"
         yield from reproducer_lines(reproducer, how, state.campaign.reverts, places)
     yield from _not_handed(state)
     yield from count_lines(state.tally)
@@ -25,7 +25,8 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
     yield from wrapped_lines("machines", ", ".join(campaign.machines))
     if campaign.aims:
         reached = sum(name in state.tally.interleavings for name in campaign.aims)
-        yield f"aimed at {len(campaign.aims)} interleavings: {reached} reached"
+        tried = min(state.next, len(campaign.aims))
+        yield f"aims: {len(campaign.aims)} interleavings, {tried} tried, {reached} reached"
     yield f"fixes taken out: {fixes_out(campaign.reverts)}"
     yield f"seed: {campaign.seed}, {campaign.steps} steps a case"
     speed = state.tally.steps / state.seconds if state.seconds else 0.0

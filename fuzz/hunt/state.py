@@ -128,7 +128,7 @@ def load(path: Path) -> State:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StateError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StateError(f"{path}: not the state of a hunt: no JSON") from error
     for wrong in Draft202012Validator(SCHEMA).iter_errors(data):
         place = ", ".join(map(str, wrong.absolute_path)) or "file"
@@ -141,13 +141,13 @@ def load(path: Path) -> State:
 
 
 def _state(data: Mapping[str, Any]) -> State:
-    names = {name: tuple(data["campaign"][name]) for name in ("taken_out", "machines", "aims")}
+    names = {name: tuple(data["campaign"].get(name, ())) for name in ("taken_out", "machines", "aims")}
     find_reverts(names["taken_out"])
     unknown = sorted(set(names["machines"]) - set(machine_names()))
     if unknown:
         raise ValueError(f"there is no machine {unknown[0]}")
     campaign = Campaign(**{**data["campaign"], **names})
-    _ = campaign.aimed  # raises ValueError where it cannot be
+    campaign.check()
     return State(
         campaign,
         data["sources"],

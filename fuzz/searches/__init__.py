@@ -69,7 +69,7 @@ def machine_of_subject(revert: Revert) -> Cases:
     return lambda seed: run_machine(seed, STEPS, (revert,), kind=subject(revert))[1]
 
 
-def aimed(revert: Revert) -> Cases:
+def aimed_at_subject(revert: Revert) -> Cases:
     """Only that machine, each case at one of the interleavings of what races."""
     kind, aims = subject(revert), aims_among(revert.operations)
 
@@ -148,7 +148,7 @@ SEARCHES: tuple[Search, ...] = (
         "aimed",
         "the subject's machine; each case aims at one of the interleavings of the operations that race: one "
         "is stopped at one of its points, and another begun then (`hunt --aim`)",
-        aimed,
+        aimed_at_subject,
     ),
     *(
         Search(

@@ -65,8 +65,10 @@ def aims_among(operations: Iterable[str]) -> list[Aim]:
 
 def aim_of(name: str) -> Aim:
     """The interleaving of that name.  Raises ValueError, a line that says what there is."""
-    where, _, ran = name.partition(" / ")
-    stopped, _, point = where.partition(" @ ")
+    where, slash, ran = name.partition(" / ")
+    stopped, at, point = where.partition(" @ ")
+    if not at or not slash:
+        raise ValueError("an interleaving is written OPERATION @ POINT / OPERATION")
     _known(stopped)
     _known(ran)
     if point not in POINTS[stopped]:
@@ -117,22 +119,36 @@ class Aimed:
 
     def _get_on(self, standing: list[str]) -> Pick | None:
         """B, if it can be done."""
-        kind = type(self.machine)
-        begins = offers(kind, self.aim.ran)
+        begins = offers(type(self.machine), self.aim.ran)
         for _ in range(TRIES):
             pick = self.source.choice(begins)
-            drawn = pick.of(kind)
-            assert isinstance(drawn, Drawn)
-            step = self.machine.start(drawn)
-            if step is not None and self.machine.world.makes_sense(step):
+            if self._makes_sense(pick):
                 return pick
         return self._resumed(self.aim.ran, standing)
 
     def _meanwhile(self, standing: list[str]) -> Pick:
-        """Something else, to its end: perhaps it makes sense of B, or gives a task back."""
+        """Something else, to its end: perhaps it makes sense of B, or gives a task back.
+
+        Not what makes no sense: in its place the first task that can would go on, and that may be A.
+        """
         kind = type(self.machine)
-        other = self.source.choice(kind.operations).name
-        return self._resumed("", standing) or self.source.choice(offers(kind, other, None))
+        resumed = self._resumed("", standing)
+        if resumed is not None:
+            return resumed
+        others = [offers(kind, operation.name, None) for operation in kind.operations]
+        pick = self.source.choice(self.source.choice(others))
+        for _ in range(TRIES):
+            if self._makes_sense(pick):
+                break
+            pick = self.source.choice(self.source.choice(others))
+        return pick
+
+    def _makes_sense(self, pick: Pick) -> bool:
+        """Whether it begins something here."""
+        drawn = pick.of(type(self.machine))
+        assert isinstance(drawn, Drawn)
+        step = self.machine.start(drawn)
+        return step is not None and self.machine.world.makes_sense(step)
 
     def _resumed(self, operation: str, standing: Iterable[str], point: int | None = None) -> Pick | None:
         """A paused task that does this (empty: anything) goes on, to its end or to that point."""

@@ -61,7 +61,7 @@ def test_hypothesis_runs_an_aimed_case(run: Run) -> None:
     ways = tuple(map(str, aims_among(("start-nocow-dio", "relocate"))))
     campaign = Campaign(0, STEPS, (RELOCATION,), ("Overwriting",), ways)
     replayed = 0
-    for number in range(120):
+    for number in range(200):
         mkfs, picks, failure = campaign.run(number, Tally())
         if failure is not None:
             choices = list(choices_of(mkfs, picks))

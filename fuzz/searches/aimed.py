@@ -15,7 +15,7 @@ All that is chosen is among what the machine draws, so a failure is saved and re
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from strategies.operations import POSITIONS, Drawn, Resumed
 POINTS = {operation.name: operation.points for operation in OPERATIONS}
 """Where each operation may be told to stop."""
 TRIES = 4
-"""How many ways to begin B are looked at before something else is done."""
+"""How many ways to begin something are looked at before anything is done."""
 
 
 class Aim(NamedTuple):
@@ -119,36 +119,26 @@ class Aimed:
 
     def _get_on(self, standing: list[str]) -> Pick | None:
         """B, if it can be done."""
-        begins = offers(type(self.machine), self.aim.ran)
-        for _ in range(TRIES):
-            pick = self.source.choice(begins)
-            if self._makes_sense(pick):
-                return pick
-        return self._resumed(self.aim.ran, standing)
+        return self._begun([self.aim.ran]) or self._resumed(self.aim.ran, standing)
 
-    def _meanwhile(self, standing: list[str]) -> Pick:
-        """Something else, to its end: perhaps it makes sense of B, or gives a task back.
+    def _meanwhile(self, standing: list[str]) -> Pick | None:
+        """Something else, to its end: perhaps it makes sense of B, or gives a task back."""
+        others = [operation.name for operation in self.machine.operations]
+        return self._resumed("", standing) or self._begun(others, None)
+
+    def _begun(self, operations: Sequence[str], *until: str | None) -> Pick | None:
+        """One of these operations begins, and stops there if that is said.
 
         Not what makes no sense: in its place the first task that can would go on, and that may be A.
         """
-        kind = type(self.machine)
-        resumed = self._resumed("", standing)
-        if resumed is not None:
-            return resumed
-        others = [offers(kind, operation.name, None) for operation in kind.operations]
-        pick = self.source.choice(self.source.choice(others))
         for _ in range(TRIES):
-            if self._makes_sense(pick):
-                break
-            pick = self.source.choice(self.source.choice(others))
-        return pick
-
-    def _makes_sense(self, pick: Pick) -> bool:
-        """Whether it begins something here."""
-        drawn = pick.of(type(self.machine))
-        assert isinstance(drawn, Drawn)
-        step = self.machine.start(drawn)
-        return step is not None and self.machine.world.makes_sense(step)
+            pick = self.source.choice(offers(type(self.machine), self.source.choice(operations), *until))
+            drawn = pick.of(type(self.machine))
+            assert isinstance(drawn, Drawn)
+            step = self.machine.start(drawn)
+            if step is not None and self.machine.world.makes_sense(step):
+                return pick
+        return None
 
     def _resumed(self, operation: str, standing: Iterable[str], point: int | None = None) -> Pick | None:
         """A paused task that does this (empty: anything) goes on, to its end or to that point."""

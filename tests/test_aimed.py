@@ -13,7 +13,7 @@ from fuzz.hunt import Campaign, State, load, machine_names
 from fuzz.hunt.campaign import walk
 from fuzz.interleavings import Coverage
 from fuzz.random_cases import Pick
-from fuzz.searches.aimed import Aim, Aimed, aim_of, aims_among
+from fuzz.searches.aimed import NEVER_THERE, Aim, Aimed, aim_of, aims_among
 from fuzz.tally import Tally
 from models.operations import OPERATIONS, Relocate
 from strategies.operations import Drawn
@@ -51,6 +51,13 @@ def test_what_stands_in_the_way_is_told() -> None:
     tally = seen(campaign(NEVER))
     assert str(NEVER) not in tally.interleavings
     assert tally.obstacles[f"{NEVER}: it waits for balance_mutex, held by the other"] > CASES // 2
+
+
+def test_who_never_comes_to_the_point_is_told() -> None:
+    """If it were not, a point that nobody passes would seem not to have been tried."""
+    nowhere = Aim("run-delayed-refs", "btrfs_finish_chunk_alloc", "commit")
+    assert seen(campaign(nowhere)).obstacles[f"{nowhere}: {NEVER_THERE}"] == CASES
+    assert seen(campaign(NEVER)).obstacles[f"{NEVER}: {NEVER_THERE}"] < CASES
 
 
 def test_the_case_goes_on_at_random_once_it_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,8 @@ from strategies.operations import POSITIONS, Drawn, Resumed
 
 POINTS = {operation.name: operation.points for operation in OPERATIONS}
 """Where each operation may be told to stop."""
+NEVER_THERE = "the one never came there"
+"""What stands in the way of a pair if A cannot be brought to p."""
 TRIES = 4
 """How many ways to begin something are looked at before anything is done."""
 
@@ -89,11 +91,14 @@ class Aimed:
     source: random.Random
     machine: BlockGroupMachine
     aim: Aim
+    _stood: bool = False
 
     def picks(self, steps: int) -> Iterator[Pick]:
         """So many choices, each made when the one before has been."""
         for _ in range(steps):
             yield self._next() or random_pick(self.source, type(self.machine))
+        if not self._stood:
+            self.machine.world.interleavings.obstacles.add(f"{self.aim}: {NEVER_THERE}")
 
     def _next(self) -> Pick | None:
         """What brings the case nearer; None where anything will do."""
@@ -108,6 +113,7 @@ class Aimed:
             and world.operation_of(task.name).name == self.aim.stopped
         ]
         if standing:
+            self._stood = True
             return self._get_on(standing) or self._meanwhile(standing)
         return self._to_the_point() if self.source.randrange(2) else None
 

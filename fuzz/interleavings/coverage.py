@@ -72,7 +72,7 @@ class Coverage:
         - One task does both, so they are never under way at once: the operations say which task that is.
         - One of them never ran.
         - It was tried, and each time the second had to wait at once for what the first held, or was refused,
-          or (of what a hunt aimed at) the first never came there: what the campaign saw, and no more than that.
+          or (where a hunt aims) the first never came there: what the campaign saw, and no more than that.
         - Nobody got on while the first stood there, nor tried.
         - No machine draws both, or one alone does (what comes anyway, as a commit, is drawn by nobody).
         """

@@ -9,7 +9,7 @@ import write_races
 
 from fuzz.case import Case
 from models.geometry import File, FileKind, Geometry
-from models.operations import Allocate, Commit, CreateBg, EndTransaction, Free, RunDelayedRefs, Step
+from models.operations import Allocate, Clean, Commit, CreateBg, EndTransaction, Free, RunDelayedRefs, Step
 
 FULL = Geometry(1, 4, 2, (File(FileKind.NODATACOW, 4),))
 CREATION = {
@@ -35,6 +35,18 @@ CREATION = {
             Step("CPU 1", Free(5)),
             Step("CPU 1", EndTransaction(), "btrfs_trans_release_metadata"),
             Step("CPU 2", RunDelayedRefs(), "unused_bgs_lock"),
+        ),
+    ),
+    "wrong/dev-extents-of-commit-root": Case(
+        Geometry(1, 2, 1, (File(FileKind.NODATACOW, 2),)),
+        (
+            Step("CPU 1", Allocate(1)),
+            Step("CPU 1", Commit()),
+            Step("CPU 1", Free(1)),
+            Step("CPU 1", RunDelayedRefs()),
+            Step("CPU 1", Clean()),
+            Step("CPU 1", Commit(), "TRANS_STATE_UNBLOCKED"),
+            Step("CPU 2", CreateBg()),
         ),
     ),
     "wrong/item-update-remembered-too-early": Case(

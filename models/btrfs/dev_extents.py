@@ -1,8 +1,9 @@
 """Device space: where a new chunk may go, and keeping that of a removed block group from being reused.
 
-A device range is free for a new chunk if it has no device extent in the commit root of the device tree and
-no chunk that exists in memory only: those made in this transaction (``pending_chunks``), and those of
-block groups that were removed while somebody still trims them (``pinned_chunks``).
+A device range is free for a new chunk if it has no device extent in the commit root of the device tree, nor
+in what the superblock on disk reaches, and no chunk that exists in memory only: those made in this
+transaction (``pending_chunks``), and those of block groups that were removed while somebody still trims them
+(``pinned_chunks``).
 
 Source: fs/btrfs/volumes.c find_free_dev_extent_start, contains_pending_extent; extent-tree.c
 btrfs_remove_block_group, btrfs_get_block_group_trimming, btrfs_put_block_group_trimming (v4.9).  Later
@@ -11,11 +12,14 @@ kernels say frozen for trimming.
 Deviation: a hole is searched gap by gap.  4.9 looks behind the last of the chunks in a hole only, which
 leaves gaps unused, and never gives one away twice.  What a trimmer puts back and leaves behind while
 removal is between dropping the free space and setting ``removed`` is dropped with the map; 4.9 leaks it.
+And 4.9 does not look at the superblock: a commit switches the commit root before it writes the superblock,
+and a crash in between needs what was removed (:mod:`models.reverts.removal_vs_superblock`).
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from models.btrfs.device import RESERVED_BLOCKS
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.fs_info import FsInfo
     from models.btrfs.transaction import Transaction
+    from models.btrfs.trees import DevExtent
     from models.btrfs.volumes import ChunkMap
 
 
@@ -43,9 +48,9 @@ class DevExtents:
     def find_free_dev_extent(self, trans: Transaction, length: int) -> int:
         """The first ``length`` free device blocks.  Raises Errno(ENOSPC).
 
-        Space of a chunk removed in this transaction is not reused before its commit.
+        Space of a chunk removed in this transaction is not reused before its commit is on disk.
         """
-        items = self.fs.trees.dev.commit_root
+        items = self.kept()
         low, end_of_device = RESERVED_BLOCKS, self.fs.device.size
         for start, end in [*sorted((p, p + e.length) for p, e in items.items()), (end_of_device, 0)]:
             found = self.search_hole(trans, low, start, length)
@@ -53,6 +58,10 @@ class DevExtents:
                 return found
             low = max(low, end)
         raise Errno(errno.ENOSPC)
+
+    def kept(self) -> Mapping[int, DevExtent]:
+        """Device extents that a crash may need, now or once the commit under way is on disk."""
+        return {**self.fs.device.superblock.dev_extents, **self.fs.trees.dev.commit_root}
 
     def search_hole(self, trans: Transaction, low: int, high: int, length: int) -> int | None:
         """The first gap of ``length`` blocks between device extents, in ``[low, high)``."""

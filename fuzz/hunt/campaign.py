@@ -64,29 +64,29 @@ class Campaign:
         return [machine for machine in TURNS if machine in self.kinds]
 
     @cached_property
-    def _in_turn(self) -> list[Aim]:
-        """What it aims at, in the order of its seed."""
-        aims = [aim_of(name) for name in self.aims]
+    def _in_turn(self) -> list[tuple[Aim, list[type[BlockGroupMachine]]]]:
+        """What it aims at, in the order of its seed, and the machines that draw both operations."""
+        aims = [(aim, machines_with(aim.operations, self.kinds)) for aim in map(aim_of, self.aims)]
         random.Random(self.seed).shuffle(aims)  # noqa: S311 - equal seeds, equal cases
         return aims
 
     def check(self) -> None:
         """Raises ValueError where there is something to aim at that no machine draws."""
-        for aim in self._in_turn:
-            if not machines_with(aim.operations, self.kinds):
+        for aim, able in self._in_turn:
+            if not able:
                 raise ValueError(f"no machine draws both operations of {aim}")
 
     def aim(self, number: int) -> Aim | None:
         """What a case aims at."""
-        return self._in_turn[number % len(self.aims)] if self.aims else None
+        return self._in_turn[number % len(self.aims)][0] if self.aims else None
 
     def kind(self, number: int) -> type[BlockGroupMachine]:
         """The machine whose turn it is."""
-        aim = self.aim(number)
-        if aim is None:
+        if not self.aims:
             return self.turns[number % len(self.turns)]
-        able = machines_with(aim.operations, self.kinds)
-        return able[number // len(self.aims) % len(able)]
+        turn, place = divmod(number, len(self.aims))
+        able = self._in_turn[place][1]
+        return able[turn % len(able)]
 
     def run(self, number: int, tally: Tally) -> Walked:
         """Run a case to its end, and count it."""

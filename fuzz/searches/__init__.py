@@ -69,14 +69,22 @@ def machine_of_subject(revert: Revert) -> Cases:
     return lambda seed: run_machine(seed, STEPS, (revert,), kind=subject(revert))[1]
 
 
+def fresh(
+    kind: type[BlockGroupMachine], revert: Revert, seed: str
+) -> tuple[random.Random, BlockGroupMachine]:
+    """Where a case's choices come from, and its machine on a file system out of that."""
+    source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
+    machine = kind((revert,), Tally())
+    machine.mkfs(random_geometry(source))
+    return source, machine
+
+
 def aimed_at_subject(revert: Revert) -> Cases:
     """Only that machine, each case at one of the interleavings of what races."""
     kind, aims = subject(revert), aims_among(revert.operations)
 
     def case(seed: str) -> FoundFailure | None:
-        source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
-        machine = kind((revert,), Tally())
-        machine.mkfs(random_geometry(source))
+        source, machine = fresh(kind, revert, seed)
         picks = Aimed(source, machine, source.choice(aims)).picks(STEPS)
         return play(machine, (pick.of(kind) for pick in picks))
 
@@ -87,9 +95,7 @@ def uniform(kind_for: KindFor, revert: Revert) -> Cases:
     """A machine's operations, drawn by :mod:`fuzz.searches.uniform`."""
 
     def case(seed: str) -> FoundFailure | None:
-        source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
-        machine = kind_for(revert)((revert,), Tally())
-        machine.mkfs(random_geometry(source))
+        source, machine = fresh(kind_for(revert), revert, seed)
         return play(machine, uniform_choices(source, machine, STEPS))
 
     return case
@@ -100,9 +106,7 @@ def scheduled(strategy: type[Strategy], kind_for: KindFor, revert: Revert) -> Ca
     kind, one = kind_for(revert), strategy()
 
     def case(seed: str) -> FoundFailure | None:
-        source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
-        machine = kind((revert,), Tally())
-        machine.mkfs(random_geometry(source))
+        source, machine = fresh(kind, revert, seed)
         operations = [_operation(source, kind) for _ in range(OPERATIONS)]
         try:
             try:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from programs import reverts
 
+from fuzz.exhaust import exhaust, parse
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.cleaner import Cleaner
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
@@ -66,3 +71,28 @@ def test_the_space_is_free_when_the_superblock_is_written(written: bool) -> None
     world = world_after((*WRITTEN, *REMOVED, *last, *WRITTEN_AGAIN, Step(Crash.task, Crash(15))), ())
     assert not world.violations
     assert (Step("CPU 2", StartNocowDio(2, 0, 1)) in world.program) is written
+
+
+class SkipsPinned(Cleaner):
+    """The cleaner of v4.19: a block group waits until what was freed in it is on disk."""
+
+    def is_unused(self, group: BlockGroup) -> bool:
+        """Pinned space matters too."""
+        return super().is_unused(group) and not group.pinned
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_cleaner_that_skips_pinned_space_keeps_it_too(later: bool) -> None:
+    """If it did not, later kernels would have the finding; if v4.9's cleaner did, it would prove nothing."""
+    program = parse(
+        """on block group 2 (blocks 9-10), room for 1 more; file 0 (nodatacow, 2 blocks):
+           CPU 1: allocate blocks 1; commit; free file 1; run-delayed-refs; clean; commit
+           CPU 1: relocate group 3; commit
+           CPU 2: create-bg"""
+    )
+    (wrong,) = reverts("wrong/dev-extents-of-commit-root")
+    cleaner = (SkipsPinned,) if later else ()
+    result = exhaust(program, [replace(wrong, overrides=(*wrong.overrides, *cleaner))], 1, limit=1000)
+    assert (result.failing is None) is later
+    assert result.complete is later
+    assert not later or not result.idle

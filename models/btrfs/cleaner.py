@@ -74,14 +74,18 @@ class Cleaner:
             yield "delete_unused_bgs_mutex"
 
     def _turn_read_only(self, group: BlockGroup) -> Steps[bool]:
-        """Whether the block group is still unused, and is read-only now; pinned space does not matter."""
+        """Whether the block group is still unused, and is read-only now."""
         info = self.fs.block_groups.space_of(group)
         yield from info.groups_sem.down_write()
-        unused = not (group.reserved or group.used or group.ro) and len(info.block_groups) > 1
+        unused = self.is_unused(group) and len(info.block_groups) > 1
         group.passed_over |= group.ro > 0 and not (group.reserved or group.used or group.removed)
         turned = unused and self.fs.block_groups.inc_block_group_ro(group, writeout_began=False)
         info.groups_sem.up_write()
         return turned
+
+    def is_unused(self, group: BlockGroup) -> bool:
+        """Whether nobody needs it.  Pinned space does not matter; since v4.19 it does (43794446548)."""
+        return not (group.reserved or group.used or group.ro)
 
     def _remove(self, group: BlockGroup) -> Steps[None]:
         """In a transaction: forget what is pinned in the block group, then remove it."""

@@ -49,6 +49,18 @@ CREATION = {
             Step("CPU 2", CreateBg()),
         ),
     ),
+    "wrong/listed-after-linked": Case(
+        Geometry(1, 2, 1, (File(FileKind.NODATACOW, 2),)),
+        (
+            Step("CPU 1", CreateBg(), "btrfs_make_block_group"),
+            Step("CPU 1", None, "btrfs_make_block_group"),
+            Step("CPU 2", Allocate(1)),
+            Step("CPU 2", RunDelayedRefs()),
+            Step("CPU 2", Free(1)),
+            Step("CPU 2", RunDelayedRefs()),
+            Step("CPU 1"),
+        ),
+    ),
     "wrong/item-update-remembered-too-early": Case(
         FULL,
         (

@@ -124,7 +124,7 @@ class Commit:
     def btrfs_wait_pending_ordered(self, trans: Transaction) -> Steps[None]:
         """What the log has, and this commit drops, must be in the trees: the ordered extents complete.
 
-        Only here, where no external writer can log any more, and completions can still join (v4.3).
+        Only here, where no external writer can log any more, and completions can still join (v4.4).
         """
         yield from self.fs.sim.wait_event(
             "pending_ordered == 0",

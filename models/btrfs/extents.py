@@ -146,7 +146,7 @@ class Extents:
         Deviation: one step, up to where it is dirty.  v4.9 drops its locks between the counters, the pinned
         range and the dirty list, and a block group that is queued as unused from an earlier time can be
         removed in one of these gaps (see the wrong fix in :mod:`models.reverts.cleaner_vs_writeout`);
-        later kernels' cleaner leaves block groups with pinned space alone.
+        since v4.19 the cleaner leaves block groups with pinned space alone.
         """
         group = self.fs.block_groups.lookup(start)
         if group is None:

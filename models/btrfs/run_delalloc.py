@@ -20,7 +20,7 @@ from models.simulation import Steps
 
 if TYPE_CHECKING:
     from models.btrfs.fs_info import FsInfo
-    from models.btrfs.subvolume import Inode
+    from models.btrfs.subvolume import Inode, Root
 
 
 class RunDelalloc:
@@ -115,11 +115,15 @@ class RunDelalloc:
             fs.sim.note("run_delalloc_nocow", "falls back to COW: a snapshot is being taken")
             return False
         if not self.inc_nocow_writers(block_start):
-            fs.snapshots.btrfs_end_write_no_snapshoting(inode.root)
+            self.give_guard_back(inode.root)
             fs.sim.note("run_delalloc_nocow", "falls back to COW: the block group is read-only")
             return False
         yield "btrfs_inc_nocow_writers"
         return True
+
+    def give_guard_back(self, root: Root) -> None:
+        """The block group is read-only: nothing is written in place after all (as in v4.18)."""
+        self.fs.snapshots.btrfs_end_write_no_snapshoting(root)
 
     def _leave_nocow(self, inode: Inode, block_start: int) -> None:
         """The ordered extent exists now, or will not: nobody has to be waited for on its account."""

@@ -2,7 +2,7 @@
 
 Source: fs/btrfs/transaction.c wait_current_trans, wait_for_commit (v4.9); wait_current_trans looks at the
 handle's type as it does since 5037b342825d (v6.19), because 4.9 could deadlock there; who waits for a commit
-waits for the earlier ones too, as since 5fd76bf31ccf (v5.18).
+waits for the earlier ones too, as since 5fd76bf31ccf (v5.17).
 """
 
 from __future__ import annotations

@@ -97,7 +97,8 @@ class Handle:
 
     ``bytes_reserved`` and ``chunk_bytes_reserved`` are METADATA and SYSTEM blocks promised to it;
     ``extwriter`` says whether it still counts as one; ``dirty`` whether it changed anything; ``new_bgs``
-    are block groups between phase 1 and 2; ``in_fsync`` that its commit is an fsync's.
+    are block groups between phase 1 and 2; ``in_fsync`` that its commit is an fsync's.  A ghost: ``making``
+    is the block group that phase 1 is not done with.
     """
 
     transaction: Transaction
@@ -112,6 +113,7 @@ class Handle:
     dirty: bool = False
     in_fsync: bool = False
     new_bgs: list[BlockGroup] = field(default_factory=list)
+    making: BlockGroup | None = None
 
     @property
     def transid(self) -> int:

@@ -2,7 +2,7 @@
 
 Deviation: the trees' own blocks are not allocated, COWed or freed (file leaves excepted, see
 :mod:`models.btrfs.subvolume`).  Hidden by that: a tree update that itself needs space, dirties a block
-group or creates one (64c12921e11b and e44081ef6118, v4.5), and everything about relocating METADATA block
+group or creates one (988f1f576d4f and e44081ef6118, v4.5), and everything about relocating METADATA block
 groups.
 """
 

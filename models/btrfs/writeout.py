@@ -4,7 +4,7 @@ Source: fs/btrfs/extent-tree.c btrfs_start_dirty_block_groups, btrfs_write_dirty
 write_one_cache_group (v4.9).
 
 Deviation: block groups here are small, and below 100 MiB the kernel writes no v1 space cache file; so
-there is no io list, and races with the cache file (64c12921e11b, e570fd27f2c5, 55507ce36123) cannot be
+there is no io list, and races with the cache file (988f1f576d4f, e570fd27f2c5, 55507ce36123) cannot be
 seen.
 """
 

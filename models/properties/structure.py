@@ -58,7 +58,7 @@ def a_block_group_has_an_item_or_a_handle_that_will_insert_it(seen: Observation)
     """C.3: a block group that can be allocated from and has no item is on the list of a live handle, in a
     transaction that is not committed yet."""
     items = seen.fs.trees.block_group.root
-    pending = [group for handle in _handles(seen) for group in handle.new_bgs]
+    pending = [group for handle in _handles(seen) for group in (*handle.new_bgs, handle.making)]
     for start, group in seen.fs.block_groups.tree.items():
         linked = group in seen.fs.block_groups.space_of(group).block_groups
         if linked and start not in items and group not in pending:

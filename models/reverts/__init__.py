@@ -50,6 +50,12 @@ class Revert:
     signs: tuple[str, ...] = ()
 
     @property
+    def told(self) -> str:
+        """What was done to the kernel: a fix taken out, or a wrong one put in its place."""
+        what = f"{self.id} ({self.name})"
+        return f"with {what} in the place of {self.wrong_fix_of}" if self.wrong_fix_of else f"without {what}"
+
+    @property
     def age(self) -> tuple[bool, list[int], str]:
         """Sorts historical fixes by kernel version, and wrong ones behind them."""
         return bool(self.wrong_fix_of), [int(part) for part in re.findall(r"\d+", self.version)], self.id
@@ -61,6 +67,11 @@ def catalogue() -> tuple[Revert, ...]:
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     found: list[Revert] = [race for module in modules for race in module.RACES]
     return tuple(sorted(found, key=lambda race: race.age))
+
+
+def told(reverts: Sequence[Revert]) -> str:
+    """What was done to the kernel, all together."""
+    return ", ".join(revert.told for revert in reverts) or "with all fixes in"
 
 
 def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:

@@ -11,7 +11,8 @@ it by then:
 
 The first fix swapped the two.  It left a gap: a block group that is queued as unused from an earlier time,
 used again and emptied again, can be removed between the moment when its counters say so and the moment
-when it is on the dirty list.  Later kernels' cleaner leaves block groups with pinned space alone.
+when it is on the dirty list.  Since v4.19 the cleaner leaves block groups with pinned space alone, which
+closes it.  (By its diff the first fix is 036a9348dcd0; that was not seen together with its subject.)
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ class UnusedBeforeDirty(Extents):
 
 
 class GapsBeforeDirty(Extents):
-    """update_block_group as v4.9 has it: its locks are dropped twice before the block group is dirty."""
+    """update_block_group as v4.9 has it: its locks are dropped before the block group is dirty."""
 
     def update_block_group(self, handle: Handle, start: int, blocks: int, *, alloc: bool) -> Steps[None]:
-        """Counters, then the pinned range, then the lists, each under a lock of its own."""
+        """Counters and pinned range in one step (v4.9: two), then the lists."""
         group = self.fs.block_groups.lookup(start)
         if group is None:
             self.fs.abort.btrfs_abort_transaction(handle, errno.ENOENT, "update_block_group")

@@ -18,7 +18,7 @@ from models.simulation import Steps
 
 
 class EarlierTransactionsForgotten(TransWaits):
-    """Waiting as it was in v5.12-v5.17."""
+    """Waiting as it was in v5.12-v5.16."""
 
     def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:  # noqa: ARG002
         """Transactions complete in order, one might think."""
@@ -29,13 +29,12 @@ FIX = Revert(
     id="5fd76bf31ccf",
     name="fsync-commit-vs-unpin",
     subject="btrfs: fix relocation crash due to premature return from btrfs_commit_transaction()",
-    version="v5.18",
+    version="v5.17",
     mechanism=__doc__,
     symptom="relocation warns of pinned space, and unpinning hits a BUG in a removed block group",
     operations=("create-bg", "commit", "fsync"),
     expected="a_transaction_waited_for_leaves_no_earlier_one",
     overrides=(EarlierTransactionsForgotten,),
-    confirmed=False,
     chain="opened by d0c2f4fa555e (v5.12)",
     rare=True,
 )

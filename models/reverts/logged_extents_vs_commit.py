@@ -5,7 +5,7 @@ put into the file's tree.  The log adds to the last superblock, and a commit's s
 the commit came between the log sync and the completion, the write was in neither: a crash lost what fsync
 had promised to keep.
 
-The fix lets the commit wait for the ordered extents that the transaction's log has; since v4.3 they are
+The fix lets the commit wait for the ordered extents that the transaction's log has; since v4.4 they are
 counted (``pending_ordered``, 161c3549b45a).  The wait is behind that for the external writers, as fsync is
 one and may log until then, and before joiners are kept out, as completions join.
 """
@@ -84,7 +84,7 @@ FIX = Revert(
     expected=CONTENTS,
     overrides=(NothingIsPending,),
     confirmed=False,
-    chain="161c3549b45a (v4.3) counts what 50d9aa99bd35 had on a list",
+    chain="161c3549b45a (v4.4) counts what 50d9aa99bd35 had on a list",
 )
 
 IO_ONLY = Revert(

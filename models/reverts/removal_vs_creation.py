@@ -17,7 +17,7 @@ from models.simulation import Steps
 
 
 class MapFirst(Volumes):
-    """btrfs_remove_block_group as it was before v5.3."""
+    """btrfs_remove_block_group as it was before v5.2."""
 
     def remove_item_and_map(self, group: BlockGroup) -> Steps[None]:
         """The address is free while the item is still there."""
@@ -30,7 +30,7 @@ FIX = Revert(
     id="8eaf40c0e24e",
     name="removal-vs-creation",
     subject="Btrfs: fix race between block group removal and block group allocation",
-    version="v5.3",
+    version="v5.2",
     mechanism=__doc__,
     symptom="transaction abort with -EEXIST, file system forced read-only",
     operations=("relocate", "create-bg", "end-transaction"),

@@ -6,10 +6,10 @@ disk is the one before, and the device space of what it has is free already, if 
 meanwhile: freed extents are pinned until the superblock is written, a removed block group's space is not.  A
 new chunk of the next transaction takes it, and who writes there writes over what a crash would bring back.
 
-This is what v4.9 does, by our reading.  The model looks at the superblock as well.  Later kernels pass over a
-block group with pinned space ("btrfs: Don't remove block group that still has pinned down bytes", v4.19, made
-for another symptom): none is removed before the commit that emptied it is on disk, and the superblock needs
-nothing of what is removed (``tests/test_removed_space.py``).
+This is what v4.9 does, by our reading; the model looks at the superblock as well.  Later kernels have the
+window still, with nothing in it: since v4.19 (43794446548, made for another symptom) a block group with
+pinned space is passed over, so none is removed before the commit that emptied it is on disk, and the
+superblock needs nothing of what is removed (``tests/test_removed_space.py``).
 """
 
 from __future__ import annotations

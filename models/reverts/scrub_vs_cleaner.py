@@ -112,7 +112,7 @@ UNPAUSED = Revert(
     id="55e3a601c81c/pause",
     name="scrub-vs-commit",
     subject="btrfs: Fix data checksum error cause by replace with io-load",
-    version="v4.4",
+    version="v4.3",
     mechanism="""The commit that made scrub turn block groups read-only also made it count as paused while it
 does.  Without that part: in a transaction whose writeout has begun scrub has to wait for the commit, and the
 commit waits until scrub is paused.""",

@@ -112,7 +112,6 @@ SECOND = Revert(
     operations=("create-bg", "allocate", "free", "end-transaction", "commit"),
     expected="committed_used_bytes_are_the_extents",
     overrides=(PutsBack, Remembers),
-    confirmed=False,
     chain="left over by 675dfe1223a6; its fix leaves wrong/item-update-remembered-too-early",
     rare=True,
 )
@@ -122,7 +121,7 @@ THIRD = Revert(
     subject="the second fix: what is remembered stays after -ENOENT, though phase 2 inserts an older copy",
     version="v6.6",
     mechanism=__doc__,
-    symptom="the block group item says used where nothing is (btrfs check), never removed",
+    symptom="the item says less than is used; where it says 0, the next mount takes the block group for free",
     operations=("create-bg", "allocate", "end-transaction", "commit"),
     expected="committed_used_bytes_are_the_extents",
     overrides=(CommitUsed, Remembers),

@@ -20,7 +20,7 @@ from models.simulation import Steps
 
 
 class NoGuard(Snapshots):
-    """Snapshots as before v3.16: writeback in place knows nothing of them."""
+    """Snapshots as before v3.15: writeback in place knows nothing of them."""
 
     def btrfs_start_write_no_snapshoting(self, root: Root) -> Steps[bool]:  # noqa: ARG002
         """Go on."""
@@ -80,7 +80,7 @@ FIX = Revert(
     id="e9894fd3e3b3",
     name="snapshot-vs-nocow",
     subject="Btrfs: fix snapshot vs nocow writting",
-    version="v3.16",
+    version="v3.15",
     mechanism=__doc__,
     symptom="a snapshot changes after it was taken; checksum errors in it",
     operations=("start-nocow-dio", "snapshot", "complete-bio"),

@@ -66,7 +66,7 @@ class LeavesEntries(DevExtents):
 
 
 class SetsStartBlindly(DevExtents):
-    """The search of a device hole as it was for a while before v4.1."""
+    """The search of a device hole as it was in v4.1."""
 
     def search_hole(self, trans: Transaction, low: int, high: int, length: int) -> int | None:
         """Go behind each chunk that lies in the hole, even back to one that lies in front of another."""
@@ -150,7 +150,7 @@ REGRESSION = Revert(
     id="1b9845081633/pinned",
     name="hole-with-pinned-chunk",
     subject="Btrfs: fix chunk allocation regression leading to transaction abort",
-    version="v4.1",
+    version="v4.2",
     mechanism="""1b9845081633 made the search of a device hole go on behind a chunk that lies in it and has no
 device extent yet.  The pending chunks are looked at first, then the pinned ones, and each sets the start to
 its own end.  A pinned chunk (of a removed block group that is still trimmed) in front of a pending one takes

@@ -62,14 +62,13 @@ FIX = Revert(
 RESIDUE = Revert(
     id="2d8e5168d48a",
     name="unused-while-phase-2-ends",
-    subject="btrfs: fix bg refcount race in btrfs_create_pending_block_groups",
+    subject="btrfs: fix block group refcount race in btrfs_create_pending_block_groups()",
     version="v6.15",
     mechanism=__doc__,
     symptom="reference underflow at unmount",
     operations=("create-bg", "allocate", "free", "run-delayed-refs", "end-transaction"),
     expected="references_are_held_by_whom_they_count",
     overrides=(LooksTwice,),
-    confirmed=False,
     chain="left over by 0657b20c5a76; hardened by 7511e29cf135",
     rare=True,
 )

@@ -5,7 +5,8 @@ room for them.  If that block group is deleted before the allocation, the promis
 where nobody expects it any more, under a transaction handle or in writeback.
 
 v4.9 is protected by accident: making a block group read-only counts ``bytes_may_use``.  Later kernels
-judge that with the overcommit rule, and needed the fix.  Here the term is taken out of v4.9's rule.
+judge METADATA and SYSTEM with the overcommit rule instead (DATA still by the plain sum), and needed the fix.
+Here the term is taken out of v4.9's rule.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from fuzz.options import LIMITS, MAX_SEED, PROFILES, Run, Shrink, make_run, regi
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.shortest import finished
-from fuzz.summary import found_in, never_reached, save_shown, save_traces, summary_lines
+from fuzz.summary import did_nothing, found_in, never_reached, save_shown, save_traces, summary_lines
 from fuzz.tally import Tally
 from fuzz.targets import KERNEL, MODEL, QEMU, TARGETS, TargetUnavailable
 from fuzz.targets.kernel.requirements import require
@@ -160,7 +160,7 @@ class _Collector:
 
 
 def _append(config: pytest.Config, outcome: str) -> None:
-    """A line for who asked for the outcomes."""
+    """Append an outcome to the file of --fuzz-outcomes, if there is one."""
     file: Path | None = config.getoption("--fuzz-outcomes")
     if file is not None:
         with file.open("a", encoding="utf-8") as lines:
@@ -175,23 +175,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A run that must reach every ``sometimes`` sentence, and did not, has failed."""
+    """A run that took no step has failed; so has one that must reach every ``sometimes`` sentence, and did
+    not."""
     config = session.config
     if session.exitstatus == pytest.ExitCode.OK and not hasattr(config, "workerinput"):
         run, outcomes = config.stash[RUN], config.stash[OUTCOMES]
-        if run.profile.must_reach and not run.reverts and never_reached(outcomes):
+        too_weak = run.profile.must_reach and not run.reverts and never_reached(outcomes)
+        if too_weak or did_nothing(outcomes):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what the run did, and the reproducers."""
+    """Print the reproducers, and what the run did."""
     elapsed = time.perf_counter() - config.stash[STARTED]
     terminalreporter.section("block group fuzzer")
     outcomes: list[tuple[str, Outcome]] = config.stash[OUTCOMES]
     run, found = config.stash[RUN], found_in(outcomes)
     complaints = list(save_traces(run, found))  # first: what comes now may be interrupted
     best = _finished(terminalreporter, run, found)
-    for line in summary_lines(run, outcomes, best, elapsed):
+    verbose = config.get_verbosity() > 0
+    for line in summary_lines(run, outcomes, best, elapsed, verbose=verbose):
         terminalreporter.line(line)
     config.stash[LAST_LINES] = list(dict.fromkeys([*complaints, *save_shown(run, best)]))
     for reproducer in best:
@@ -199,7 +202,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _finished(terminal: pytest.TerminalReporter, run: Run, found: Sequence[Reproducer]) -> list[Reproducer]:
-    """What is to be shown; who waits for it has something to look at."""
+    """The reproducers to show, fully minimised.  Progress is told if the output is a terminal."""
 
     def tell(line: str) -> None:
         if found and terminal.isatty:
@@ -211,6 +214,6 @@ def _finished(terminal: pytest.TerminalReporter, run: Run, found: Sequence[Repro
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Where the traces are, below everything else: who is in a hurry reads the last lines only."""
+    """Print where the traces are saved, as the last lines of the run."""
     for line in config.stash.get(LAST_LINES, []):
         sys.stdout.write(f"{line}\n")

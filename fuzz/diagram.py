@@ -69,7 +69,7 @@ def words(note: Note) -> tuple[str, str]:
         case Mark.WAKES:
             return "-- wakes ", note.text
         case Mark.ENDS:
-            return ("-- returns ", note.text) if note.text else ("-- ", "done")
+            return "-- ", note.text
         case _:
             return "", note.text
 

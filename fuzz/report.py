@@ -113,7 +113,7 @@ def _program(story: Story) -> str:
     lines = _listed([f"program ({steps}) on {story.setting}:"], indent="")
     lines += _listed(story.program)
     if story.drained:
-        lines.append("then nobody chooses any more, and what was begun comes to its end:")
+        lines.append("then every task runs to its end, in this order:")
         lines += _listed(story.drained)
     return "\n".join(lines)
 

@@ -71,14 +71,14 @@ class Frame:
 class Story:
     """What happened, from a fresh file system up to what a user would notice.
 
-    ``setting`` is the fresh file system in words, ``without`` the fixes that are taken out; ``program`` are
+    ``setting`` is the fresh file system in words, ``reverts`` what was done to the kernel; ``program`` are
     the steps that were chosen, ``drained`` those that came after them; ``why`` says what the failure takes;
     ``checked`` are sentences about the program that were seen to hold.  ``first`` is what broke first, None
     where that is the ``symptom`` itself.
     """
 
     setting: str
-    without: tuple[str, ...]
+    reverts: tuple[str, ...]
     program: tuple[str, ...]
     drained: tuple[str, ...]
     why: Explanation
@@ -119,7 +119,7 @@ def tell(case: Case, reverts: Sequence[Revert]) -> Story:
     columns = tuple(sorted({frame.column for frame in frames}))
     return Story(
         describe(case.geometry),
-        tuple(f"{revert.id} ({revert.name})" for revert in reverts),
+        tuple(revert.told for revert in reverts),
         tuple(map(str, case.steps)),
         tuple(frame.step for frame in frames if not frame.chosen),
         explain(case, reverts),
@@ -185,7 +185,7 @@ def _frames(world: Recording, verdict: Verdict) -> Iterator[Frame]:
             columns[step.task] = columns.get(step.operation.submitter, step.operation.submitter)
         if isinstance(step.operation, Crash):
             standing = dict.fromkeys(standing, POWER_CUT)
-        told = tuple(_commits_as_one(notes[begin : min(until, end)]))
+        told = tuple(_ended(note, state) for note in _commits_as_one(notes[begin : min(until, end)]))
         standing |= _standing(told)
         yield Frame(
             number,
@@ -214,7 +214,16 @@ def _standing(notes: Sequence[Note]) -> Iterator[tuple[str, str]]:
         elif note.mark is Mark.WAKES:
             yield note.text, "could go on"
         elif note.mark is Mark.ENDS:
-            yield note.task, f"returned {note.text}" if note.text else "done"
+            yield note.task, note.text
+
+
+def _ended(note: Note, state: FsState) -> Note:
+    """The end of an operation in words: a handle that it leaves open is what others may wait for."""
+    if note.mark is not Mark.ENDS:
+        return note
+    how = f"returns {note.text}" if note.text else "done"
+    held = any(handle.task == note.task for trans in state.transactions for handle in trans.handles)
+    return replace(note, text=f"{how}, its handle stays open" if held else how)
 
 
 def _commits_as_one(notes: Sequence[Note]) -> Iterator[Note]:

@@ -19,14 +19,23 @@ from fuzz.targets.kernel.report import count_lines as kernel_lines
 from fuzz.targets.qemu.report import count_lines as qemu_lines
 from fuzz.traces import TraceError, file_name, loads, save
 from models.operations import OPERATIONS
-from models.reverts import Revert
+from models.reverts import Revert, told
 from models.sometimes import sentences
 
 
 def summary_lines(
-    run: Run, outcomes: Sequence[tuple[str, Outcome]], best: Sequence[Reproducer], elapsed: float
+    run: Run,
+    outcomes: Sequence[tuple[str, Outcome]],
+    best: Sequence[Reproducer],
+    elapsed: float,
+    *,
+    verbose: bool,
 ) -> Iterator[str]:
-    """The ``best`` reproducers first, then counts; the seed last."""
+    """The ``best`` reproducers first, then counts; the seed last.
+
+    What was reached and what was not matters where nothing was found.  A search that finds something ends
+    early, and its counts would only push the reproducer off the screen: they are told if it is ``verbose``.
+    """
     for reproducer in best:
         how = _how(reproducer, outcomes)
         yield from reproducer_lines(reproducer, how, run.reverts, run.places, run.target)
@@ -42,14 +51,19 @@ def summary_lines(
     if total.examples:
         yield f"{total.examples} examples, {total.steps} steps, {total.steps / elapsed:.0f} steps per second"
         real = {KERNEL: kernel_lines, QEMU: qemu_lines}.get(run.target)
-        yield from real(total, elapsed) if real is not None else count_lines(total)
+        if best and not verbose:
+            yield "what was reached, and what never: -v"
+        else:
+            yield from real(total, elapsed) if real is not None else count_lines(total)
+        if did_nothing(outcomes):
+            yield "no step was run, so nothing was tested: the first example of a search is the empty case"
         missing = never_reached(outcomes)
         if missing and run.profile.must_reach:
             yield (
                 f"the profile {run.profile_name} must reach each: "
                 "a run that finds nothing else fails for these"
             )
-    yield f"profile {run.profile_name}, fixes taken out: {fixes_out(run.reverts)}"
+    yield f"profile {run.profile_name}, {told(run.reverts)}"
     yield f"fuzz seed: {run.seed}  (repeat with --fuzz-seed {run.seed})"
 
 
@@ -112,11 +126,6 @@ def options_of(target: str, reverts: Sequence[Revert]) -> str:
     return "" if target == MODEL else f" --target {target}{taken_out}"
 
 
-def fixes_out(reverts: Sequence[Revert]) -> str:
-    """The fixes taken out, for people."""
-    return ", ".join(f"{revert.id} ({revert.name})" for revert in reverts) or "none"
-
-
 def reproducer_lines(
     best: Reproducer, how: str, reverts: Sequence[Revert], places: Sequence[str], target: str = MODEL
 ) -> Iterator[str]:
@@ -129,6 +138,12 @@ def reproducer_lines(
     options += "".join(f" --database {shlex.quote(place)}" for place in places)
     yield f"replay with: pytest fuzz/ --hypothesis-profile=replay{options}"
     yield ""
+
+
+def did_nothing(outcomes: Sequence[tuple[str, Outcome]]) -> bool:
+    """Whether searches ran without a single step: the first example of each is the empty case."""
+    total = _total(outcomes)
+    return total.examples > 0 and total.steps == 0
 
 
 def _total(outcomes: Sequence[tuple[str, Outcome]]) -> Tally:

@@ -181,6 +181,14 @@ def test_operations_that_race_are_enough_to_be_told(tmp_path: Path) -> None:
     assert f"aims: {len(aims)} interleavings, {tried} tried, {reached} reached\n" in out
 
 
+def test_a_race_has_all_that_it_needs(tmp_path: Path) -> None:
+    """If only what is aimed at were drawn, a race that needs more would be passed over without a word."""
+    state, _ = hunted(tmp_path, "--aim", "create-bg,commit", "--revert", CREATION, "-x", "--cases", "200")
+    assert state.handed
+    alone, _ = hunted(tmp_path, "--aim", "create-bg,commit", "--cases", "1")
+    assert alone.campaign.machines != state.campaign.machines
+
+
 def test_any_number_of_workers_and_goes_says_the_same(tmp_path: Path) -> None:
     """If an aimed case depended on more than its number, nobody could repeat it."""
     one, other = tmp_path / "one", tmp_path / "other"

@@ -38,10 +38,10 @@ def test_every_mark_by_itself() -> None:
             changes=("block group 2: gone",),
         ),
         frame(ONE, Note(ONE, "a lock, held by CPU 2", Mark.WAITS)),
-        frame(ONE, Note(ONE, "", Mark.ENDS)),
+        frame(ONE, Note(ONE, "done", Mark.ENDS)),
         frame(
             TWO,
-            Note(TWO, "-ENOSPC", Mark.ENDS),
+            Note(TWO, "returns -ENOSPC", Mark.ENDS),
             breaks=(Broken("something_holds", "that it holds", LONG_TEXT),),
         ),
     )

@@ -59,7 +59,7 @@ def test_a_green_run(tmp_path: Path) -> None:
         assert re.search(rf"\b{name}\s+\d+", " ".join(run.section)), name
     for beginning in ("operations: ", "stopped at: ", "never reached: ", "replayed 0 saved failures"):
         assert run.line(beginning)
-    assert "fixes taken out: none" in run.line("profile default")
+    assert "with all fixes in" in run.line("profile default")
     assert "--fuzz-seed 7" in run.line("fuzz seed: 7")
     assert max(len(line) for line in run.section) <= 100
     assert run.reproducers == []

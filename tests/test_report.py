@@ -33,13 +33,13 @@ create-bg
         allocated from, its item is
         pending
   = block group 3: new, has no item
--- done
+-- done, its handle stays open
 
 allocate blocks 1
   btrfs_reserve_extent()
     --> takes block 13 of block group 3
   = block group 3: reserved 0 -> 1
--- done
+-- done, its handle stays open
 
                                          commit
                                            update_block_group()
@@ -85,7 +85,7 @@ program (2 steps) on block group 2 (blocks 9-12), room for 3 more; file 0
     (nodatacow, 4 blocks):
     CPU 1: start-nocow-dio file 0 block 0 blocks 1 until can_nocow_extent
     CPU 2: relocate group 2
-then nobody chooses any more
+then every task runs to its end
     CPU 1: resume
     kworker 1: complete-bio submitter CPU 1 index 0
 CPU 1

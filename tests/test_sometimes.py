@@ -20,7 +20,7 @@ from models.sometimes import At, sentences, stack
 from models.world import World
 
 NAMES = [sentence.name for sentence in sentences()]
-SMALL = ("--hypothesis-profile=long", "--fuzz-shards", "1", "--fuzz-examples", "1", "--fuzz-seed", "1")
+SMALL = ("--hypothesis-profile=long", "--fuzz-shards", "1", "--fuzz-examples", "3", "--fuzz-seed", "1")
 
 
 def played(case: Case) -> World:
@@ -41,7 +41,7 @@ def outcomes(*reached: str) -> list[tuple[str, Outcome]]:
 
 def told(run: Run, reached: Sequence[str]) -> str:
     """The summary as one line."""
-    return " ".join(" ".join(summary_lines(run, outcomes(*reached), [], 1.0)).split())
+    return " ".join(" ".join(summary_lines(run, outcomes(*reached), [], 1.0, verbose=False)).split())
 
 
 def test_every_sentence_has_a_program() -> None:
@@ -140,6 +140,16 @@ def test_with_a_fix_out_nothing_must_be_reached(tmp_path: Path) -> None:
     """If it had to be, what a fix does could not happen without it, and the run would fail for that."""
     run = fuzz(*SMALL, "--revert", RELOCATION, "--database", str(tmp_path / "failures"))
     assert run.code == 0, run.out
+
+
+def test_a_run_without_a_step_fails(tmp_path: Path) -> None:
+    """If it passed, a fuzzer that does nothing would be green; the first example is the empty case."""
+    empty = ("--fuzz-shards", "2", "--fuzz-examples", "1", "--database", str(tmp_path / "failures"))
+    for workers in ("0", "2"):
+        run = fuzz(*empty, "-n", workers)
+        assert run.code == 1, run.out
+        assert "no step was run, so nothing was tested" in run.out
+        assert "2 passed" in run.out
 
 
 def test_outcomes_go_to_a_file(tmp_path: Path) -> None:

@@ -40,13 +40,15 @@ def with_aims(campaign: Campaign, options: argparse.Namespace) -> Campaign:
     """The campaign with the aims that these options ask for.  Raises UsageError.
 
     If no machines were named, what is named is aimed at on the machine with the fewest operations that has
-    all of it: it finds soonest what they do.
+    all of it, and all that the races of the reverts need: it finds soonest what they do.
     """
     if options.aim and options.missed:
         raise UsageError("--aim and --missed: these are two hunts, on other machines")
     aims = [aim for what in options.aim or () for aim in _aims(what)]
     if aims and options.machines is None:
-        able = machines_with([name for aim in aims for name in aim.operations], campaign.kinds)
+        needed = [name for revert in campaign.reverts for name in revert.operations]
+        needed += [name for aim in aims for name in aim.operations]
+        able = machines_with(needed, campaign.kinds)
         campaign = replace(campaign, machines=(able[0].__name__,))  # Everything has them all
     if options.missed:
         never = map(Aim.of, together(map(read, options.missed)).never())

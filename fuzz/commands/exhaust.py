@@ -12,7 +12,7 @@ from fuzz.commands.traces import check_output, save_trace
 from fuzz.exhaust import COVERAGE, exhaust, read_program
 from fuzz.report import render
 from fuzz.traces import TraceError, file_name, record
-from models.reverts import find_reverts
+from models.reverts import find_reverts, told
 
 
 def add_to(commands: Commands) -> None:
@@ -55,8 +55,7 @@ def run(options: argparse.Namespace) -> int:
     except (TraceError, ValueError) as error:
         raise UsageError(str(error)) from error
     check_output(options.output)
-    without = ", ".join(f"{revert.id} ({revert.name})" for revert in reverts)
-    say(f"{program}\nwithout {without}" if without else f"{program}\nwith all fixes in")
+    say(f"{program}\n{told(reverts)}")
     bound: int = options.preemptions
     with levels(lambda level: f"up to {level} of {bound} preemptions") as tick:
         result = exhaust(program, reverts, bound, limit=options.limit, tick=tick)

@@ -108,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from error
     _make_room(options)
+    if options.cases is not None and state.next >= options.cases and not state.pending:
+        sys.stderr.write(f"nothing is left to do: {state.next} cases were run, and --cases counts them too\n")
     traces = traces_folder(places)
     limits = Limits(options.cases, options.seconds, options.exitfirst)
     with _progress(limits) as (progress, bar), _stopping() as stop:

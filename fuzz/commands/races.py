@@ -11,31 +11,81 @@ from textwrap import fill
 from rich.console import Console
 from rich.text import Text
 
-from fuzz.commands import Commands
+from fuzz.commands import Commands, UsageError
 from fuzz.commands.output import say
-from models.reverts import Revert, catalogue
+from models.operations import OPERATIONS
+from models.reverts import Revert, catalogue, find_reverts
 
 UNCONFIRMED = "?"
 """Stands behind an id that was not seen together with its subject."""
 INDENT = " " * 4
+KINDS = {operation.name for operation in OPERATIONS}
 
 
 def add_to(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser("races", help="the fixes that --revert can take out, and the wrong ones")
+    parser = commands.add_parser(
+        "races",
+        help="the fixes that --revert can take out, and the wrong ones",
+        description="Lists the catalogue, a line for each race; what is named is told at length.",
+    )
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help="these races only: an id, a name, or operations that a race needs (relocate scrub)",
+    )
+    parser.add_argument("--long", action="store_true", help="tell all of them at length")
     parser.add_argument("--json", action="store_true", help="as JSON, for programs")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the catalogue."""
+    """Print the catalogue.  Raises UsageError."""
+    wanted = chosen(options.words)
     if options.json:
-        say(json.dumps([as_data(revert) for revert in catalogue()], indent=2))
-    else:
-        console = Console()
-        for line in listing(catalogue(), console.width):
-            console.print(line, soft_wrap=True)
+        say(json.dumps([as_data(revert) for revert in wanted], indent=2))
+        return 0
+    console = Console()
+    at_length = options.long or options.words
+    for line in listing(wanted, console.width) if at_length else short(wanted):
+        console.print(line, soft_wrap=True)
     return 0
+
+
+def chosen(words: Sequence[str]) -> Sequence[Revert]:
+    """The races of these ids and names, and those that need all of these operations; without any, all.
+
+    Raises UsageError.
+    """
+    operations = {word for word in words if word in KINDS}
+    named = [word for word in words if word not in KINDS]
+    try:
+        found = find_reverts(named) if named else catalogue()
+    except ValueError as error:
+        raise UsageError(f"{error}; nor is it an operation: {', '.join(sorted(KINDS))}") from error
+    able = [revert for revert in found if operations <= set(revert.operations)]
+    if not able:
+        raise UsageError(f"no race needs {' and '.join(sorted(operations))}; python -m fuzz races lists all")
+    return able
+
+
+def short(reverts: Sequence[Revert]) -> Iterator[Text]:
+    """A line for each: the version that got the fix, what to give to --revert, and the race's name."""
+    for title, group in grouped(reverts):
+        yield Text(title, style="bold underline")
+        for revert in group:
+            name = "" if revert.wrong_fix_of else f"  {revert.name}"
+            yield Text.assemble(f"{revert.version:<6}", (revert.id, "bold"), name)
+    yield Text("\npython -m fuzz races ID, or OPERATION, tells at length", style="italic")
+
+
+def grouped(reverts: Sequence[Revert]) -> list[tuple[str, list[Revert]]]:
+    """The historical fixes, then the wrong ones; no empty group."""
+    historical = [revert for revert in reverts if not revert.wrong_fix_of]
+    wrong = [revert for revert in reverts if revert.wrong_fix_of]
+    titles = (("fixes that can be taken out", historical), ("wrong fixes", wrong))
+    return [(title, group) for title, group in titles if group]
 
 
 def as_data(revert: Revert) -> dict[str, object]:
@@ -49,11 +99,8 @@ def listing(reverts: Sequence[Revert], width: int) -> Iterator[Text]:
 
     No table: the ids have to be there whole, however narrow the terminal is.
     """
-    historical = [revert for revert in reverts if not revert.wrong_fix_of]
-    wrong = [revert for revert in reverts if revert.wrong_fix_of]
-    for title, group in (("fixes that can be taken out", historical), ("wrong fixes", wrong)):
-        if group:
-            yield Text(f"{title}\n", style="bold underline")
+    for title, group in grouped(reverts):
+        yield Text(f"{title}\n", style="bold underline")
         for revert in group:
             yield Text(revert.id + ("" if revert.confirmed else f" {UNCONFIRMED}"), style="bold")
             yield Text(f"{revert.name}  {revert.version}".rstrip())

@@ -33,7 +33,7 @@ ROOM = re.compile(r"room for (\d+) more")
 FILE = re.compile(r"file \d+ \(([a-z]+), (\d+) blocks?\)")
 LINE = re.compile(r"\s*(?P<task>[^:]*?)\s*:(?P<operations>.*)")
 UNTIL = re.compile(r"\s+until\s+\S+$")
-THEN = "then nobody chooses any more"
+THEN = "then every task runs to its end"
 """What follows in a report comes by itself."""
 WRAPPED = re.compile(r"\n(?=[^\n:]*\S)(?![^\n]*:)\s*")
 """The end of a line that goes on in the next: that one has no colon."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from fuzz.hunt.state import State
 from fuzz.report import Reproducer
 from fuzz.shortest import shortest
-from fuzz.summary import count_lines, fixes_out, reproducer_lines, where_saved
+from fuzz.summary import count_lines, reproducer_lines, where_saved
 from fuzz.tables import wrapped_lines
 from fuzz.traces import file_name, loads
+from models.reverts import told
 
 
 def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
@@ -27,7 +28,7 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
         reached = sum(name in state.tally.interleavings for name in campaign.aims)
         tried = min(state.next, len(campaign.aims))
         yield f"aims: {len(campaign.aims)} interleavings, {tried} tried, {reached} reached"
-    yield f"fixes taken out: {fixes_out(campaign.reverts)}"
+    yield told(campaign.reverts)
     yield f"seed: {campaign.seed}, {campaign.steps} steps a case"
     speed = state.tally.steps / state.seconds if state.seconds else 0.0
     yield (

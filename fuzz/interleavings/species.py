@@ -39,5 +39,5 @@ def estimate(seen: Mapping[str, int], cases: int) -> Estimate:
         return Estimate(0, 0.0, 0.0)
     once = sum(number == 1 for number in seen.values())
     twice = sum(number == 2 for number in seen.values())  # noqa: PLR2004 - two is what it says
-    left = (cases - 1) / cases * once * (once - 1) / (2 * (twice + 1))
+    left = (cases - 1) / cases * (once * (once - 1)) / (2 * (twice + 1))
     return Estimate(len(seen), left, once / cases)

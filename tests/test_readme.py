@@ -41,12 +41,20 @@ def test_the_protocol_that_is_brought_along_is_searched() -> None:
         settings(database=None, derandomize=True)(example["test_reorder"])()
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^):#]+)\)", README))
-def test_what_is_linked_is_there(target: str) -> None:
+LINKS = [
+    (page.relative_to(ROOT), link)
+    for page in sorted(ROOT.glob("[!.]*/**/*.md")) + sorted(ROOT.glob("*.md"))
+    for link in re.findall(r"\]\(([^):#]+)\)", page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_what_is_linked_is_there(page: Path, link: str) -> None:
     """If a file were renamed, its link would lead nowhere; a picture has to be one, and small."""
-    assert (ROOT / target).is_file()
-    if target.endswith(".png"):
-        picture = (ROOT / target).read_bytes()
+    target = (ROOT / page).parent / link
+    assert target.exists()
+    if target.suffix == ".png":
+        picture = target.read_bytes()
         assert picture.startswith(b"\x89PNG\r\n")
         assert len(picture) < LARGEST_PICTURE
 

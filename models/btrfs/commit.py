@@ -2,8 +2,8 @@
 
 Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical section: nobody else can
 hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may
-run while this one is still written; the superblock write is the durability point.  Who finds no transaction
-before it looks whether that was aborted, as since cb2d3daddbfb (v5.3).
+run while this one is still written; the superblock write is the durability point.  A commit that finds no
+earlier transaction in the list checks whether one was aborted, as since cb2d3daddbfb (v5.3).
 
 Left out, because nothing here uses them: delayed items, qgroups, flushoncommit, last_byte_to_unpin
 (block groups are cached whole from mount on).
@@ -68,11 +68,13 @@ class Commit:
         yield from self._finish(handle)
 
     def awaited_state(self, handle: Handle) -> TransState:
-        """How far another transaction has to be for who commits: fsync needs no more than durability."""
+        """The state that the previous transaction must reach before this commit goes on; an fsync needs
+        durability only.
+        """
         return TransState.SUPER_COMMITTED if handle.in_fsync else TransState.COMPLETED
 
     def _before_the_critical_section(self, handle: Handle) -> Steps[None]:
-        """Rows 2-5: delayed refs, phase 2, and the early writeout of dirty block groups."""
+        """Run delayed refs, phase 2, and the early writeout of dirty block groups."""
         fs, trans = self.fs, handle.transaction
         yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
         fs.transactions.release_metadata(handle)
@@ -89,7 +91,10 @@ class Commit:
             yield from fs.writeout.btrfs_start_dirty_block_groups(handle)
 
     def _enter_critical_section(self, handle: Handle) -> Steps[None]:
-        """Rows 7-10: wait for the previous transaction, for external writers, for all writers."""
+        """Wait for the previous transaction, then for external writers, then for all writers.
+
+        Raises Errno where the previous one, or any before it, was aborted.
+        """
         fs, trans = self.fs, handle.transaction
         before = fs.transactions.trans_list[: fs.transactions.trans_list.index(trans)]
         for previous in before[-1:]:
@@ -141,7 +146,11 @@ class Commit:
             raise
 
     def _critical_section(self, handle: Handle) -> Steps[Image]:
-        """Rows 11-15: the trees become what will be on disk; the next transaction may start."""
+        """The critical section: the trees become what will be on disk; at its end the next transaction may
+        start.
+
+        Raises Errno where the transaction was aborted before, or is aborted here.
+        """
         fs, trans = self.fs, handle.transaction
         if trans.aborted:
             raise Errno(trans.aborted)
@@ -213,7 +222,7 @@ class Commit:
         return items
 
     def _write_out(self, trans: Transaction, image: Image) -> Steps[None]:
-        """Rows 16-18: tree blocks, superblock; the next transaction runs meanwhile.
+        """Write the tree blocks, then the superblock; the next transaction runs meanwhile.
 
         Raises Errno(EIO); the superblock before is the one that counts then.
         """
@@ -225,14 +234,14 @@ class Commit:
         yield "write_ctree_super"
 
     def btrfs_write_and_wait_transaction(self, image: Image) -> None:
-        """Write the tree blocks and wait for them; a flush is owed still."""
+        """Write the tree blocks and wait for them; a flush is owed still.  Raises Errno(EIO)."""
         code = self.fs.faults.strikes(TREE_BLOCK)
         if code:
             raise Errno(code)
         self.fs.device.write_tree_blocks(image)
 
     def write_ctree_super(self, image: Image) -> None:
-        """Flush, then write the superblock with FUA."""
+        """Flush, then write the superblock with FUA.  Raises Errno(EIO)."""
         code = self.fs.faults.strikes(SUPERBLOCK)
         if code:
             raise Errno(code)
@@ -240,7 +249,7 @@ class Commit:
         self.fs.device.write_super(image)
 
     def _finish(self, handle: Handle) -> Steps[None]:
-        """Rows 19 and 20: unpin, and let the waiters go."""
+        """Unpin what the transaction freed, mark it COMPLETED, wake the waiters."""
         fs, trans = self.fs, handle.transaction
         yield from fs.pinned_extents.btrfs_finish_extent_commit(trans)
         if trans.have_free_bgs:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Extents:
-    """The extent allocator and the counters of A.1.4."""
+    """The extent allocator, and the block group counters that follow from it."""
 
     def __init__(self, fs: FsInfo) -> None:
         self.fs = fs

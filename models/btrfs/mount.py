@@ -30,7 +30,9 @@ class Mount:
         self.fs = fs
 
     def open_ctree(self) -> Steps[None]:
-        """Bring a file system in order whose trees were read already."""
+        """The rest of a mount, after FsInfo has read the trees: replay the log, finish relocations, delete
+        orphans.
+        """
         yield from self.fs.log_replay.btrfs_recover_log_trees()
         yield from self.btrfs_recover_relocation()
         yield from self.btrfs_orphan_cleanup()

@@ -86,7 +86,7 @@ class RelocInodes:
         """Write the copied pages, in place into the preallocated extents, and wait for that.
 
         Scrub may have turned the target read-only: then they go to new blocks.  Each extent by itself; the
-        kernel takes adjacent ones together.
+        kernel takes adjacent ones together.  Raises Errno if some were not written.
 
         Source: inode.c run_delalloc_nocow, ordered-data.c btrfs_wait_ordered_range.
         """

@@ -121,7 +121,7 @@ class Scrub:
         yield "scrub_stripe"
 
     def chunk_is_gone(self, group: BlockGroup) -> None:
-        """No error if the cleaner or relocation removed the block group meanwhile."""
+        """Raises Errno(EINVAL), unless the cleaner or relocation removed the block group meanwhile."""
         if not group.removed:
             raise Errno(errno.EINVAL)
 

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from models.btrfs.reloc_tree import RelocRoot
     from models.locks import Mutex, RangeLock, RwSem
 
-FS_TREE, DATA_RELOC_TREE, FULL_BACKREF = "fs", "data_reloc", "reloc"
+FS_TREE = "fs"
+"""The file system that users see; snapshots are roots of their own."""
+DATA_RELOC_TREE = "data_reloc"
+"""Holds the inodes through which relocation copies."""
+FULL_BACKREF = "reloc"
+"""The root of references that a leaf of a reloc tree or of snapshots holds, whichever tree that is."""
+TREE_BLOCKS = "tree"
+"""The root of references to tree blocks: they belong to no file."""
 
 
 class FileExtentType(enum.Enum):

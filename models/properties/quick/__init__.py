@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def nothing_was_judged_at_a_lock(seen: Observation) -> bool:
-    """No history has anything in it."""
+    """Whether nothing was recorded in the history since the last check."""
     happened = seen.fs.history
     return not (
         happened.entered

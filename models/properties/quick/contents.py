@@ -38,7 +38,8 @@ def _reads_as_written(fs: FsInfo, inode: Inode, file: File) -> bool:
 
 
 def _read(fs: FsInfo, inode: Inode, blocks: int) -> list[int | None]:
-    """What :meth:`FsInfo.read_block` returns of each block; another number of them where that is not plain.
+    """What :meth:`models.btrfs.fs_info.FsInfo.read_block` returns of each block; another number of them where
+    that is not plain.
 
     Of two items or maps for one block the first counts, so they are read from the last to the first.
     """

@@ -97,11 +97,12 @@ class Commit:
         """
         fs, trans = self.fs, handle.transaction
         before = fs.transactions.trans_list[: fs.transactions.trans_list.index(trans)]
-        for previous in before[-1:]:
+        if before:
+            previous = before[-1]
             yield from fs.trans_waits.wait_for_commit(previous, self.awaited_state(handle))
             if previous.aborted:
                 raise Errno(previous.aborted)
-        if not before and self.was_aborted():
+        elif self.was_aborted():
             raise Errno(errno.EROFS)
         trans.num_extwriters -= handle.extwriter
         handle.extwriter = False

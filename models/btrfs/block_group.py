@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, not_null, warn_on
 from models.btrfs.free_space import FreeSpace
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupItem, BlockGroupType
@@ -112,9 +112,7 @@ class BlockGroups:
 
     def space_of(self, group: BlockGroup) -> SpaceInfo:
         """The space info that ``group`` counts towards."""
-        warn_on(group.space_info is None, f"{group}: NULL pointer dereference of its space_info")
-        assert group.space_info is not None
-        return group.space_info
+        return not_null(group.space_info, f"{group}: NULL pointer dereference of its space_info")
 
     def btrfs_extent_readonly(self, block: int) -> bool:
         """Whether ``block`` is in a read-only block group, looked at without a lock."""
@@ -207,9 +205,7 @@ class BlockGroups:
 
     def btrfs_dec_nocow_writers(self, block: int) -> None:
         """The task's ordered extent exists now (or it gave up)."""
-        group = self.lookup(block)
-        warn_on(group is None, f"nocow writer's block {block} is in no block group")
-        assert group is not None
+        group = not_null(self.lookup(block), f"nocow writer's block {block} is in no block group")
         writing = self.fs.sim.current.name in group.nocow_tasks
         warn_on(not writing, f"{group}: nocow_writers dropped by a task that is not counted")
         group.nocow_writers -= 1
@@ -244,9 +240,7 @@ class BlockGroups:
 
     def btrfs_dec_block_group_reservations(self, block: int) -> None:
         """The extent at ``block`` has its ordered extent (or file extent item) now."""
-        group = self.lookup(block)
-        warn_on(group is None, f"reserved block {block} is in no block group")
-        assert group is not None
+        group = not_null(self.lookup(block), f"reserved block {block} is in no block group")
         reserving = self.fs.sim.current.name in group.reserving_tasks
         warn_on(not reserving, f"{group}: reservations dropped by a task that is not counted")
         group.reservations -= 1

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from models.btrfs.device import RESERVED_BLOCKS
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, not_null
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class DevExtents:
         if cleanup:
             yield from self.fs.chunk_mutex.lock()
             chunk = self.fs.volumes.mapping_tree.get(group.start)
-            warn_on(chunk is None, f"{group}: its chunk map is gone while it was trimmed")
-            assert chunk is not None
+            chunk = not_null(chunk, f"{group}: its chunk map is gone while it was trimmed")
             self._remove_extent_mapping(chunk)
             self.fs.chunk_mutex.unlock()
             self.remove_free_space_cache(group)

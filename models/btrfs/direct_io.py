@@ -18,11 +18,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.btrfs.device import Bio
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, not_null
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import ExtentMap, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType, RefKey
+from models.btrfs.trees import RefKey
 from models.faults import DATA_BIO, SUBMIT_DIRECT
 from models.simulation import Steps, span
 
@@ -52,13 +52,13 @@ class DirectIo:
             try:
                 ordered = yield from self._btrfs_get_blocks_direct(inode, block, end)
             except Errno:
-                fs.space.infos[BlockGroupType.DATA].release(end - block)
+                fs.space.data.release(end - block)
                 if not done:
                     raise
                 break
             code = fs.faults.strikes(SUBMIT_DIRECT)
             if code:
-                fs.space.infos[BlockGroupType.DATA].release(end - block - ordered.num)
+                fs.space.data.release(end - block - ordered.num)
                 yield from self.clean_up_unsubmitted(ordered)
                 if not done:
                     raise Errno(code)
@@ -99,9 +99,7 @@ class DirectIo:
             if em.start <= block < em.start + em.num:
                 return em
         found = inode.root.lookup(inode.ino, block)
-        warn_on(found is None, f"file {inode.ino} has a hole at block {block}")
-        assert found is not None
-        offset, item = found
+        offset, item = not_null(found, f"file {inode.ino} has a hole at block {block}")
         # Only the gap between cached maps: theirs may be newer than the tree (merge_extent_mapping).
         low = max([offset, *(em.start + em.num for em in inode.extent_maps if em.start < block)])
         high = min([offset + item.num, *(em.start for em in inode.extent_maps if em.start > block)])
@@ -189,7 +187,7 @@ class DirectIo:
         fs = self.fs
         kind = OrderedType.PREALLOC if em.type is FileExtentType.PREALLOC else OrderedType.NOCOW
         ordered = yield from self.btrfs_create_dio_extent(inode, start, num, block_start, kind)
-        fs.space.infos[BlockGroupType.DATA].release(num)
+        fs.space.data.release(num)
         fs.block_groups.btrfs_dec_nocow_writers(block_start)
         self.end_write_no_snapshoting(inode)
         fs.sim.note("btrfs_get_blocks_direct", f"ordered extent for block {block_start}, in place")

@@ -18,7 +18,6 @@ from models.btrfs.errors import Errno
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import DATA_RELOC_TREE, ExtentMap, FileExtent, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps, span
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ class RelocInodes:
                     end - start, self.min_alloc_size(end - start)
                 )
             except Errno:
-                fs.space.infos[BlockGroupType.DATA].release(end - start)
+                fs.space.data.release(end - start)
                 raise
             kind = OrderedType.REGULAR
             ordered.append(fs.ordered.btrfs_add_ordered_extent(inode, start, got, bytenr, kind))
@@ -157,7 +156,7 @@ class RelocInodes:
     def charge_fallback(self, blocks: int) -> None:
         """The promise was used up when the extent was preallocated: make it again, whether there is room or
         not (as since v5.8)."""
-        info = self.fs.space.infos[BlockGroupType.DATA]
+        info = self.fs.space.data
         info.may_use += blocks
         info.unasked += blocks
 

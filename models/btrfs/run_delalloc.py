@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, not_null
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import ExtentMap, FileExtent, FileExtentType
 from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class RunDelalloc:
             yield from self.run_delalloc_nocow(inode, start, end, ordered)
         except Errno:
             lost = [block for block in range(start, end) if block in inode.delalloc]
-            self.fs.space.infos[BlockGroupType.DATA].release(len(lost))
+            self.fs.space.data.release(len(lost))
             self._clear_delalloc(inode, lost)
             for block in lost:
                 del inode.pages[block]
@@ -77,7 +76,7 @@ class RunDelalloc:
                         )
                     )
                     self._leave_nocow(inode, block_start)
-                    fs.space.infos[BlockGroupType.DATA].release(num)
+                    fs.space.data.release(num)
                     self._clear_delalloc(inode, range(start, item_end))
                     fs.sim.note("run_delalloc_nocow", f"ordered extent for block {block_start}, in place")
                     yield "btrfs_add_ordered_extent"
@@ -91,9 +90,7 @@ class RunDelalloc:
 
     def _lookup(self, inode: Inode, block: int) -> tuple[int, FileExtent]:
         found = inode.root.lookup(inode.ino, block)
-        warn_on(found is None, f"file {inode.ino} has a hole at block {block}")
-        assert found is not None
-        return found
+        return not_null(found, f"file {inode.ino} has a hole at block {block}")
 
     def _enter_nocow(self, inode: Inode, offset: int, item: FileExtent, block_start: int) -> Steps[bool]:
         """Whether the blocks from ``block_start`` on may be written in place.

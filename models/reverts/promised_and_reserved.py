@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.block_group import BlockGroup, BlockGroups
 from models.btrfs.extents import Extents
-from models.btrfs.trees import BlockGroupType
 from models.reverts import Revert
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class PromiseReleasedLate(BlockGroups):
         super().btrfs_dec_block_group_reservations(block)
         extents = self.fs.extents
         assert isinstance(extents, PromiseKept)
-        self.fs.space.infos[BlockGroupType.DATA].release(extents.promised_twice.pop(block))
+        self.fs.space.data.release(extents.promised_twice.pop(block))
 
 
 FIX = Revert(

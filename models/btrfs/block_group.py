@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, not_null, warn_on
 from models.btrfs.free_space import FreeSpace
+from models.btrfs.history import BecameRo, Entered
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupItem, BlockGroupType
 from models.simulation import Steps
@@ -175,7 +176,7 @@ class BlockGroups:
         info.readonly += group.unused
         info.ro_bgs.append(group)
         group.ro = 1
-        self.fs.history.became_ro.append((group, writeout_began))
+        self.fs.history.became_ro.append(BecameRo(group, writeout_began))
         self.fs.sim.note("btrfs_inc_block_group_ro", f"{group} turns read-only")
         return True
 
@@ -200,7 +201,7 @@ class BlockGroups:
         group.nocow_tasks.append(self.fs.sim.current.name)
         group.get("nocow_writers")
         group.put("lookup")
-        self.fs.history.entered.append(("nocow writer", group, group.ro))
+        self.fs.history.entered.append(Entered("nocow writer", group, group.ro))
         return True
 
     def btrfs_dec_nocow_writers(self, block: int) -> None:

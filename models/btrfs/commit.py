@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, warn_on
+from models.btrfs.history import SuperblockWritten
 from models.btrfs.transaction import Handle, Transaction, TransState
 from models.btrfs.trees import Image, RootItem, reloc_name
 from models.faults import SUPERBLOCK, TREE_BLOCK
@@ -246,7 +247,8 @@ class Commit:
         code = self.fs.faults.strikes(SUPERBLOCK)
         if code:
             raise Errno(code)
-        self.fs.history.superblocks.append((image.generation, self.fs.device.superblock.generation))
+        before = self.fs.device.superblock.generation
+        self.fs.history.superblocks.append(SuperblockWritten(image.generation, before))
         self.fs.device.write_super(image)
 
     def _finish(self, handle: Handle) -> Steps[None]:

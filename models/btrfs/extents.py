@@ -10,6 +10,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, not_null
+from models.btrfs.history import Allocated, Entered
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps, span
@@ -105,8 +106,8 @@ class Extents:
         group.delalloc_bytes += blocks
         info.reserved += blocks
         info.release(blocks)
-        self.fs.history.entered.append(("allocation", group, group.ro))
-        self.fs.history.allocated.append((start, blocks, self.fs.device.superblock))
+        self.fs.history.entered.append(Entered("allocation", group, group.ro))
+        self.fs.history.allocated.append(Allocated(start, blocks, self.fs.device.superblock))
         return True
 
     def btrfs_free_reserved_extent(self, start: int, blocks: int) -> None:

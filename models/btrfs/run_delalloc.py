@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, not_null
+from models.btrfs.history import LostPage
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import ExtentMap, FileExtent, FileExtentType
 from models.btrfs.transaction import HandleType
@@ -44,7 +45,7 @@ class RunDelalloc:
             self._clear_delalloc(inode, lost)
             for block in lost:
                 del inode.pages[block]
-                self.fs.history.lost.append((inode, block))
+                self.fs.history.lost.append(LostPage(inode, block))
             raise
 
     def run_delalloc_nocow(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from models.btrfs.history import Waited
 from models.btrfs.transaction import BLOCKED_TYPES, HandleType, Transaction, TransState
 from models.simulation import Steps
 
@@ -43,7 +44,7 @@ class TransWaits:
         if state is TransState.COMPLETED:
             yield from self.wait_for_earlier_transactions(trans)
             earlier = [t.transid for t in self.fs.transactions.trans_list if t.transid < trans.transid]
-            self.fs.history.waited.append((trans.transid, earlier))
+            self.fs.history.waited.append(Waited(trans.transid, earlier))
 
     def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:
         """An fsync's commit can be COMPLETED while its predecessor still unpins."""

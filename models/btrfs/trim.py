@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno
+from models.btrfs.history import Discarded
 from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps, span
 
@@ -145,5 +146,5 @@ class Trim:
         fs.sim.note("btrfs_discard_extent", f"discard of {span(start, blocks)} in flight")
         yield "btrfs_discard_extent"
         fs.device.complete_discard(discard)
-        fs.history.discarded.append((discard, fs.device.superblock))
+        fs.history.discarded.append(Discarded(discard, fs.device.superblock))
         fs.sim.note("btrfs_discard_extent", f"{span(start, blocks)} discarded")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, KernelBug, warn_on
+from models.btrfs.history import NewChunk
 from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps
 
@@ -142,7 +143,7 @@ class Volumes:
         chunk = ChunkMap(start, length, physical, kind)
         self.mapping_tree[start] = chunk
         handle.transaction.pending_chunks.append(chunk)
-        self.fs.history.new_chunks.append((chunk, self.fs.trees.dev.commit_root))
+        self.fs.history.new_chunks.append(NewChunk(chunk, self.fs.trees.dev.commit_root))
         yield "btrfs_alloc_chunk"
         self.fs.tree_log.btrfs_set_log_full_commit(handle)
         group = self.fs.make_block_group(chunk)

@@ -207,8 +207,9 @@ def what_is_allocated_was_nobodys(seen: Observation) -> Iterator[Mismatch]:
     """Judged where space is handed out: the superblock of that moment did not need it."""
     for start, blocks, image in seen.fs.history.allocated:
         groups = [g for g in seen.fs.block_groups.tree.values() if g.start <= start < g.end]
-        needed = any(not _moved(seen, image, group.start) for group in groups)
-        for bytenr, item in image.extents.items() if needed else ():
+        if all(_moved(seen, image, group.start) for group in groups):
+            continue
+        for bytenr, item in image.extents.items():
             if start < bytenr + item.length and bytenr < start + blocks:
                 yield Mismatch(
                     f"the superblock does not need {span(start, blocks)}", f"extent {bytenr} is there"

@@ -72,9 +72,9 @@ def tell_writeback(world: World) -> None:
     """Tell the reference model what was written back, by whomever, and what could not be."""
     history, reference = world.fs.history, world.reference
     while history.lost:
-        inode, block = history.lost.pop(0)
-        if inode.root.name == FS_TREE:
-            reference.lost(inode.ino, block)
+        page = history.lost.pop(0)
+        if page.inode.root.name == FS_TREE:
+            reference.lost(page.inode.ino, page.block)
     while history.placed:
         ordered = history.placed.pop(0)
         if ordered.inode.root.name == FS_TREE:

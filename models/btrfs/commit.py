@@ -70,8 +70,7 @@ class Commit:
 
     def awaited_state(self, handle: Handle) -> TransState:
         """The state that the previous transaction must reach before this commit goes on; an fsync needs
-        durability only.
-        """
+        durability only."""
         return TransState.SUPER_COMMITTED if handle.in_fsync else TransState.COMPLETED
 
     def _before_the_critical_section(self, handle: Handle) -> Steps[None]:

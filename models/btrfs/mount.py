@@ -31,8 +31,7 @@ class Mount:
 
     def open_ctree(self) -> Steps[None]:
         """The rest of a mount, after FsInfo has read the trees: replay the log, finish relocations, delete
-        orphans.
-        """
+        orphans."""
         yield from self.fs.log_replay.btrfs_recover_log_trees()
         yield from self.btrfs_recover_relocation()
         yield from self.btrfs_orphan_cleanup()

@@ -103,7 +103,7 @@ class RunDelalloc:
         fs = self.fs
         if item.type is FileExtentType.REG and not inode.nodatacow:
             return False
-        if fs.direct_io.btrfs_cross_ref_exist(inode, offset - item.offset, item.disk_bytenr):
+        if fs.nocow.btrfs_cross_ref_exist(inode, offset - item.offset, item.disk_bytenr):
             return False
         if fs.block_groups.btrfs_extent_readonly(item.disk_bytenr):
             fs.sim.note("run_delalloc_nocow", "falls back to COW: the block group is read-only")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.btrfs.extents import Extents
 from models.reverts import Revert
 

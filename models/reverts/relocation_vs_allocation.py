@@ -12,7 +12,8 @@ group under the write.
 
 from __future__ import annotations
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.btrfs.errors import Errno
 from models.btrfs.fallocate import PREALLOC_ITEMS, Fallocate
 from models.btrfs.subvolume import FileExtent, FileExtentType, Inode

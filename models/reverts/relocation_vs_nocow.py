@@ -12,7 +12,8 @@ the unlocked look at ``ro`` in ``can_nocow_extent`` is left.
 
 from __future__ import annotations
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.btrfs.history import Entered
 from models.btrfs.run_delalloc import RunDelalloc
 from models.reverts import Revert

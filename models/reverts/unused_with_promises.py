@@ -10,7 +10,8 @@ judge that with the overcommit rule, and needed the fix.  Here the term is taken
 
 from __future__ import annotations
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.reverts import Revert
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple, Protocol
 
-from models.simulation import Simulation, Steps, Task
+from models.simulation import Simulation, Steps, Task, kind_of_task
 
 NO_DEADLOCK = "somebody_can_always_go_on"
 NO_FAILED_ASSERTION = "no_assertion_of_a_task_fails"
@@ -81,7 +81,7 @@ class Place(NamedTuple):
 
 @cache
 def _place(name: str, point: str) -> Place:
-    return Place(name.rstrip("0123456789").rstrip(), point)
+    return Place(kind_of_task(name), point)
 
 
 def place_of(task: Task) -> Place:
@@ -110,7 +110,7 @@ class Run:
     observed: str = ""
 
     def __str__(self) -> str:
-        """The schedule, for people: a line for each step, and what it broke."""
+        """The schedule as text: a line for each step, and what it broke."""
         lines = [f"{task}: {place.point or 'starts'}" for task, place in self.steps]
         if self.broken:
             lines.append(f"*** {self.broken} ***" + f" {self.observed}" * bool(self.observed))

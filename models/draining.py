@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.operations import Commit, CompleteBio, EndTransaction, Step, Writeback
+from models.operations import Commit, EndTransaction, Step, Writeback
 from models.simulation import State
 from models.syscalls.buffered import dirty_files
 
 if TYPE_CHECKING:
     from models.world import World
 
+KTHREAD = "transaction kthread"
+"""The task that commits when nobody else does."""
 DRAIN_LIMIT = 10_000
 """Steps after which a case that does not come to an end is taken to be a livelock."""
 
@@ -30,13 +32,12 @@ def next_to_drain(world: World) -> Step | None:
     transaction kthread commits for those who wait for it, then dirty pages are written back."""
     for task in world.sim.runnable():
         return Step(task.name)
-    if world.fs.device.in_flight:
-        bio = world.fs.device.in_flight[0]
-        return Step(world.idle_worker(), CompleteBio(bio.submitter, bio.index))
+    for bio in world.in_flight():
+        return Step(world.idle_worker(), bio)
     for task in sorted(world.sim.tasks.values(), key=lambda task: task.name):
         if task.state is State.IDLE and task.journal_info is not None:
             return Step(task.name, EndTransaction())
-    kthread = world.sim.task("transaction kthread")
+    kthread = world.sim.task(KTHREAD)
     if world.sim.waiting() and kthread.state is State.IDLE and world.fs.transactions.running:
         return Step(kthread.name, Commit())
     if not world.sim.waiting():

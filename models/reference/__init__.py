@@ -112,7 +112,7 @@ class Reference:
                     block.past_extents.append(extent)
                     self.snapshots.place(file, number, write.started, extent)
                 elif not self.files[file].nodatacow and 0 < block.last_write_ended < write.started:
-                    complaint = f"block {piece.start} of file {file} was written before, and is not NODATACOW"
+                    complaint = f"block {number} of file {file} was written before, and is not NODATACOW"
                 block.acknowledge(write)
                 block.stored = [*(c for c in block.stored if c.ended > write.started), write]
                 block.last_write_ended = self._now

@@ -91,10 +91,11 @@ class RelocInodes:
         """
         fs = self.fs
         leaf = inode.root.leaves.get(inode.ino)
+        items = leaf.items if leaf else {}
         ordered: list[OrderedExtent] = []
         error = None
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN, inode.root)
-        for offset, item in leaf.items.items() if leaf else ():
+        for offset, item in items.items():
             if offset not in inode.pages:
                 continue
             if fs.block_groups.btrfs_inc_nocow_writers(item.disk_bytenr):

@@ -137,8 +137,9 @@ class RelocTrees:
         root = self.fs.roots[FS_TREE]
         yield from self.btrfs_record_root_in_trans(handle, root)
         reloc_root = root.reloc_root
-        for ino, leaf in sorted(reloc_root.leaves.items()) if reloc_root is not None else ():
-            assert reloc_root is not None
+        if reloc_root is None:
+            return
+        for ino, leaf in sorted(reloc_root.leaves.items()):
             if any(item.disk_bytenr == bytenr for item in leaf.items.values()):
                 self._cow_reloc_leaf(handle, reloc_root, ino)
 

@@ -163,7 +163,9 @@ class Root:
     def lookup(self, ino: int, block: int) -> tuple[int, FileExtent] | None:
         """The file extent item that covers ``block``, with its offset (btrfs_lookup_file_extent)."""
         leaf = self.leaves.get(ino)
-        for offset, item in leaf.items.items() if leaf else ():
+        if leaf is None:
+            return None
+        for offset, item in leaf.items.items():
             if offset <= block < offset + item.num:
                 return offset, item
         return None

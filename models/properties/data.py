@@ -99,7 +99,8 @@ def data_space_used_is_what_the_files_need(seen: Observation) -> Iterator[Mismat
         if any(key.root != TREE_BLOCKS for key, _ in item.refs)
     }
     trans = seen.fs.transactions.running
-    for head in trans.delayed_refs.values() if trans else ():
+    queued = trans.delayed_refs if trans else {}
+    for head in queued.values():
         item = seen.fs.trees.extent.root.get(head.bytenr)
         refs = sum(n for _, n in item.refs) if item else 0
         if refs + len(head.adds) - len(head.drops):

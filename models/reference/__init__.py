@@ -209,9 +209,9 @@ class Reference:
 
         With ``file`` it was an fsync, of that file alone: of it, everything that was acknowledged.
         """
-        gone = [number for number, state in self.deleted.items() if 0 < state.deleted <= since]
-        for number in gone if file is None else ():
-            del self.deleted[number]
+        if file is None:
+            for number in [n for n, state in self.deleted.items() if 0 < state.deleted <= since]:
+                del self.deleted[number]
         for number, state in (*self.files.items(), *self.deleted.items()):
             if file in (None, number):
                 state.durable |= state.created <= since

@@ -45,7 +45,8 @@ def _read(fs: FsInfo, inode: Inode, blocks: int) -> list[int | None]:
     """
     values: list[int | None] = [0] * blocks
     leaf = inode.root.leaves.get(inode.ino)
-    for offset, item in reversed(leaf.items.items()) if leaf else ():
+    items = leaf.items if leaf else {}
+    for offset, item in reversed(items.items()):
         written = item.type is not FileExtentType.PREALLOC
         start = item.disk_bytenr + item.offset
         values[offset : offset + item.num] = _stored(fs, start, item.num) if written else [0] * item.num

@@ -1,4 +1,4 @@
-"""How a case comes to its end when nobody chooses any more."""
+"""How a case comes to its end when no more steps are chosen."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def drain(world: World) -> bool:
 
 
 def next_to_drain(world: World) -> Step | None:
-    """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the
-    transaction kthread commits for those who wait for it, then dirty pages are written back."""
+    """What comes next when no step is chosen: tasks go on, then bios complete, then handles end, then the
+    transaction kthread commits if a task waits for that, then dirty pages are written back."""
     for task in world.sim.runnable():
         return Step(task.name)
     for bio in world.in_flight():

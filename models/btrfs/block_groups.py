@@ -1,4 +1,4 @@
-"""All block groups: looking them up, making them read-only, and counting who is about to write to one.
+"""All block groups: looking them up, making them read-only, and counting tasks that are about to write.
 
 Source: fs/btrfs/extent-tree.c (v4.9).
 """

@@ -1,4 +1,4 @@
-"""btrfs_commit_transaction, in the kernel's order (protocol: v4.1-v4.9).
+"""btrfs_commit_transaction, in the kernel's order (v4.1 to v4.9).
 
 Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical section: nobody else can
 hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may

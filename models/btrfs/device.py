@@ -68,7 +68,7 @@ class Device:
 
     ``log`` is what the superblock's log root reaches: it is to be replayed on top of the trees.
 
-    ``committed`` collects the images made durable, for whoever checks them (and then clears the list).
+    ``committed`` collects the images made durable, to be checked (which clears the list).
     """
 
     size: int

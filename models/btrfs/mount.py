@@ -4,8 +4,8 @@ Source: fs/btrfs/disk-io.c open_ctree, close_ctree, btrfs_commit_super; relocati
 btrfs_recover_relocation; inode.c btrfs_orphan_cleanup (v4.9).
 
 Deviation: nobody else runs while a file system is mounted or unmounted, and a crash in the middle of a
-mount is not tried.  A paused balance is not resumed (btrfs_resume_balance_async): whoever wants the block
-group relocated asks again.
+mount is not tried.  A paused balance is not resumed (btrfs_resume_balance_async): a case that wants
+the block group relocated has to ask again.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class OrderedData:
         *,
         buffered: bool = False,
     ) -> OrderedExtent:
-        """Make a write known to everybody who waits for ordered extents."""
+        """Make a write known to all that wait for ordered extents."""
         task = self.fs.sim.current.name
         ordered = OrderedExtent(inode, start, num, disk_bytenr, kind, task, num, buffered)
         inode.ordered.append(ordered)

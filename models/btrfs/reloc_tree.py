@@ -1,8 +1,8 @@
 """Reloc trees: snapshots of subvolume trees in which relocation switches the pointers.
 
 Data pointers are switched where a leaf is first COWed while a relocation is in UPDATE_DATA_PTRS: in the
-reloc tree by the relocator, in the live tree by whoever touches it.  Merging then swaps relocated leaves
-into the live tree (:mod:`models.btrfs.reloc_merge`).
+reloc tree by the relocator, in the live tree by any task that touches it.  Merging then swaps relocated
+leaves into the live tree (:mod:`models.btrfs.reloc_merge`).
 
 Source: fs/btrfs/relocation.c create_reloc_root, btrfs_init_reloc_root, btrfs_reloc_cow_block,
 replace_file_extents, get_new_location; transaction.c record_root_in_trans (v4.9).

@@ -1,4 +1,4 @@
-"""Space accounting per block group type: who was promised what.
+"""Space accounting per block group type: what is used, and what is promised.
 
 Every method is one section under space_info.lock.  All sizes are in blocks.
 Source: fs/btrfs/extent-tree.c (v4.9).

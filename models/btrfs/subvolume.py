@@ -136,8 +136,8 @@ class Root:
     ``full_backref`` lists the inodes whose live leaf holds full back references; ``last_snapshot``
     is the generation up to which blocks may be shared; ``last_trans`` the last transaction that
     recorded this root; ``reloc_roots`` are ``reloc_root`` and those being dropped.
-    ``will_be_snapshoted`` counts snapshots being taken, ``subv_writers`` names who writes in place and has
-    no ordered extent yet.
+    ``will_be_snapshoted`` counts snapshots being taken, ``subv_writers`` names the tasks that write in
+    place and have no ordered extent yet.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Trim (fstrim, FITRIM): telling the device which blocks of block groups are free.
 
 Trim holds no transaction.  It hides a free range from everybody, discards it, and puts it back.  Meanwhile
-the block group may be removed, and its device space given to a new one; so whoever trims freezes it first
+the block group may be removed, and its device space given to a new one; so a trim freezes it first
 (:mod:`models.btrfs.dev_extents`).
 
 Source: fs/btrfs/extent-tree.c btrfs_trim_fs, btrfs_discard_extent; free-space-cache.c

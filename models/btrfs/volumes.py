@@ -117,7 +117,7 @@ class Volumes:
         self.fs.chunk_mutex.unlock()
 
     def _allocating(self, trans: Transaction) -> Callable[[], list[str]]:
-        """Who allocates a chunk, or is about to, for the report of a wait."""
+        """The tasks that allocate a chunk, or are about to, for the report of a wait."""
         owner = self.fs.chunk_mutex.owner
         return lambda: [owner.name] if owner else [handle.task for handle in trans.handles]
 

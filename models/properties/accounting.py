@@ -1,4 +1,4 @@
-"""Counters, and who owns every block."""
+"""Counters, and what every block is used for."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mis
 def promises_never_exceed_the_space(seen: Observation) -> Iterator[Mismatch]:
     """Used + reserved + pinned + readonly <= total; for DATA with may_use (as since 4.8).
 
-    Nobody asks whether there is room for what is reserved to be trimmed, or for the copy that relocation has
-    to write to new blocks.
+    What is reserved to be trimmed is not counted, nor the copy that relocation has to write to new blocks:
+    the kernel does not look whether there is room for them.
     """
     for kind, info in seen.fs.space.infos.items():
         promised = info.promised if kind is BlockGroupType.DATA else info.promised - info.may_use

@@ -226,10 +226,10 @@ class Reference:
         *,
         flushed: bool,
     ) -> None:
-        """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: so be it.
+        """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: go on from there.
 
-        Whether it may be was judged before.  What survived a crash, or a commit, is ``flushed`` and so
-        durable; else a crash may still bring back what it might have, also after a sync that has nothing
+        Whether they may hold that was judged before.  What survived a crash, or a commit, is ``flushed`` and
+        so durable; else a crash may still bring back what it might have, also after a sync that has nothing
         to commit.  In which extents it is stays open: those that it may have been in.
         """
         now = self.now()

@@ -1,4 +1,4 @@
-"""The cleaner, and those who remove block groups at the same time."""
+"""The cleaner, and other tasks that remove block groups at the same time."""
 
 from __future__ import annotations
 

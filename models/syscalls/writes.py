@@ -93,7 +93,8 @@ class EnterCompleteBio(Syscall[CompleteBio]):
         return task.journal_info is None and find_bio(world.fs, operation) is not None
 
     def begin(self, world: World, task: Task, operation: CompleteBio) -> int:
-        """A direct write is settled only when this is done; its value (0 for pages, who knows whose)."""
+        """A direct write is settled only when this is done; its value (0 for pages, which may hold
+        those of several writes)."""
         del task
         bio = find_bio(world.fs, operation)
         assert bio is not None

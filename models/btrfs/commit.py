@@ -12,13 +12,12 @@ Left out, because nothing here uses them: delayed items, qgroups, flushoncommit,
 from __future__ import annotations
 
 import errno
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, warn_on
 from models.btrfs.history import SuperblockWritten
 from models.btrfs.transaction import Handle, Transaction, TransState
-from models.btrfs.trees import Image, RootItem, reloc_name
+from models.btrfs.trees import Image
 from models.faults import SUPERBLOCK, TREE_BLOCK
 from models.simulation import Steps
 
@@ -177,50 +176,12 @@ class Commit:
             fs.reloc_mutex.unlock()
             raise
         warn_on(bool(trans.dirty_bgs), "dirty block groups are left after the final writeout")
-        image = self._switch_commit_roots(trans)
+        image = fs.commit_roots.switch_commit_roots(trans)
         trans.state = TransState.UNBLOCKED
         fs.transactions.running = None
         fs.reloc_mutex.unlock()
         yield "TRANS_STATE_UNBLOCKED"
         return image
-
-    def _switch_commit_roots(self, trans: Transaction) -> Image:
-        """Flip all commit roots, under commit_root_sem; the image to write."""
-        fs = self.fs
-        for root in fs.roots.values():
-            root.switch_commit_root()
-        fs.trees.root.root = self._root_items()
-        fs.trees.switch_commit_roots()
-        files = {root.name: root.commit_root for root in fs.roots.values()}
-        files |= {
-            reloc_name(root.name, number): MappingProxyType(dict(reloc_root.leaves))
-            for root in fs.roots.values()
-            for number, reloc_root in enumerate(root.reloc_roots)
-        }
-        return Image(
-            trans.transid,
-            fs.trees.chunk.commit_root,
-            fs.trees.dev.commit_root,
-            fs.trees.block_group.commit_root,
-            fs.trees.extent.commit_root,
-            fs.trees.root.commit_root,
-            MappingProxyType(files),
-            sum(item.used for item in fs.trees.block_group.commit_root.values()),
-        )
-
-    def _root_items(self) -> dict[str, RootItem]:
-        """The root items of subvolumes and reloc trees."""
-        items = {}
-        for root in self.fs.roots.values():
-            items[root.name] = RootItem(root.generation, root.last_snapshot, frozenset(root.full_backref))
-            for number, reloc_root in enumerate(root.reloc_roots):
-                items[reloc_name(root.name, number)] = RootItem(
-                    root.generation,
-                    reloc_root.last_snapshot,
-                    refs=reloc_root.refs,
-                    owned=tuple(sorted(reloc_root.owned.items())),
-                )
-        return items
 
     def _write_out(self, trans: Transaction, image: Image) -> Steps[None]:
         """Write the tree blocks, then the superblock; the next transaction runs meanwhile.

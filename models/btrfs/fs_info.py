@@ -21,6 +21,7 @@ from models.btrfs.block_group import BlockGroup
 from models.btrfs.block_groups import BlockGroups
 from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
+from models.btrfs.commit_roots import CommitRoots
 from models.btrfs.delalloc import Delalloc
 from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.dev_extents import DevExtents
@@ -82,8 +83,7 @@ class FsInfo:
             raise Errno(errno.EIO)
         self.sim, self.device, self._overrides = sim, device, tuple(overrides)
         self.error = 0
-        self.history = History()
-        self.faults = Faults()
+        self.history, self.faults = History(), Faults()
         self.generation = device.superblock.generation
         self.trees = Trees.read(device.superblock)
         self.ro_block_group_mutex = Mutex(sim, "ro_block_group_mutex")
@@ -103,6 +103,7 @@ class FsInfo:
         self.trans_waits = self._room(TransWaits)(self)
         self.abort = self._room(Abort)(self)
         self.commit = self._room(Commit)(self)
+        self.commit_roots = self._room(CommitRoots)(self)
         self.delayed_refs = self._room(DelayedRefs)(self)
         self.extents = self._room(Extents)(self)
         self.pinned_extents = self._room(PinnedExtents)(self)

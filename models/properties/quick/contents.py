@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def files_read_as_written(seen: Observation) -> bool:
-    """Every block holds what its last write wrote, or is being written; the file system is writable."""
+    """Whether each block holds what its last write wrote, or is being written; and nothing was aborted."""
     inodes = seen.fs.roots[FS_TREE].inodes
     for number, file in seen.reference.files.items():
         inode = inodes.get(number)

@@ -1,16 +1,18 @@
-"""How a case comes to its end when nobody chooses any more."""
+"""How a case comes to its end when no more steps are chosen."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.operations import Commit, CompleteBio, EndTransaction, Step, Writeback
+from models.operations import Commit, EndTransaction, Step, Writeback
 from models.simulation import State
 from models.syscalls.buffered import dirty_files
 
 if TYPE_CHECKING:
     from models.world import World
 
+KTHREAD = "transaction kthread"
+"""The task that commits when nobody else does."""
 DRAIN_LIMIT = 10_000
 """Steps after which a case that does not come to an end is taken to be a livelock."""
 
@@ -26,17 +28,16 @@ def drain(world: World) -> bool:
 
 
 def next_to_drain(world: World) -> Step | None:
-    """What comes next when nobody chooses: tasks go on, then bios complete, then handles end, then the
-    transaction kthread commits for those who wait for it, then dirty pages are written back."""
+    """What comes next when no step is chosen: tasks go on, then bios complete, then handles end, then the
+    transaction kthread commits if a task waits for that, then dirty pages are written back."""
     for task in world.sim.runnable():
         return Step(task.name)
-    if world.fs.device.in_flight:
-        bio = world.fs.device.in_flight[0]
-        return Step(world.idle_worker(), CompleteBio(bio.submitter, bio.index))
+    for bio in world.in_flight():
+        return Step(world.idle_worker(), bio)
     for task in sorted(world.sim.tasks.values(), key=lambda task: task.name):
         if task.state is State.IDLE and task.journal_info is not None:
             return Step(task.name, EndTransaction())
-    kthread = world.sim.task("transaction kthread")
+    kthread = world.sim.task(KTHREAD)
     if world.sim.waiting() and kthread.state is State.IDLE and world.fs.transactions.running:
         return Step(kthread.name, Commit())
     if not world.sim.waiting():

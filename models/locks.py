@@ -1,4 +1,4 @@
-"""Sleeping locks for simulated tasks.  They exclude those who take them, and nobody else.
+"""Sleeping locks for simulated tasks.  They exclude tasks that take them, and no others.
 
 A spinlock needs no class: code between two ``yield``s is one already.
 """

@@ -6,15 +6,15 @@ A task is a generator.  Everything between two ``yield``s is one atomic step, as
 spinlock is.  A task gives the processor away in two ways only:
 
 * ``yield "name"`` is a **preemption point**: the task could go on, but others may run first.
-* ``yield Wait(...)`` is **blocking**: the task cannot go on until a condition holds.  Nobody writes
-  it by hand; :meth:`Simulation.wait_event` and the locks in :mod:`models.locks` do.
+* ``yield Wait(...)`` is **blocking**: the task cannot go on until a condition holds.  Protocols call
+  :meth:`Simulation.wait_event` or the locks in :mod:`models.locks` for it.
 
 :meth:`Simulation.run` advances one task until it ends, blocks, or reaches the preemption point it was
 told to stop at; :meth:`Simulation.step` stops at the very next one.  Which task runs next is the caller's
 choice: the simulation has no policy, draws nothing and reads no clock, so equal calls give equal runs.
 
 A blocked task is woken by nobody: its condition is looked at when somebody asks whether it is
-runnable (:meth:`Simulation.tell_wake_ups` tells who has become so).  Lost wake-ups (a condition
+runnable (:meth:`Simulation.tell_wake_ups` notes which tasks have become so).  Lost wake-ups (a condition
 that came true without a ``wake_up``) cannot be seen here, and locks are not fair: any waiter may get a
 free lock, which allows every order that a fair lock allows.
 """
@@ -31,11 +31,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wait:
-    """A task cannot go on before ``condition()`` holds; ``held_by()`` says who can make it hold."""
+    """A task cannot go on before ``condition()`` holds; ``held_by()`` names tasks that can make it."""
 
     name: str
     condition: Callable[[], bool]
     held_by: Callable[[], Iterable[str]]
+
+    def __str__(self) -> str:
+        return f"{self.name}, held by {', '.join(self.held_by()) or 'nobody'}"
 
 
 Pause = str | Wait
@@ -51,7 +54,7 @@ class State(enum.Enum):
 
 
 def span(start: int, count: int) -> str:
-    """A range of blocks, for people."""
+    """A range of blocks, as text."""
     return f"block {start}" if count == 1 else f"blocks {start}-{start + count - 1}"
 
 
@@ -89,12 +92,17 @@ class Livelock(Exception):  # noqa: N818 - the field's word
     """A task runs for ever without blocking."""
 
 
+def kind_of_task(name: str) -> str:
+    """The name of a task without its number: tasks of one kind do the same."""
+    return name.rstrip("0123456789").rstrip()
+
+
 @dataclass(slots=True, eq=False)
 class Task:
     """One simulated kernel task.  It runs one operation at a time.
 
-    ``journal_info`` belongs to whoever writes the protocol (the kernel keeps the task's open
-    transaction handle in ``current->journal_info``).  ``passed`` are the preemption points that the last
+    ``journal_info`` is for the protocol to use (the kernel keeps the task's open transaction handle in
+    ``current->journal_info``).  ``passed`` are the preemption points that the last
     :meth:`Simulation.run` came to, in order: those at which it could have been told to stop.
     """
 
@@ -138,10 +146,7 @@ class Simulation:
 
     @property
     def current(self) -> Task:
-        """The task that is running now.
-
-        Raises RuntimeError outside a step: only code that runs inside a task may ask.
-        """
+        """The task that is running now.  Raises RuntimeError outside a step: only a task may ask."""
         if self._current is None:
             raise RuntimeError("no task is running")
         return self._current
@@ -183,9 +188,11 @@ class Simulation:
                     task.state, task.blocked_on = State.BLOCKED, pause
                     return
                 passed.append(pause)
-                if next_point or pause == until or watch is not None:
+                stop = next_point or pause == until
+                if stop or watch is not None:
+                    # A watcher sees the task standing here.
                     task.state, task.stopped_at = State.PREEMPTED, pause
-                    if watch is None or next_point or pause == until or watch():
+                    if stop or (watch is not None and watch()):
                         return
             raise Livelock(f"{task.name} does not come to an end")
         except StopIteration as end:
@@ -197,10 +204,7 @@ class Simulation:
             self._current = None
 
     def wait_event(
-        self,
-        name: str,
-        condition: Callable[[], bool],
-        held_by: Callable[[], Iterable[str]] = tuple,
+        self, name: str, condition: Callable[[], bool], held_by: Callable[[], Iterable[str]] = tuple
     ) -> Steps[None]:
         """Block the running task until ``condition()`` holds.  No pause where it holds already."""
         while not condition():
@@ -219,12 +223,11 @@ class Simulation:
         if task.state is State.PREEMPTED:
             self.tell(task, task.stopped_at, Mark.STOPS)
         elif task.blocked_on is not None:
-            holders = ", ".join(task.blocked_on.held_by()) or "nobody"
-            self.tell(task, f"{task.blocked_on.name}, held by {holders}", Mark.WAITS)
+            self.tell(task, str(task.blocked_on), Mark.WAITS)
 
     def tell_wake_ups(self, task: Task) -> None:
-        """Tell whom the task's step has let go on: the blocked tasks, by name, whose condition holds and did
-        not when this was last asked."""
+        """Note which blocked tasks the last step woke: those, by name, whose condition holds now and did not
+        when this was last asked."""
         blocked = [other for other in self.tasks.values() if other.state is State.BLOCKED]
         for other in sorted(blocked, key=lambda other: other.name):
             before, other.woken = other.woken, other.runnable
@@ -232,19 +235,15 @@ class Simulation:
                 self.tell(task, other.name, Mark.WAKES)
 
     def runnable(self) -> list[Task]:
-        """The tasks that could go on now, by name: who asked for a task first makes no difference."""
+        """The tasks that can run, by name, so that the order of their creation has no effect."""
         tasks = (task for task in self.tasks.values() if task.runnable)
         return sorted(tasks, key=lambda task: task.name)
 
     def waiting(self) -> list[str]:
-        """Who waits for what, held by whom: one line for each task that cannot go on.
+        """One line for each task that cannot go on: what it waits for, and which tasks hold that.
 
-        Lines here while nothing is runnable are a deadlock, unless somebody outside (a device that
+        Lines here while nothing is runnable are a deadlock, unless something outside (a device that
         completes a bio, say) can still make a condition hold.
         """
-        lines = []
-        for task in self.tasks.values():
-            if task.blocked_on is not None and not task.runnable:
-                holders = ", ".join(task.blocked_on.held_by()) or "nobody"
-                lines.append(f"{task.name} waits for {task.blocked_on.name}, held by {holders}")
-        return lines
+        blocked = (task for task in self.tasks.values() if task.blocked_on is not None and not task.runnable)
+        return [f"{task.name} waits for {task.blocked_on}" for task in blocked]

@@ -8,8 +8,8 @@ looked at after every step, so what is wrong for a moment only has to be remembe
 Two things help the search, if points follow them:
 
 * A preemption point is named after what comes next: ``"read x"``, ``"write x"``, ``"lock m"``.  So a
-  schedule sees that two tasks are about to touch the same thing.  Any other name stands for itself: all who
-  stop there touch one thing.
+  schedule sees that two tasks are about to touch the same thing.  Any other name stands for itself: all tasks
+  that stop there touch one thing.
 * Tasks that do the same differ in a number only: ``"setter 1"`` and ``"setter 2"`` are setters.
 
 Three properties every target has, without saying so: it does not deadlock (:data:`NO_DEADLOCK`), no
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple, Protocol
 
-from models.simulation import Simulation, Steps, Task
+from models.simulation import Simulation, Steps, Task, kind_of_task
 
 NO_DEADLOCK = "somebody_can_always_go_on"
 NO_FAILED_ASSERTION = "no_assertion_of_a_task_fails"
@@ -50,7 +50,8 @@ class Target(Protocol):
 Build = Callable[[Simulation], Target]
 """How a target is made, fresh for each schedule."""
 Pick = Callable[[Sequence[Task], Task | None], Task]
-"""Who goes on, of the tasks that can.  The second is the one that ran last, if it can; it is first then."""
+"""Picks the task that goes on, of those that can.  The second argument is the one that ran last, if it can go
+on; it is the first then."""
 
 
 class Place(NamedTuple):
@@ -81,7 +82,7 @@ class Place(NamedTuple):
 
 @cache
 def _place(name: str, point: str) -> Place:
-    return Place(name.rstrip("0123456789").rstrip(), point)
+    return Place(kind_of_task(name), point)
 
 
 def place_of(task: Task) -> Place:
@@ -90,7 +91,7 @@ def place_of(task: Task) -> Place:
 
 
 class Step(NamedTuple):
-    """One step of a schedule: who went on, and from where."""
+    """One step of a schedule: which task went on, and from where."""
 
     task: str
     place: Place
@@ -110,7 +111,7 @@ class Run:
     observed: str = ""
 
     def __str__(self) -> str:
-        """The schedule, for people: a line for each step, and what it broke."""
+        """The schedule as text: a line for each step, and what it broke."""
         lines = [f"{task}: {place.point or 'starts'}" for task, place in self.steps]
         if self.broken:
             lines.append(f"*** {self.broken} ***" + f" {self.observed}" * bool(self.observed))

@@ -7,12 +7,12 @@ start and end, and checks the properties.  It is the only place that knows both.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
-from models.draining import drain, next_to_drain
+from models.draining import KTHREAD, drain, next_to_drain
 from models.geometry import Geometry
 from models.operations import Commit, CompleteBio, Crash, Operation, Step
 from models.properties import Mismatch, Observation, When, properties, to_be_asked
@@ -49,7 +49,9 @@ class World:
     what comes of it, and ``violations`` collects the first of each property.  An abort or a failed
     assertion of the kernel's own ends a case always: what a dead file system loses proves nothing.
 
-    ``final_crash`` is for tests of what a crash alone shows; a ``thorough`` world trusts no quick look.
+    ``final_crash``: a power cut, and a mount, end every case: whatever was said to be durable, by whichever
+    operations, has to be there.  ``thorough``: every property is checked after every step, also where its
+    quick form says that nothing can have changed.  (Both are for tests to override.)
 
     ``program`` lists the steps that did something, ``drained`` those that :meth:`finish` added;
     ``sim.notes`` tell what happened; ``reached`` are the ``sometimes`` sentences that came true.
@@ -79,7 +81,8 @@ class World:
         return [override for revert in self.reverts for override in revert.overrides]
 
     def kill_tasks(self) -> list[Operation]:
-        """Every task is gone, but for the one that is to mount; what they were doing."""
+        """Kill every task: power is lost.  Returns the operations they were in, without that of the task that
+        mounts."""
         for task in self.sim.tasks.values():
             task.kill()
         killed = [self._operations.pop(name) for name in sorted(self._memos)]
@@ -98,9 +101,31 @@ class World:
         """Whether the task could start an operation."""
         return self.sim.task(task).state is State.IDLE
 
+    def idle_worker(self, taken: Container[str] = ()) -> str:
+        """The first worker with nothing to do that is not ``taken``."""
+        number = 1
+        while (name := f"kworker {number}") in taken or not self.idle(name):
+            number += 1
+        return name
+
     def has_handle(self, task: str) -> bool:
         """Whether the task holds a transaction handle."""
         return self.sim.task(task).journal_info is not None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is in flight, and no task is inside an operation or a transaction."""
+        return not self.fs.device.in_flight and all(
+            task.state is State.IDLE and task.journal_info is None for task in self.sim.tasks.values()
+        )
+
+    def is_used(self, file: int) -> bool:
+        """Whether an operation on that file is running."""
+        return any(getattr(operation, "file", None) == file for operation in self._operations.values())
+
+    def is_running(self, kind: type[Operation]) -> bool:
+        """Whether a task is inside such an operation."""
+        return any(isinstance(operation, kind) for operation in self._operations.values())
 
     def operation_of(self, task: str) -> Operation:
         """What a busy task is doing."""
@@ -187,21 +212,6 @@ class World:
         if self.quiet:
             self.check(When.QUIET)
 
-    @property
-    def quiet(self) -> bool:
-        """Nothing in flight, nobody inside an operation or a transaction."""
-        return not self.fs.device.in_flight and all(
-            task.state is State.IDLE and task.journal_info is None for task in self.sim.tasks.values()
-        )
-
-    def is_used(self, file: int) -> bool:
-        """Whether an operation on that file is running."""
-        return any(getattr(operation, "file", None) == file for operation in self._operations.values())
-
-    def is_running(self, kind: type[Operation]) -> bool:
-        """Whether a task is inside such an operation."""
-        return any(isinstance(operation, kind) for operation in self._operations.values())
-
     def new_value(self) -> int:
         """A value that nobody has written before."""
         self._values += 1
@@ -245,7 +255,7 @@ class World:
         if not drain(self):
             self.complain(LIVENESS, Mismatch("the case ends", "it goes on and on"))
         if not self.sim.waiting():
-            self.apply(Step("transaction kthread", Commit()))
+            self.apply(Step(KTHREAD, Commit()))
         waiting = self.sim.waiting()
         if waiting:
             self.complain(LIVENESS, Mismatch("no task waits for ever", "; ".join(waiting)))
@@ -253,16 +263,7 @@ class World:
             if not self.fs.error:  # nothing is committed any more, and what was lost stays counted
                 self.check(When.END)
             if self.final_crash:
-                # Every case ends with a power cut and a mount, a few hundred microseconds: whatever was said
-                # to be durable, by whichever operations, has to be there.
                 self.apply(Step(Crash.task, Crash()))
 
     def close(self) -> None:
         """There is nothing to give back."""
-
-    def idle_worker(self) -> str:
-        """The first worker with nothing to do."""
-        number = 1
-        while not self.idle(f"kworker {number}"):
-            number += 1
-        return f"kworker {number}"

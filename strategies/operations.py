@@ -76,9 +76,9 @@ def variants(kind: type[Operation]) -> list[Operation]:
 
 
 FOCUS = 3
-"""How many times as likely as everywhere else together it is to stop at a point of the subject's focus."""
+"""How many times as often a task stops at a point of the focus as at all other points together."""
 COMMON = 3
-"""How many times as likely as an operation that is to be seldom any other one is."""
+"""How many times as often an operation is drawn as one that is ``seldom``."""
 
 
 @cache

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from watched import group_of, transaction_of
 
 from models.btrfs.block_group import BlockGroup
+from models.btrfs.history import Allocated, BecameRo, Entered, NewChunk, Relocated, SuperblockWritten
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.reloc_tree import RelocControl, RelocRoot
 from models.btrfs.space_info import SpaceInfo
@@ -37,12 +38,17 @@ def holds_a_reference(holder: str) -> Callable[[World], None]:
 
 def enters(what: str) -> Callable[[World], None]:
     """The history says that something entered a read-only block group."""
-    return lambda world: world.fs.history.entered.append((what, group_of(world), 1))
+    return lambda world: world.fs.history.entered.append(Entered(what, group_of(world), 1))
+
+
+def turn_read_only_late(world: World) -> None:
+    """The history says that a block group turned read-only behind the beginning of the writeout."""
+    world.fs.history.became_ro.append(BecameRo(group_of(world), writeout_began=True))
 
 
 def relocated(world: World) -> BlockGroup:
     """The block group that was relocated."""
-    return world.fs.history.relocated[0][0]
+    return world.fs.history.relocated[0].group
 
 
 def info(world: World, kind: BlockGroupType = METADATA) -> SpaceInfo:
@@ -175,7 +181,7 @@ def leave_a_superblock_out(world: World) -> None:
     """A superblock was written, and the one of the transaction before was not."""
     image = world.fs.device.superblock
     world.fs.device.committed.append(image)
-    world.fs.history.superblocks.append((image.generation, image.generation - 2))
+    world.fs.history.superblocks.append(SuperblockWritten(image.generation, image.generation - 2))
 
 
 def commit_bytes_used(world: World) -> None:
@@ -192,19 +198,19 @@ def commit_references(world: World, times: int) -> None:
 
 def new_chunk(world: World, taken: dict[int, DevExtent], **changes: int) -> None:
     """The history says that a chunk was made where a device extent or another chunk was."""
-    chunk = world.fs.history.new_chunks[-1][0]
+    chunk = world.fs.history.new_chunks[-1].chunk
     made = replace(chunk, **changes) if changes else chunk  # type: ignore[arg-type]
-    world.fs.history.new_chunks.append((made, taken))
+    world.fs.history.new_chunks.append(NewChunk(made, taken))
 
 
 def relocate(world: World, ro: int) -> None:
     """The history says that the relocated block group was read-only that often at the end."""
-    world.fs.history.relocated[0] = (relocated(world), ro)
+    world.fs.history.relocated[0] = Relocated(relocated(world), ro)
 
 
 def allocate_again(world: World, start: int, blocks: int) -> None:
     """The history says that blocks were handed out which the superblock needs."""
-    world.fs.history.allocated.append((start, blocks, world.fs.device.superblock))
+    world.fs.history.allocated.append(Allocated(start, blocks, world.fs.device.superblock))
 
 
 def leave_a_copy(world: World) -> None:

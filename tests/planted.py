@@ -20,6 +20,7 @@ from watched import (
     writing_world,
 )
 
+from models.btrfs.history import PastBarrier, Waited
 from models.btrfs.ordered_data import OrderedExtent
 from models.btrfs.transaction import Transaction, TransState
 from models.btrfs.trees import ChunkItem, DevExtent, ExtentItem
@@ -114,10 +115,10 @@ TRANSACTION_DAMAGE = {
         Damage("one outlives its transaction", used_world, do.outlive),
     ],
     "no_block_group_turns_read_only_once_writeout_began": [
-        Damage("one did", used_world, lambda w: w.fs.history.became_ro.append((group_of(w), True))),
+        Damage("one did", used_world, do.turn_read_only_late),
     ],
     "a_transaction_waited_for_leaves_no_earlier_one": [
-        Damage("it did", used_world, lambda w: w.fs.history.waited.append((9, [8]))),
+        Damage("it did", used_world, lambda w: w.fs.history.waited.append(Waited(9, [8]))),
     ],
     "a_superblock_follows_that_of_the_transaction_before": [
         Damage("one is left out", used_world, do.leave_a_superblock_out),
@@ -235,8 +236,12 @@ RELOCATION_DAMAGE = {
         Damage(what, used_world, do.enters(what)) for what in ("allocation", "nocow writer")
     ],
     "nobody_is_on_the_way_once_relocation_copies": [
-        Damage("reserved", used_world, lambda w: w.fs.history.past_barrier.append((group_of(w), 1, 0))),
-        Damage("ordered", used_world, lambda w: w.fs.history.past_barrier.append((group_of(w), 0, 1))),
+        Damage(
+            "reserved", used_world, lambda w: w.fs.history.past_barrier.append(PastBarrier(group_of(w), 1, 0))
+        ),
+        Damage(
+            "ordered", used_world, lambda w: w.fs.history.past_barrier.append(PastBarrier(group_of(w), 0, 1))
+        ),
     ],
     "a_relocated_block_group_is_empty": [
         *[Damage(name, used_world, do.counts(do.relocated, name)) for name in ("used", "reserved", "pinned")],

@@ -8,6 +8,7 @@ import damages as do
 from watched import Damage, group_of, newest, used_world
 
 from models.btrfs.device import Discard
+from models.btrfs.history import Discarded
 from models.btrfs.trees import ExtentItem
 from models.btrfs.trim import TrimRange
 from models.world import World
@@ -16,7 +17,7 @@ from models.world import World
 def discard(world: World, block: int, blocks: int = 1) -> None:
     """The history says that logical blocks were discarded."""
     done = Discard(world.fs.volumes.map_block(block), blocks)
-    world.fs.history.discarded.append((done, world.fs.device.superblock))
+    world.fs.history.discarded.append(Discarded(done, world.fs.device.superblock))
 
 
 def discard_what_a_crash_needs(world: World) -> None:
@@ -24,7 +25,7 @@ def discard_what_a_crash_needs(world: World) -> None:
     (free, *_), superblock = do.system(world).free.blocks(), world.fs.device.superblock
     done = Discard(world.fs.volumes.map_block(free), 1)
     image = replace(superblock, extents={**superblock.extents, free: ExtentItem(1, 1, ())})
-    world.fs.history.discarded.append((done, image))
+    world.fs.history.discarded.append(Discarded(done, image))
 
 
 def pass_over(world: World) -> None:

@@ -6,6 +6,7 @@ import pytest
 from simulated import Mounted, assert_counters_add_up
 
 from models.btrfs.errors import Errno, KernelBug
+from models.btrfs.history import BecameRo
 from models.geometry import File, FileKind, Geometry
 from models.simulation import Steps
 
@@ -112,7 +113,7 @@ def test_read_only_waits_for_a_commit_that_has_begun_its_writeout() -> None:
     fs.resume("a")
 
     assert fs.group(2).ro == 1
-    assert fs.fs.history.became_ro == [(fs.group(2), False)]
+    assert fs.fs.history.became_ro == [BecameRo(fs.group(2), writeout_began=False)]
     assert fs.fs.transactions.running is not None
     assert fs.fs.transactions.running.transid == 3
 

@@ -1,4 +1,4 @@
-"""Space accounting: every transfer of protocol.md A.1.4, and what a reservation does to get space."""
+"""Space accounting: every transfer between counters, and what a reservation does to get space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may join a transaction when (protocol.md A.1.2), nesting, ending, and aborting."""
+"""Who may join a transaction when, nesting, ending, and aborting."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from fuzz.minimise.lowered import (
 from fuzz.minimise.size import LEAST_GROUP_BLOCKS, points_of
 from models.geometry import MAX_DATA_BLOCKS, File, FileKind, Geometry
 from models.operations import OPERATIONS, Allocate, CompleteBio, CreateBg, Operation, Step
+from models.simulation import kind_of_task
 
 Steps = tuple[Step, ...]
 
@@ -151,18 +152,14 @@ def _by_others(case: Case) -> Iterator[Case]:
 
 def alike(steps: Steps, task: str) -> list[str]:
     """The tasks that could do what that one does: CPUs are alike, and so are workers, who complete bios."""
-    return sorted({step.task for step in steps if _kind_of(step.task) == _kind_of(task)})
-
-
-def _kind_of(task: str) -> str:
-    return task.rstrip("0123456789").rstrip()
+    return sorted({step.task for step in steps if kind_of_task(step.task) == kind_of_task(task)})
 
 
 def renamed(steps: Steps) -> Steps:
     """Tasks and workers numbered in the order in which they come in."""
     names: dict[str, str] = {}
     for step in steps:
-        kind = _kind_of(step.task)
+        kind = kind_of_task(step.task)
         if step.task not in names:
             same = sum(name.startswith(kind) for name in names)
             names[step.task] = f"{kind} {same + 1}" if step.task != kind else kind

@@ -45,7 +45,10 @@ class Abort:
         return not handle.dirty and not handle.new_bgs
 
     def lose(self, handle: Handle, trans: Transaction) -> Steps[None]:
-        """End the handle of an aborted transaction, clean up if it is the last, and fail."""
+        """End the handle of an aborted transaction, and clean up if it is the last.
+
+        Raises Errno, always: what the transaction was aborted for, or EROFS.
+        """
         fs = self.fs
         code = trans.aborted or errno.EROFS
         last = trans is fs.transactions.running and trans.state < TransState.COMMIT_START

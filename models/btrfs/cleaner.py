@@ -33,7 +33,7 @@ class Cleaner:
         self.unused_bg_unpin_mutex = Mutex(fs.sim, "unused_bg_unpin_mutex")
 
     def lock_delete_unused_bgs(self) -> Steps[None]:
-        """Whoever removes a block group holds this from before it looks at one."""
+        """Taken by every task that removes a block group, before it looks at one."""
         yield from self.delete_unused_bgs_mutex.lock()
 
     def unlock_delete_unused_bgs(self) -> None:

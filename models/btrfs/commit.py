@@ -1,9 +1,9 @@
-"""btrfs_commit_transaction, in the kernel's order (protocol: v4.1-v4.9).
+"""btrfs_commit_transaction, in the kernel's order (v4.1 to v4.9).
 
 Between COMMIT_DOING with one writer left and UNBLOCKED lies the critical section: nobody else can
 hold a handle (JOIN_NOLOCK apart, which nothing here uses).  From UNBLOCKED on the next transaction may
-run while this one is still written; the superblock write is the durability point.  Who finds no transaction
-before it looks whether that was aborted, as since cb2d3daddbfb (v5.3).
+run while this one is still written; the superblock write is the durability point.  A commit that finds no
+earlier transaction in the list checks whether one was aborted, as since cb2d3daddbfb (v5.3).
 
 Left out, because nothing here uses them: delayed items, qgroups, flushoncommit, last_byte_to_unpin
 (block groups are cached whole from mount on).
@@ -12,12 +12,12 @@ Left out, because nothing here uses them: delayed items, qgroups, flushoncommit,
 from __future__ import annotations
 
 import errno
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, warn_on
+from models.btrfs.history import SuperblockWritten
 from models.btrfs.transaction import Handle, Transaction, TransState
-from models.btrfs.trees import Image, RootItem, reloc_name
+from models.btrfs.trees import Image
 from models.faults import SUPERBLOCK, TREE_BLOCK
 from models.simulation import Steps
 
@@ -68,11 +68,12 @@ class Commit:
         yield from self._finish(handle)
 
     def awaited_state(self, handle: Handle) -> TransState:
-        """How far another transaction has to be for who commits: fsync needs no more than durability."""
+        """The state that the previous transaction must reach before this commit goes on; an fsync needs
+        durability only."""
         return TransState.SUPER_COMMITTED if handle.in_fsync else TransState.COMPLETED
 
     def _before_the_critical_section(self, handle: Handle) -> Steps[None]:
-        """Rows 2-5: delayed refs, phase 2, and the early writeout of dirty block groups."""
+        """Run delayed refs, phase 2, and the early writeout of dirty block groups."""
         fs, trans = self.fs, handle.transaction
         yield from fs.delayed_refs.btrfs_run_delayed_refs(handle)
         fs.transactions.release_metadata(handle)
@@ -89,14 +90,18 @@ class Commit:
             yield from fs.writeout.btrfs_start_dirty_block_groups(handle)
 
     def _enter_critical_section(self, handle: Handle) -> Steps[None]:
-        """Rows 7-10: wait for the previous transaction, for external writers, for all writers."""
+        """Wait for the previous transaction, then for external writers, then for all writers.
+
+        Raises Errno where the previous one, or any before it, was aborted.
+        """
         fs, trans = self.fs, handle.transaction
         before = fs.transactions.trans_list[: fs.transactions.trans_list.index(trans)]
-        for previous in before[-1:]:
+        if before:
+            previous = before[-1]
             yield from fs.trans_waits.wait_for_commit(previous, self.awaited_state(handle))
             if previous.aborted:
                 raise Errno(previous.aborted)
-        if not before and self.was_aborted():
+        elif self.was_aborted():
             raise Errno(errno.EROFS)
         trans.num_extwriters -= handle.extwriter
         handle.extwriter = False
@@ -141,7 +146,11 @@ class Commit:
             raise
 
     def _critical_section(self, handle: Handle) -> Steps[Image]:
-        """Rows 11-15: the trees become what will be on disk; the next transaction may start."""
+        """The critical section: the trees become what will be on disk; at its end the next transaction may
+        start.
+
+        Raises Errno where the transaction was aborted before, or is aborted here.
+        """
         fs, trans = self.fs, handle.transaction
         if trans.aborted:
             raise Errno(trans.aborted)
@@ -167,53 +176,15 @@ class Commit:
             fs.reloc_mutex.unlock()
             raise
         warn_on(bool(trans.dirty_bgs), "dirty block groups are left after the final writeout")
-        image = self._switch_commit_roots(trans)
+        image = fs.commit_roots.switch_commit_roots(trans)
         trans.state = TransState.UNBLOCKED
         fs.transactions.running = None
         fs.reloc_mutex.unlock()
         yield "TRANS_STATE_UNBLOCKED"
         return image
 
-    def _switch_commit_roots(self, trans: Transaction) -> Image:
-        """Flip all commit roots, under commit_root_sem; the image to write."""
-        fs = self.fs
-        for root in fs.roots.values():
-            root.switch_commit_root()
-        fs.trees.root.root = self._root_items()
-        fs.trees.switch_commit_roots()
-        files = {root.name: root.commit_root for root in fs.roots.values()}
-        files |= {
-            reloc_name(root.name, number): MappingProxyType(dict(reloc_root.leaves))
-            for root in fs.roots.values()
-            for number, reloc_root in enumerate(root.reloc_roots)
-        }
-        return Image(
-            trans.transid,
-            fs.trees.chunk.commit_root,
-            fs.trees.dev.commit_root,
-            fs.trees.block_group.commit_root,
-            fs.trees.extent.commit_root,
-            fs.trees.root.commit_root,
-            MappingProxyType(files),
-            sum(item.used for item in fs.trees.block_group.commit_root.values()),
-        )
-
-    def _root_items(self) -> dict[str, RootItem]:
-        """The root items of subvolumes and reloc trees."""
-        items = {}
-        for root in self.fs.roots.values():
-            items[root.name] = RootItem(root.generation, root.last_snapshot, frozenset(root.full_backref))
-            for number, reloc_root in enumerate(root.reloc_roots):
-                items[reloc_name(root.name, number)] = RootItem(
-                    root.generation,
-                    reloc_root.last_snapshot,
-                    refs=reloc_root.refs,
-                    owned=tuple(sorted(reloc_root.owned.items())),
-                )
-        return items
-
     def _write_out(self, trans: Transaction, image: Image) -> Steps[None]:
-        """Rows 16-18: tree blocks, superblock; the next transaction runs meanwhile.
+        """Write the tree blocks, then the superblock; the next transaction runs meanwhile.
 
         Raises Errno(EIO); the superblock before is the one that counts then.
         """
@@ -225,22 +196,23 @@ class Commit:
         yield "write_ctree_super"
 
     def btrfs_write_and_wait_transaction(self, image: Image) -> None:
-        """Write the tree blocks and wait for them; a flush is owed still."""
+        """Write the tree blocks and wait for them; a flush is owed still.  Raises Errno(EIO)."""
         code = self.fs.faults.strikes(TREE_BLOCK)
         if code:
             raise Errno(code)
         self.fs.device.write_tree_blocks(image)
 
     def write_ctree_super(self, image: Image) -> None:
-        """Flush, then write the superblock with FUA."""
+        """Flush, then write the superblock with FUA.  Raises Errno(EIO)."""
         code = self.fs.faults.strikes(SUPERBLOCK)
         if code:
             raise Errno(code)
-        self.fs.history.superblocks.append((image.generation, self.fs.device.superblock.generation))
+        before = self.fs.device.superblock.generation
+        self.fs.history.superblocks.append(SuperblockWritten(image.generation, before))
         self.fs.device.write_super(image)
 
     def _finish(self, handle: Handle) -> Steps[None]:
-        """Rows 19 and 20: unpin, and let the waiters go."""
+        """Unpin what the transaction freed, mark it COMPLETED, wake the waiters."""
         fs, trans = self.fs, handle.transaction
         yield from fs.pinned_extents.btrfs_finish_extent_commit(trans)
         if trans.have_free_bgs:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 from models.btrfs.device import Bio
 from models.btrfs.errors import Errno
 from models.btrfs.ordered_data import OrderedExtent
-from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps, span
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Delalloc:
         yield from self._lock_without_ordered(inode, start, end)
         yield "lock_and_cleanup_extent_if_need"
         blocks = range(start, end)
-        fs.space.infos[BlockGroupType.DATA].release(sum(block in inode.delalloc for block in blocks))
+        fs.space.data.release(sum(block in inode.delalloc for block in blocks))
         inode.delalloc.update(blocks)
         inode.pages |= dict.fromkeys(blocks, value)
         inode.io_tree.unlock(start, end)

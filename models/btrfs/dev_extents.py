@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from models.btrfs.device import RESERVED_BLOCKS
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, not_null
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -86,28 +86,28 @@ class DevExtents:
         return True
 
     def put_block_group_trimming(self, group: BlockGroup) -> Steps[None]:
-        """The last who trims a removed block group drops its chunk map, and what he put back."""
+        """One task less that trims.  The last one drops the chunk map of a removed block group, and what was
+        put back."""
         group.trimming -= 1
         cleanup = group.trimming == 0 and group.removed
         yield "btrfs_put_block_group_trimming"
         if cleanup:
             yield from self.fs.chunk_mutex.lock()
             chunk = self.fs.volumes.mapping_tree.get(group.start)
-            warn_on(chunk is None, f"{group}: its chunk map is gone while it was trimmed")
-            assert chunk is not None
+            chunk = not_null(chunk, f"{group}: its chunk map is gone while it was trimmed")
             self._remove_extent_mapping(chunk)
             self.fs.chunk_mutex.unlock()
             self.remove_free_space_cache(group)
 
     def remove_free_space_cache(self, group: BlockGroup) -> None:
-        """Whoever trimmed the block group left an entry, for space that is no longer anybody's."""
+        """Drop what a trim put back: the space is no longer the block group's."""
         group.free.clear()
 
     def drop_chunk_map(self, group: BlockGroup) -> Steps[None]:
-        """The end of removal: drop the chunk map, or pin it while somebody trims the block group.
+        """The end of removal: drop the chunk map, or pin it while a task trims the block group.
 
-        ``removed`` is set in the section under bg.lock that looks at ``trimming``: who freezes the block
-        group after that fails, who did before is seen.
+        ``removed`` is set in the section under bg.lock that looks at ``trimming``: freezing the block group
+        fails after that, and is seen if it was done before.
 
         Deviation: what a trim put back since the free space was dropped is dropped here once more.  v4.9 does
         not, and leaks it where the trim ends before ``removed`` is set; found by this fuzzer.
@@ -127,7 +127,7 @@ class DevExtents:
         self.fs.chunk_mutex.unlock()
 
     def is_frozen(self, group: BlockGroup) -> bool:
-        """Whether somebody trims the block group."""
+        """Whether a task trims the block group."""
         return group.trimming > 0
 
     def _unlist(self, chunk: ChunkMap) -> None:

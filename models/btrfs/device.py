@@ -26,6 +26,14 @@ DISCARDED = -2
 """What a discarded block holds: nothing that anybody wrote."""
 
 
+def survives(kept: int, number: int) -> bool:
+    """Whether a crash that keeps ``kept`` keeps the unflushed block write of this number.
+
+    Bit ``number`` modulo :data:`KEPT_BITS` says so.
+    """
+    return bool(kept >> number % KEPT_BITS & 1)
+
+
 @dataclass(slots=True, eq=False)
 class Bio:
     """A write of ``values``, one a block, on its way to the device blocks from ``physical`` on.
@@ -60,7 +68,7 @@ class Device:
 
     ``log`` is what the superblock's log root reaches: it is to be replayed on top of the trees.
 
-    ``committed`` collects the images made durable, for whoever checks them (and then clears the list).
+    ``committed`` collects the images made durable, to be checked (which clears the list).
     """
 
     size: int
@@ -151,8 +159,8 @@ class Device:
     def power_cut(self, kept: int) -> None:
         """Lose power: writes that were not flushed are lost, but for those that ``kept`` names.
 
-        They are the unflushed block writes in order, then those of bios and discards in flight; bit ``i``
-        modulo :data:`KEPT_BITS` keeps the ``i``-th.  The disk may write them in any order.
+        They are the unflushed block writes in order, then those of bios and discards in flight
+        (:func:`survives`).  The disk may write them in any order.
         """
         pending = []
         for physical, before in reversed(self.unflushed):
@@ -162,7 +170,7 @@ class Device:
         pending += [(bio.physical + i, v) for bio in self.in_flight for i, v in enumerate(bio.values)]
         pending += [(d.physical + i, DISCARDED) for d in self.discards for i in range(d.blocks)]
         for i, (physical, value) in enumerate(pending):
-            if kept >> i % KEPT_BITS & 1:
+            if survives(kept, i):
                 self.blocks[physical] = value
         self.unflushed.clear()
         self.in_flight.clear()

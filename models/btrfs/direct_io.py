@@ -1,7 +1,7 @@
 """Direct IO writes, in place (NOCOW) where that is allowed, else COW; and their completion.
 
-Source: fs/btrfs/inode.c btrfs_direct_IO, btrfs_get_blocks_direct, can_nocow_extent,
-btrfs_new_extent_direct, btrfs_submit_direct; extent-tree.c btrfs_cross_ref_exist (v4.9).
+Source: fs/btrfs/inode.c btrfs_direct_IO, btrfs_get_blocks_direct, btrfs_new_extent_direct,
+btrfs_submit_direct (v4.9).  Whether a write goes in place is decided in :mod:`models.btrfs.nocow`.
 
 Deviations: the inode lock is not taken, as within i_size the kernel drops it.  Where a page got dirty
 between the look for pages and the extent lock, it is written back too; the kernel falls back to buffered
@@ -18,11 +18,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.btrfs.device import Bio
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, not_null
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import ExtentMap, FileExtentType, Inode
-from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType, RefKey
 from models.faults import DATA_BIO, SUBMIT_DIRECT
 from models.simulation import Steps, span
 
@@ -52,13 +50,13 @@ class DirectIo:
             try:
                 ordered = yield from self._btrfs_get_blocks_direct(inode, block, end)
             except Errno:
-                fs.space.infos[BlockGroupType.DATA].release(end - block)
+                fs.space.data.release(end - block)
                 if not done:
                     raise
                 break
             code = fs.faults.strikes(SUBMIT_DIRECT)
             if code:
-                fs.space.infos[BlockGroupType.DATA].release(end - block - ordered.num)
+                fs.space.data.release(end - block - ordered.num)
                 yield from self.clean_up_unsubmitted(ordered)
                 if not done:
                     raise Errno(code)
@@ -99,9 +97,7 @@ class DirectIo:
             if em.start <= block < em.start + em.num:
                 return em
         found = inode.root.lookup(inode.ino, block)
-        warn_on(found is None, f"file {inode.ino} has a hole at block {block}")
-        assert found is not None
-        offset, item = found
+        offset, item = not_null(found, f"file {inode.ino} has a hole at block {block}")
         # Only the gap between cached maps: theirs may be newer than the tree (merge_extent_mapping).
         low = max([offset, *(em.start + em.num for em in inode.extent_maps if em.start < block)])
         high = min([offset + item.num, *(em.start for em in inode.extent_maps if em.start > block)])
@@ -123,7 +119,7 @@ class DirectIo:
         block_start = em.block_start + start - em.start
         nocow = False
         if em.type is FileExtentType.PREALLOC or inode.nodatacow:
-            nocow = yield from self._enter_nocow(inode, start, end, block_start)
+            nocow = yield from self.fs.nocow.enter_nocow(inode, start, end, block_start)
         try:
             if nocow:
                 yield "btrfs_inc_nocow_writers"
@@ -137,29 +133,6 @@ class DirectIo:
         inode.io_tree.unlock(start, locked_end)
         yield "unlock_extent"
         return ordered
-
-    def _enter_nocow(self, inode: Inode, start: int, end: int, block_start: int) -> Steps[bool]:
-        """Whether to write in place; if so, snapshots and relocation wait for the task."""
-        fs = self.fs
-        if not (yield from self.start_write_no_snapshoting(inode)):
-            return False
-        nocow = yield from self._can_nocow_extent(inode, start, end)
-        fs.sim.note("can_nocow_extent", f"returns {int(nocow)}")
-        yield "can_nocow_extent"
-        if nocow and not fs.block_groups.btrfs_inc_nocow_writers(block_start):
-            fs.sim.note("btrfs_get_blocks_direct", "falls back to COW: the block group is read-only")
-            nocow = False
-        if not nocow:
-            self.end_write_no_snapshoting(inode)
-        return nocow
-
-    def start_write_no_snapshoting(self, inode: Inode) -> Steps[bool]:
-        """The guard against snapshots."""
-        return (yield from self.fs.snapshots.btrfs_start_write_no_snapshoting(inode.root))
-
-    def end_write_no_snapshoting(self, inode: Inode) -> None:
-        """The end of :meth:`start_write_no_snapshoting`."""
-        self.fs.snapshots.btrfs_end_write_no_snapshoting(inode.root)
 
     def btrfs_create_dio_extent(
         self, inode: Inode, start: int, num: int, block_start: int, kind: OrderedType
@@ -189,9 +162,9 @@ class DirectIo:
         fs = self.fs
         kind = OrderedType.PREALLOC if em.type is FileExtentType.PREALLOC else OrderedType.NOCOW
         ordered = yield from self.btrfs_create_dio_extent(inode, start, num, block_start, kind)
-        fs.space.infos[BlockGroupType.DATA].release(num)
+        fs.space.data.release(num)
         fs.block_groups.btrfs_dec_nocow_writers(block_start)
-        self.end_write_no_snapshoting(inode)
+        fs.nocow.end_write_no_snapshoting(inode)
         fs.sim.note("btrfs_get_blocks_direct", f"ordered extent for block {block_start}, in place")
         return ordered
 
@@ -203,41 +176,6 @@ class DirectIo:
         ordered = yield from self.btrfs_create_dio_extent(inode, start, got, disk_bytenr, kind)
         fs.block_groups.btrfs_dec_block_group_reservations(disk_bytenr)
         return ordered
-
-    def _can_nocow_extent(self, inode: Inode, start: int, end: int) -> Steps[bool]:
-        """Whether the blocks may be written in place, as far as the trees tell; no lock outlives this."""
-        fs, root = self.fs, inode.root
-        found = root.lookup(inode.ino, start)
-        if found is None:
-            return False
-        offset, item = found
-        if item.type is FileExtentType.REG and not inode.nodatacow:
-            return False
-        if offset + item.num < end or fs.block_groups.btrfs_extent_readonly(item.disk_bytenr):
-            return False
-        try:
-            handle = yield from fs.transactions.start_transaction(HandleType.JOIN, root)
-            shared = self.btrfs_cross_ref_exist(inode, offset - item.offset, item.disk_bytenr)
-            yield from fs.transactions.btrfs_end_transaction(handle)
-        except Errno:
-            return False
-        return not shared
-
-    def btrfs_cross_ref_exist(self, inode: Inode, base: int, bytenr: int) -> bool:
-        """Whether anything but this file at this offset references the extent, or a snapshot might.
-
-        Deviation: the kernel waits where a delayed ref head is being run; here what is left of it is
-        looked at (what was run is in the extent item already).
-        """
-        key = RefKey(inode.root.name, inode.ino, base)
-        item = self.fs.trees.extent.root.get(bytenr)
-        if item is not None and (
-            item.generation <= inode.root.last_snapshot or any(k != key for k, _ in item.refs)
-        ):
-            return True
-        trans = self.fs.transactions.running
-        head = trans.delayed_refs.get(bytenr) if trans is not None else None
-        return head is not None and any(k != key for k in (*head.adds, *head.drops))
 
     def _btrfs_submit_direct(self, ordered: OrderedExtent, value: int) -> None:
         """Send the write to the address that was found before."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Errno(Exception):  # noqa: N818 - the kernel's word for it
@@ -25,3 +28,10 @@ def warn_on(condition: bool, text: str) -> None:
     """
     if condition:
         raise KernelBug(text)
+
+
+def not_null(value: T | None, text: str) -> T:
+    """``value``, which the kernel dereferences unchecked.  Raises KernelBug if it is None."""
+    warn_on(value is None, text)
+    assert value is not None
+    return value

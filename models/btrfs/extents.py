@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, not_null
+from models.btrfs.history import Allocated, Entered
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps, span
@@ -17,12 +18,11 @@ from models.simulation import Steps, span
 if TYPE_CHECKING:
     from models.btrfs.block_group import BlockGroup
     from models.btrfs.fs_info import FsInfo
-    from models.btrfs.space_info import SpaceInfo
     from models.btrfs.transaction import Handle, Transaction
 
 
 class Extents:
-    """The extent allocator and the counters of A.1.4."""
+    """The extent allocator, and the block group counters that follow from it."""
 
     def __init__(self, fs: FsInfo) -> None:
         self.fs = fs
@@ -40,11 +40,8 @@ class Extents:
                 return start, blocks
             if blocks == min_blocks:
                 raise Errno(errno.ENOSPC)
-            hole = max((g.free.largest_run() for g in self._data().block_groups if not g.ro), default=0)
+            hole = max((g.free.largest_run() for g in self.fs.space.data.block_groups if not g.ro), default=0)
             blocks = max(min_blocks, min(blocks // 2, hole))
-
-    def _data(self) -> SpaceInfo:
-        return self.fs.space.infos[BlockGroupType.DATA]
 
     def _find_free_extent(self, blocks: int) -> Steps[int | None]:
         """Walk the DATA block groups; where none has room, force a chunk and walk once more."""
@@ -72,7 +69,7 @@ class Extents:
 
     def _walk_block_groups(self, blocks: int) -> Steps[int | None]:
         """One pass of find_free_extent, under groups_sem for reading."""
-        info = self._data()
+        info = self.fs.space.data
         yield from info.groups_sem.down_read()
         for group in list(info.block_groups):
             if group.ro:
@@ -104,13 +101,13 @@ class Extents:
         """Charge an allocation; False if the block group turned read-only (-EAGAIN)."""
         if group.ro:
             return False
-        info = self._data()
+        info = self.fs.space.data
         group.reserved += blocks
         group.delalloc_bytes += blocks
         info.reserved += blocks
         info.release(blocks)
-        self.fs.history.entered.append(("allocation", group, group.ro))
-        self.fs.history.allocated.append((start, blocks, self.fs.device.superblock))
+        self.fs.history.entered.append(Entered("allocation", group, group.ro))
+        self.fs.history.allocated.append(Allocated(start, blocks, self.fs.device.superblock))
         return True
 
     def btrfs_free_reserved_extent(self, start: int, blocks: int) -> None:
@@ -133,10 +130,7 @@ class Extents:
 
     def group_of(self, block: int) -> BlockGroup:
         """The block group that must be there, with a lookup reference."""
-        group = self.fs.block_groups.lookup(block)
-        warn_on(group is None, f"block {block} is in no block group")
-        assert group is not None
-        return group
+        return not_null(self.fs.block_groups.lookup(block), f"block {block} is in no block group")
 
     def update_block_group(self, handle: Handle, start: int, blocks: int, *, alloc: bool) -> Steps[None]:
         """Move the counters after an extent item was inserted or deleted, and queue the group as dirty.

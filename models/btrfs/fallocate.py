@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from models.btrfs.errors import Errno
 from models.btrfs.subvolume import FS_TREE, FileExtent, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Fallocate:
         try:
             yield from self.btrfs_prealloc_file_range(inode, 0, blocks, min_blocks=1)
         except Errno as error:
-            fs.space.infos[BlockGroupType.DATA].release(blocks - inode.size)
+            fs.space.data.release(blocks - inode.size)
             if inode.size == 0:
                 del root.inodes[inode.ino]
             if inode.size == 0 or error.code != errno.ENOSPC:

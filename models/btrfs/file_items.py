@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import warn_on
+from models.btrfs.errors import not_null, warn_on
 from models.btrfs.subvolume import FULL_BACKREF, FileExtent, FileExtentType, Leaf, Root
 from models.btrfs.trees import RefKey
 
@@ -108,9 +108,7 @@ class FileItems:
         """
         leaf = self.btrfs_cow_block(handle, root, ino)
         found = root.lookup(ino, start)
-        warn_on(found is None, f"inode {ino} block {start}: no file extent item to mark written")
-        assert found is not None
-        offset, item = found
+        offset, item = not_null(found, f"inode {ino} block {start}: no file extent item to mark written")
         warn_on(
             item.type is not FileExtentType.PREALLOC or offset + item.num < end,
             f"inode {ino} blocks {start}-{end - 1}: the item is not one PREALLOC extent",

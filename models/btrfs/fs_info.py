@@ -17,9 +17,11 @@ from functools import cache
 from typing import TypeVar, cast
 
 from models.btrfs.abort import Abort
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.btrfs.cleaner import Cleaner
 from models.btrfs.commit import Commit
+from models.btrfs.commit_roots import CommitRoots
 from models.btrfs.delalloc import Delalloc
 from models.btrfs.delayed_refs import DelayedRefs
 from models.btrfs.dev_extents import DevExtents
@@ -34,6 +36,7 @@ from models.btrfs.history import History
 from models.btrfs.log_replay import LogReplay
 from models.btrfs.mount import Mount
 from models.btrfs.new_block_groups import NewBlockGroups
+from models.btrfs.nocow import Nocow
 from models.btrfs.ordered_data import OrderedData
 from models.btrfs.pinned_extents import PinnedExtents
 from models.btrfs.reloc_inode import RelocInodes
@@ -80,8 +83,7 @@ class FsInfo:
             raise Errno(errno.EIO)
         self.sim, self.device, self._overrides = sim, device, tuple(overrides)
         self.error = 0
-        self.history = History()
-        self.faults = Faults()
+        self.history, self.faults = History(), Faults()
         self.generation = device.superblock.generation
         self.trees = Trees.read(device.superblock)
         self.ro_block_group_mutex = Mutex(sim, "ro_block_group_mutex")
@@ -101,12 +103,14 @@ class FsInfo:
         self.trans_waits = self._room(TransWaits)(self)
         self.abort = self._room(Abort)(self)
         self.commit = self._room(Commit)(self)
+        self.commit_roots = self._room(CommitRoots)(self)
         self.delayed_refs = self._room(DelayedRefs)(self)
         self.extents = self._room(Extents)(self)
         self.pinned_extents = self._room(PinnedExtents)(self)
         self.writeout = self._room(Writeout)(self)
         self.file_items = self._room(FileItems)(self)
         self.ordered = self._room(OrderedData)(self)
+        self.nocow = self._room(Nocow)(self)
         self.direct_io = self._room(DirectIo)(self)
         self.delalloc = self._room(Delalloc)(self)
         self.run_delalloc = self._room(RunDelalloc)(self)
@@ -124,10 +128,7 @@ class FsInfo:
         names = [FS_TREE, DATA_RELOC_TREE, *snapshot_names(self.device.superblock)]
         self.roots = {name: self._read_root(name) for name in names}
         self._read_block_groups()
-        for root in self.roots.values():
-            self.mount.read_reloc_roots(root)
-            for ino in sorted(root.leaves):
-                self._read_inode(root, ino)
+        self._read_files()
 
     def _room(self, room: type[Room]) -> type[Room]:
         kind: type = room
@@ -179,6 +180,13 @@ class FsInfo:
             group.bytes_super = 1
             group.free.remove(chunk.start + SUPER_MIRROR - chunk.physical, 1)
         return group
+
+    def _read_files(self) -> None:
+        """Bring all files of the mounted image into memory, and the reloc trees of each root."""
+        for root in self.roots.values():
+            self.mount.read_reloc_roots(root)
+            for ino in sorted(root.leaves):
+                self._read_inode(root, ino)
 
     def _read_inode(self, root: Root, ino: int) -> None:
         """Bring a file of the mounted image into memory (btrfs_iget)."""

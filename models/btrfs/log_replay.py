@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import warn_on
+from models.btrfs.errors import not_null, warn_on
 from models.btrfs.subvolume import FS_TREE, FileExtent
 from models.btrfs.transaction import HandleType
 from models.btrfs.trees import ExtentItem, LoggedInode, RefKey
@@ -67,9 +67,7 @@ class LogReplay:
     def _btrfs_alloc_logged_file_extent(self, handle: Handle, item: FileExtent, key: RefKey) -> Steps[None]:
         """Take a logged extent out of the free space and insert its extent item."""
         fs, start, num = self.fs, item.disk_bytenr, item.disk_num
-        group = fs.block_groups.lookup(start)
-        warn_on(group is None, f"logged extent {start} is in no block group")
-        assert group is not None
+        group = not_null(fs.block_groups.lookup(start), f"logged extent {start} is in no block group")
         group.free.remove(start, num)
         group.reserved += num
         fs.block_groups.space_of(group).reserved += num

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from models.btrfs.device import RESERVED_BLOCKS, Device
-from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, FileExtent, FileExtentType, Leaf
+from models.btrfs.subvolume import DATA_RELOC_TREE, FS_TREE, TREE_BLOCKS, FileExtent, FileExtentType, Leaf
 from models.btrfs.trees import (
     BlockGroupItem,
     BlockGroupType,
@@ -37,7 +37,7 @@ def mkfs(geometry: Geometry) -> Device:
         chunks[position] = ChunkItem(length, kind, position)
         position += length
     device_size = position + geometry.spare_chunks * geometry.group_blocks
-    tree_block = ((RefKey("tree", 0, 0), 1),)
+    tree_block = ((RefKey(TREE_BLOCKS, 0, 0), 1),)
     extents = {
         start: ExtentItem(1, GENERATION, tree_block)
         for start, chunk in chunks.items()

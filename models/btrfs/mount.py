@@ -4,8 +4,8 @@ Source: fs/btrfs/disk-io.c open_ctree, close_ctree, btrfs_commit_super; relocati
 btrfs_recover_relocation; inode.c btrfs_orphan_cleanup (v4.9).
 
 Deviation: nobody else runs while a file system is mounted or unmounted, and a crash in the middle of a
-mount is not tried.  A paused balance is not resumed (btrfs_resume_balance_async): whoever wants the block
-group relocated asks again.
+mount is not tried.  A paused balance is not resumed (btrfs_resume_balance_async): a case that wants
+the block group relocated has to ask again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Mount:
         self.fs = fs
 
     def open_ctree(self) -> Steps[None]:
-        """Bring a file system in order whose trees were read already."""
+        """The rest of a mount, after FsInfo has read the trees: replay the log, finish relocations, delete
+        orphans."""
         yield from self.fs.log_replay.btrfs_recover_log_trees()
         yield from self.btrfs_recover_relocation()
         yield from self.btrfs_orphan_cleanup()

@@ -74,7 +74,7 @@ class OrderedData:
         *,
         buffered: bool = False,
     ) -> OrderedExtent:
-        """Make a write known to everybody who waits for ordered extents."""
+        """Make a write known to all that wait for ordered extents."""
         task = self.fs.sim.current.name
         ordered = OrderedExtent(inode, start, num, disk_bytenr, kind, task, num, buffered)
         inode.ordered.append(ordered)
@@ -173,7 +173,7 @@ class OrderedData:
             self.fs.extents.btrfs_release_delalloc_bytes(ordered.disk_bytenr, ordered.num)
 
     def btrfs_remove_ordered_extent(self, ordered: OrderedExtent) -> None:
-        """Take it off the lists and wake who waits for it."""
+        """Take it off the lists and wake its waiters."""
         if ordered.buffered:
             for block in range(ordered.start, ordered.start + ordered.num):
                 del ordered.inode.pages[block]

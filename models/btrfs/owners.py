@@ -1,6 +1,6 @@
-"""Who uses each block of a mounted file system, by what the trees and the memory say.
+"""What uses each block of a mounted file system, by what the trees and the memory say.
 
-Reads everything and changes nothing: for whoever draws a file system (:mod:`models.btrfs.state`).
+Reads everything and changes nothing: for drawing a file system (:mod:`models.btrfs.state`).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def super_blocks(fs: FsInfo) -> Iterator[Owner]:
 
 
 def inode_name(root: Root, ino: int) -> str:
-    """A file, for people."""
+    """A file, as text."""
     if root.name == DATA_RELOC_TREE:
         return f"relocation inode {ino}"
     return f"file {ino}" if root.name == FS_TREE else f"{root.name} file {ino}"

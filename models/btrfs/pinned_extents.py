@@ -49,7 +49,7 @@ class PinnedExtents:
     def btrfs_finish_extent_commit(self, trans: Transaction) -> Steps[None]:
         """Make the space that a committed transaction freed usable again, one range after the other.
 
-        The mutex (Cleaner.lock_unpin) keeps out who clears the pinned bits of a block group to remove it.
+        The mutex (Cleaner.lock_unpin) keeps out tasks that clear pinned bits of a block group to remove it.
         """
         while trans.pinned_extents:
             yield from self.fs.cleaner.lock_unpin()

@@ -18,7 +18,6 @@ from models.btrfs.errors import Errno
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import DATA_RELOC_TREE, ExtentMap, FileExtent, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps, span
 
 if TYPE_CHECKING:
@@ -86,16 +85,17 @@ class RelocInodes:
         """Write the copied pages, in place into the preallocated extents, and wait for that.
 
         Scrub may have turned the target read-only: then they go to new blocks.  Each extent by itself; the
-        kernel takes adjacent ones together.
+        kernel takes adjacent ones together.  Raises Errno if some were not written.
 
         Source: inode.c run_delalloc_nocow, ordered-data.c btrfs_wait_ordered_range.
         """
         fs = self.fs
         leaf = inode.root.leaves.get(inode.ino)
+        items = leaf.items if leaf else {}
         ordered: list[OrderedExtent] = []
         error = None
         handle = yield from fs.transactions.start_transaction(HandleType.JOIN, inode.root)
-        for offset, item in leaf.items.items() if leaf else ():
+        for offset, item in items.items():
             if offset not in inode.pages:
                 continue
             if fs.block_groups.btrfs_inc_nocow_writers(item.disk_bytenr):
@@ -145,7 +145,7 @@ class RelocInodes:
                     end - start, self.min_alloc_size(end - start)
                 )
             except Errno:
-                fs.space.infos[BlockGroupType.DATA].release(end - start)
+                fs.space.data.release(end - start)
                 raise
             kind = OrderedType.REGULAR
             ordered.append(fs.ordered.btrfs_add_ordered_extent(inode, start, got, bytenr, kind))
@@ -157,7 +157,7 @@ class RelocInodes:
     def charge_fallback(self, blocks: int) -> None:
         """The promise was used up when the extent was preallocated: make it again, whether there is room or
         not (as since v5.8)."""
-        info = self.fs.space.infos[BlockGroupType.DATA]
+        info = self.fs.space.data
         info.may_use += blocks
         info.unasked += blocks
 

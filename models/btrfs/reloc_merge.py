@@ -1,6 +1,6 @@
 """Merging reloc trees: relocated leaves are swapped into the live trees, and what is left is dropped.
 
-A leaf is not swapped where the live one was COWed meanwhile: whoever did that has switched its pointers.
+A leaf is not swapped where the live one was COWed meanwhile: that COW has switched its pointers.
 
 Source: fs/btrfs/relocation.c merge_reloc_roots, merge_reloc_root, replace_path, invalidate_extent_cache;
 extent-tree.c btrfs_drop_snapshot (v4.9).

@@ -1,8 +1,8 @@
 """Reloc trees: snapshots of subvolume trees in which relocation switches the pointers.
 
 Data pointers are switched where a leaf is first COWed while a relocation is in UPDATE_DATA_PTRS: in the
-reloc tree by the relocator, in the live tree by whoever touches it.  Merging then swaps relocated leaves
-into the live tree (:mod:`models.btrfs.reloc_merge`).
+reloc tree by the relocator, in the live tree by any task that touches it.  Merging then swaps relocated
+leaves into the live tree (:mod:`models.btrfs.reloc_merge`).
 
 Source: fs/btrfs/relocation.c create_reloc_root, btrfs_init_reloc_root, btrfs_reloc_cow_block,
 replace_file_extents, get_new_location; transaction.c record_root_in_trans (v4.9).
@@ -137,8 +137,9 @@ class RelocTrees:
         root = self.fs.roots[FS_TREE]
         yield from self.btrfs_record_root_in_trans(handle, root)
         reloc_root = root.reloc_root
-        for ino, leaf in sorted(reloc_root.leaves.items()) if reloc_root is not None else ():
-            assert reloc_root is not None
+        if reloc_root is None:
+            return
+        for ino, leaf in sorted(reloc_root.leaves.items()):
             if any(item.disk_bytenr == bytenr for item in leaf.items.values()):
                 self._cow_reloc_leaf(handle, reloc_root, ino)
 

@@ -17,6 +17,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, warn_on
+from models.btrfs.history import PastBarrier, Relocated
 from models.btrfs.reloc_tree import RelocControl, Stage
 from models.btrfs.transaction import HandleType
 from models.locks import Mutex
@@ -81,7 +82,7 @@ class Relocation:
             group.put("lookup")
             raise
         fs.scrub.btrfs_scrub_continue()
-        fs.history.relocated.append((group, group.ro))
+        fs.history.relocated.append(Relocated(group, group.ro))
         yield "btrfs_relocate_chunk"
         try:
             handle = yield from fs.cleaner.btrfs_start_trans_remove_block_group()
@@ -181,7 +182,7 @@ class Relocation:
         yield from fs.commit.btrfs_commit_transaction(handle)
         touching = len(fs.ordered.touching(rc.group))
         reserved = rc.group.reserved - fs.trim.charged(rc.group)
-        fs.history.past_barrier.append((rc.group, reserved, touching))
+        fs.history.past_barrier.append(PastBarrier(rc.group, reserved, touching))
         yield "relocate_block_group"
 
     def _walk_extents(self, rc: RelocControl) -> Steps[None]:

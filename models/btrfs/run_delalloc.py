@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.btrfs.errors import Errno, warn_on
+from models.btrfs.errors import Errno, not_null
+from models.btrfs.history import LostPage
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import ExtentMap, FileExtent, FileExtentType
 from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ class RunDelalloc:
             yield from self.run_delalloc_nocow(inode, start, end, ordered)
         except Errno:
             lost = [block for block in range(start, end) if block in inode.delalloc]
-            self.fs.space.infos[BlockGroupType.DATA].release(len(lost))
+            self.fs.space.data.release(len(lost))
             self._clear_delalloc(inode, lost)
             for block in lost:
                 del inode.pages[block]
-                self.fs.history.lost.append((inode, block))
+                self.fs.history.lost.append(LostPage(inode, block))
             raise
 
     def run_delalloc_nocow(
@@ -77,7 +77,7 @@ class RunDelalloc:
                         )
                     )
                     self._leave_nocow(inode, block_start)
-                    fs.space.infos[BlockGroupType.DATA].release(num)
+                    fs.space.data.release(num)
                     self._clear_delalloc(inode, range(start, item_end))
                     fs.sim.note("run_delalloc_nocow", f"ordered extent for block {block_start}, in place")
                     yield "btrfs_add_ordered_extent"
@@ -91,9 +91,7 @@ class RunDelalloc:
 
     def _lookup(self, inode: Inode, block: int) -> tuple[int, FileExtent]:
         found = inode.root.lookup(inode.ino, block)
-        warn_on(found is None, f"file {inode.ino} has a hole at block {block}")
-        assert found is not None
-        return found
+        return not_null(found, f"file {inode.ino} has a hole at block {block}")
 
     def _enter_nocow(self, inode: Inode, offset: int, item: FileExtent, block_start: int) -> Steps[bool]:
         """Whether the blocks from ``block_start`` on may be written in place.
@@ -105,7 +103,7 @@ class RunDelalloc:
         fs = self.fs
         if item.type is FileExtentType.REG and not inode.nodatacow:
             return False
-        if fs.direct_io.btrfs_cross_ref_exist(inode, offset - item.offset, item.disk_bytenr):
+        if fs.nocow.btrfs_cross_ref_exist(inode, offset - item.offset, item.disk_bytenr):
             return False
         if fs.block_groups.btrfs_extent_readonly(item.disk_bytenr):
             fs.sim.note("run_delalloc_nocow", "falls back to COW: the block group is read-only")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Scrub:
     """Scrubbing, and pausing it.
 
-    ``scrub_device`` names who scrubs the device, or is about to; ``scrubs_running``, ``scrubs_paused`` and
-    ``pause_requests`` name tasks, where the kernel counts them.
+    ``scrub_device`` names the task that scrubs the device, or is about to; ``scrubs_running``,
+    ``scrubs_paused`` and ``pause_requests`` name tasks, where the kernel counts them.
     """
 
     def __init__(self, fs: FsInfo) -> None:
@@ -121,7 +121,7 @@ class Scrub:
         yield "scrub_stripe"
 
     def chunk_is_gone(self, group: BlockGroup) -> None:
-        """No error if the cleaner or relocation removed the block group meanwhile."""
+        """Raises Errno(EINVAL), unless the cleaner or relocation removed the block group meanwhile."""
         if not group.removed:
             raise Errno(errno.EINVAL)
 
@@ -134,7 +134,7 @@ class Scrub:
             yield from self.fs.block_groups.btrfs_mark_bg_unused(group)
 
     def scrub_pause_on(self) -> None:
-        """Whoever wants all scrubs to pause need not wait for this one."""
+        """A task that wants all scrubs to pause need not wait for this one."""
         self.scrubs_paused.append(self.fs.sim.current.name)
 
     def scrub_pause_off(self) -> Steps[None]:

@@ -1,8 +1,8 @@
 """Snapshots of the subvolume, and the guard that keeps writes in place out of their way.
 
-A snapshot shares the leaves of the subvolume, and with them every extent.  So whoever has decided to write
-in place must have its ordered extent before the snapshot looks for ordered extents, and whoever decides
-later must see the snapshot coming.
+A snapshot shares the leaves of the subvolume, and with them every extent.  So a task that has decided to
+write in place must have its ordered extent before the snapshot looks for ordered extents, and one that
+decides later must see the snapshot coming.
 
 Source: fs/btrfs/ioctl.c create_snapshot, btrfs_wait_for_no_snapshoting_writes; transaction.c
 create_pending_snapshot; extent-tree.c btrfs_start_write_no_snapshoting, btrfs_end_write_no_snapshoting
@@ -62,7 +62,7 @@ class Snapshots:
             return False
         yield "btrfs_start_write_no_snapshoting"
         root.subv_writers.append(self.fs.sim.current.name)
-        # Whoever announced a snapshot meanwhile may have looked at the count before.
+        # A task that announced a snapshot meanwhile may have looked at the count before.
         if self._is_announced(root):
             self.btrfs_end_write_no_snapshoting(root)
             return False
@@ -77,7 +77,7 @@ class Snapshots:
         root.subv_writers.remove(self.fs.sim.current.name)
 
     def btrfs_wait_for_no_snapshoting_writes(self, root: Root) -> Steps[None]:
-        """Wait for those who decided to write in place before the snapshot was announced."""
+        """Wait for the tasks that decided to write in place before the snapshot was announced."""
         if root.subv_writers:
             self.fs.sim.note("btrfs_wait_for_no_snapshoting_writes", "a snapshot waits for a writer")
         yield from self.fs.sim.wait_event(
@@ -108,7 +108,7 @@ class Snapshots:
         return pending.name
 
     def keep_writers_out(self, root: Root) -> Steps[None]:
-        """Announce the snapshot, then wait for those who could not know."""
+        """Announce the snapshot, then wait for the tasks that could not know."""
         root.will_be_snapshoted += 1
         yield "will_be_snapshoted"
         yield from self.btrfs_wait_for_no_snapshoting_writes(root)

@@ -1,4 +1,4 @@
-"""Space accounting per block group type: who was promised what.
+"""Space accounting per block group type: what is used, and what is promised.
 
 Every method is one section under space_info.lock.  All sizes are in blocks.
 Source: fs/btrfs/extent-tree.c (v4.9).
@@ -67,6 +67,11 @@ class Space:
             kind: SpaceInfo(kind, RwSem(fs.sim, f"groups_sem({kind.value})")) for kind in BlockGroupType
         }
 
+    @property
+    def data(self) -> SpaceInfo:
+        """The space info of DATA."""
+        return self.infos[BlockGroupType.DATA]
+
     def clear_full(self) -> None:
         """A chunk was freed and committed: chunk allocation may succeed again (update_space_info full)."""
         for info in self.infos.values():
@@ -80,7 +85,7 @@ class Space:
         Deviation: nothing is flushed and no ordered extent is waited for before a commit, so ENOSPC comes
         sooner than in the kernel, and deadlocks through that wait cannot be seen.
         """
-        info, commits = self.infos[BlockGroupType.DATA], COMMITS_FOR_SPACE
+        info, commits = self.data, COMMITS_FOR_SPACE
         transactions = self.fs.transactions
         if transactions.current_handle() is not None:
             commits = 0

@@ -1,4 +1,4 @@
-"""What a mounted file system looks like now, as plain data: for whoever draws it.
+"""What a mounted file system looks like now, as plain data: for drawing it.
 
 Reads everything and changes nothing.  All addresses are logical and in blocks, but for ``physical``.
 """
@@ -172,7 +172,7 @@ def block_group_state(fs: FsInfo, group: BlockGroup, owners: Owners) -> BlockGro
 
 
 def block_state(fs: FsInfo, group: BlockGroup, block: int, owners: Owners) -> BlockState:
-    """One block.  What the block group has as free is free, whoever else thinks to own it."""
+    """One block.  What the block group has as free is free, whatever else claims it."""
     chunk = fs.volumes.mapping_tree.get(group.start)
     content = None if chunk is None else fs.device.blocks[chunk.physical + block - chunk.start]
     found = owners.get(block, [])

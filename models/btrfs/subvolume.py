@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from models.btrfs.reloc_tree import RelocRoot
     from models.locks import Mutex, RangeLock, RwSem
 
-FS_TREE, DATA_RELOC_TREE, FULL_BACKREF = "fs", "data_reloc", "reloc"
+FS_TREE = "fs"
+"""The file system that users see; snapshots are roots of their own."""
+DATA_RELOC_TREE = "data_reloc"
+"""Holds the inodes through which relocation copies."""
+FULL_BACKREF = "reloc"
+"""The root of references that a leaf of a reloc tree or of snapshots holds, whichever tree that is."""
+TREE_BLOCKS = "tree"
+"""The root of references to tree blocks: they belong to no file."""
 
 
 class FileExtentType(enum.Enum):
@@ -129,8 +136,8 @@ class Root:
     ``full_backref`` lists the inodes whose live leaf holds full back references; ``last_snapshot``
     is the generation up to which blocks may be shared; ``last_trans`` the last transaction that
     recorded this root; ``reloc_roots`` are ``reloc_root`` and those being dropped.
-    ``will_be_snapshoted`` counts snapshots being taken, ``subv_writers`` names who writes in place and has
-    no ordered extent yet.
+    ``will_be_snapshoted`` counts snapshots being taken, ``subv_writers`` names the tasks that write in
+    place and have no ordered extent yet.
     """
 
     name: str
@@ -156,7 +163,9 @@ class Root:
     def lookup(self, ino: int, block: int) -> tuple[int, FileExtent] | None:
         """The file extent item that covers ``block``, with its offset (btrfs_lookup_file_extent)."""
         leaf = self.leaves.get(ino)
-        for offset, item in leaf.items.items() if leaf else ():
+        if leaf is None:
+            return None
+        for offset, item in leaf.items.items():
             if offset <= block < offset + item.num:
                 return offset, item
         return None

@@ -1,8 +1,8 @@
-"""Sleeping until a transaction is so far: to join the next one, or to know that it is durable.
+"""Sleeping until a transaction has reached a state: to join the next one, or to know that it is durable.
 
 Source: fs/btrfs/transaction.c wait_current_trans, wait_for_commit (v4.9); wait_current_trans looks at the
-handle's type as it does since 5037b342825d (v6.19), because 4.9 could deadlock there; who waits for a commit
-waits for the earlier ones too, as since 5fd76bf31ccf (v5.17).
+handle's type as it does since 5037b342825d (v6.19), because 4.9 could deadlock there; a wait for a commit
+is a wait for the earlier ones too, as since 5fd76bf31ccf (v5.17).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from models.btrfs.history import Waited
 from models.btrfs.transaction import BLOCKED_TYPES, HandleType, Transaction, TransState
 from models.simulation import Steps
 
@@ -43,7 +44,7 @@ class TransWaits:
         if state is TransState.COMPLETED:
             yield from self.wait_for_earlier_transactions(trans)
             earlier = [t.transid for t in self.fs.transactions.trans_list if t.transid < trans.transid]
-            self.fs.history.waited.append((trans.transid, earlier))
+            self.fs.history.waited.append(Waited(trans.transid, earlier))
 
     def wait_for_earlier_transactions(self, trans: Transaction) -> Steps[None]:
         """An fsync's commit can be COMPLETED while its predecessor still unpins."""
@@ -58,7 +59,7 @@ class TransWaits:
         )
 
     def writers(self, trans: Transaction) -> Callable[[], list[str]]:
-        """Who holds handles of ``trans``, for the report of a wait."""
+        """The tasks that hold handles of ``trans``, for the report of a wait."""
 
         def holders() -> list[str]:
             tasks = [handle.task for handle in trans.handles]

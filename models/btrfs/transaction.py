@@ -1,4 +1,4 @@
-"""Transactions and handles: who may join when, starting, ending.
+"""Transactions and handles: when which handle may join, starting, ending.
 
 Source: fs/btrfs/transaction.c start_transaction, join_transaction, __btrfs_end_transaction (v4.9); state
 SUPER_COMMITTED as since d0c2f4fa555e (v5.12), pinned extents by transaction as since fe119a6eeb67 (v5.7).
@@ -206,7 +206,7 @@ class Transactions:
         trans = handle.transaction
         throttle = len(trans.delayed_refs) >= DELAYED_REFS_THROTTLE
         if throttle and trans.state is TransState.RUNNING:
-            # The kernel wakes the transaction kthread to commit; here whoever drains commits.
+            # The kernel wakes the transaction kthread to commit; here the end of the case does it.
             trans.state = TransState.BLOCKED
         yield "btrfs_end_transaction"
         self.drop_writer(handle)
@@ -219,7 +219,7 @@ class Transactions:
         handle.bytes_reserved = 0
 
     def drop_writer(self, handle: Handle) -> None:
-        """The handle is gone: num_writers--, and whoever waits for that may go on."""
+        """The handle is gone: num_writers--, and tasks that wait for that may go on."""
         trans = handle.transaction
         trans.num_writers -= 1
         trans.num_extwriters -= handle.extwriter

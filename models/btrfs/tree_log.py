@@ -86,7 +86,7 @@ class TreeLog:
         yield from fs.commit.btrfs_commit_transaction(handle)
 
     def handle_type(self) -> HandleType:
-        """An external writer: while it waits for IO, who commits lets completions join."""
+        """An external writer: while it waits for IO, a commit lets completions join."""
         return HandleType.START
 
     def btrfs_set_log_full_commit(self, handle: Handle) -> None:
@@ -195,7 +195,7 @@ class TreeLog:
         trans.pending_ordered += 1
 
     def write_super_with_log(self, log: Log) -> Steps[bool]:
-        """The last superblock once more; it must be on disk before, so wait for who writes it.
+        """The last superblock once more; it must be on disk before, so wait for the commit that writes it.
 
         False if that failed: the log is of a transaction whose predecessor is not on disk.
         Deviation: the kernel has the failed commit's superblock in memory then (super_for_commit), and would

@@ -53,7 +53,7 @@ class BlockGroupItem(NamedTuple):
 
 
 class RefKey(NamedTuple):
-    """Who references an extent.
+    """What references an extent.
 
     ``root`` is the owning tree for a keyed reference, or ``"reloc"`` for a full back reference (the
     kernel names the parent leaf; here a leaf of a reloc tree or of snapshots, and as nobody drops the
@@ -67,7 +67,7 @@ class RefKey(NamedTuple):
 
 
 class ExtentItem(NamedTuple):
-    """An extent item, key: logical start.  ``refs`` counts file extent items by who holds them."""
+    """An extent item, key: logical start.  ``refs`` counts file extent items by holder."""
 
     length: int
     generation: int

@@ -1,7 +1,7 @@
 """Trim (fstrim, FITRIM): telling the device which blocks of block groups are free.
 
 Trim holds no transaction.  It hides a free range from everybody, discards it, and puts it back.  Meanwhile
-the block group may be removed, and its device space given to a new one; so whoever trims freezes it first
+the block group may be removed, and its device space given to a new one; so a trim freezes it first
 (:mod:`models.btrfs.dev_extents`).
 
 Source: fs/btrfs/extent-tree.c btrfs_trim_fs, btrfs_discard_extent; free-space-cache.c
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno
+from models.btrfs.history import Discarded
 from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps, span
 
@@ -145,5 +146,5 @@ class Trim:
         fs.sim.note("btrfs_discard_extent", f"discard of {span(start, blocks)} in flight")
         yield "btrfs_discard_extent"
         fs.device.complete_discard(discard)
-        fs.history.discarded.append((discard, fs.device.superblock))
+        fs.history.discarded.append(Discarded(discard, fs.device.superblock))
         fs.sim.note("btrfs_discard_extent", f"{span(start, blocks)} discarded")

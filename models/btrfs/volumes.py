@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.btrfs.errors import Errno, KernelBug, warn_on
+from models.btrfs.history import NewChunk
 from models.btrfs.trees import BlockGroupType
 from models.simulation import Steps
 
@@ -116,7 +117,7 @@ class Volumes:
         self.fs.chunk_mutex.unlock()
 
     def _allocating(self, trans: Transaction) -> Callable[[], list[str]]:
-        """Who allocates a chunk, or is about to, for the report of a wait."""
+        """The tasks that allocate a chunk, or are about to, for the report of a wait."""
         owner = self.fs.chunk_mutex.owner
         return lambda: [owner.name] if owner else [handle.task for handle in trans.handles]
 
@@ -142,7 +143,7 @@ class Volumes:
         chunk = ChunkMap(start, length, physical, kind)
         self.mapping_tree[start] = chunk
         handle.transaction.pending_chunks.append(chunk)
-        self.fs.history.new_chunks.append((chunk, self.fs.trees.dev.commit_root))
+        self.fs.history.new_chunks.append(NewChunk(chunk, self.fs.trees.dev.commit_root))
         yield "btrfs_alloc_chunk"
         self.fs.tree_log.btrfs_set_log_full_commit(handle)
         group = self.fs.make_block_group(chunk)

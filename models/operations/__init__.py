@@ -1,8 +1,8 @@
 """What a task can be asked to do, and a step of a program.
 
 An operation names everything by what keeps its meaning when an earlier step is deleted: a task, a file,
-a block group by its number, a bio by who submitted it.  An operation that makes no sense at that point
-(the task is busy, there is no such file) does nothing.
+a block group by its number, a bio by the task that submitted it.  An operation that makes no sense at that
+point (the task is busy, there is no such file) does nothing.
 
 Operations are data.  How one enters the kernel, and what the reference model hears of it, is in
 :mod:`models.syscalls`, in the file of the same name.

@@ -1,8 +1,7 @@
 """What must hold: each property a named function, declared with when it must.
 
 A property looks at an :class:`Observation` and yields a :class:`Mismatch` for everything that is wrong.
-The numbers are those of the list of invariants that the field's own checks were collected in: where the
-kernel or btrfs-check has the same check, the docstring names it.
+Where the kernel or btrfs-check has the same check, the docstring names it.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ def holds(
 
 @cache
 def properties(when: When) -> tuple[Property, ...]:
-    """All properties that must hold then, what a user would notice first first."""
+    """All properties that must hold then, ordered by what a user would notice first."""
     subjects = (
         "crash",
         "data",

@@ -1,4 +1,4 @@
-"""Counters, and who owns every block."""
+"""Counters, and what every block is used for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from models.btrfs.space_info import SpaceInfo
-from models.btrfs.subvolume import Leaf
+from models.btrfs.subvolume import TREE_BLOCKS, Leaf
 from models.btrfs.trees import BlockGroupType, Image
 from models.properties import Mismatch, Observation, When, holds
 from models.properties.quick import nothing_was_committed, nothing_was_judged_at_a_lock
@@ -20,7 +20,7 @@ from models.simulation import span
     quick=block_groups_add_up,
 )
 def a_block_groups_counters_add_up_to_its_length(seen: Observation) -> Iterator[Mismatch]:
-    """C.7: used + reserved + pinned + bytes_super + free == length.
+    """Used + reserved + pinned + bytes_super + free == length.
 
     Holds between two steps of an allocation only with what it has taken out and not charged yet: those
     blocks are ``in_hand``.  What is hidden to be trimmed is reserved too, but in a read-only block group.
@@ -46,7 +46,7 @@ def _trimmed(seen: Observation, info: SpaceInfo) -> tuple[int, int]:
 
 @holds(When.ALWAYS, quick=block_groups_add_up)
 def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mismatch]:
-    """C.8: used, reserved, pinned, total and readonly.
+    """Used, reserved, pinned, total and readonly are sums over the block groups.
 
     What is trimmed of a block group that was just removed, or is not linked yet, is still reserved; removal
     takes all of the length out of readonly, and so too much.
@@ -71,10 +71,10 @@ def space_info_is_the_sum_of_its_block_groups(seen: Observation) -> Iterator[Mis
 
 @holds(When.ALWAYS, quick=block_groups_add_up)
 def promises_never_exceed_the_space(seen: Observation) -> Iterator[Mismatch]:
-    """C.9: used + reserved + pinned + readonly <= total; for DATA with may_use (as since 4.8).
+    """Used + reserved + pinned + readonly <= total; for DATA with may_use (as since 4.8).
 
-    Nobody asks whether there is room for what is reserved to be trimmed, or for the copy that relocation has
-    to write to new blocks.
+    What is reserved to be trimmed is not counted, nor the copy that relocation has to write to new blocks:
+    the kernel does not look whether there is room for them.
     """
     for kind, info in seen.fs.space.infos.items():
         promised = info.promised if kind is BlockGroupType.DATA else info.promised - info.may_use
@@ -86,7 +86,7 @@ def promises_never_exceed_the_space(seen: Observation) -> Iterator[Mismatch]:
 
 @holds(When.ALWAYS, quick=block_groups_add_up)
 def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
-    """C.13, and the lower half of C.7 and C.8."""
+    """Neither of a block group nor of a space info."""
     names = ("used", "reserved", "pinned", "delalloc_bytes", "ro", "reservations", "nocow_writers")
     for group in seen.fs.block_groups.tree.values():
         for name in names:
@@ -105,8 +105,8 @@ def no_counter_is_negative(seen: Observation) -> Iterator[Mismatch]:
     quick=nothing_is_left,
 )
 def nobody_is_counted_as_writing_or_reserving(seen: Observation) -> Iterator[Mismatch]:
-    """C.10, C.13, C.35: reservations, nocow_writers, delalloc_bytes and ro are back to 0, and may_use is
-    what is promised to dirty pages."""
+    """Reservations, nocow_writers, delalloc_bytes and ro are back to 0, and may_use is what is promised to
+    dirty pages."""
     for group in seen.fs.block_groups.tree.values():
         for name in ("reservations", "nocow_writers", "delalloc_bytes", "ro"):
             if getattr(group, name):
@@ -123,7 +123,7 @@ def _dirty_pages(seen: Observation) -> int:
 
 @holds(When.END)
 def nothing_is_reserved_or_pinned(seen: Observation) -> Iterator[Mismatch]:
-    """C.10, C.11: after the last commit (check_removing_space_info)."""
+    """Judged after the last commit (check_removing_space_info)."""
     for kind, info in seen.fs.space.infos.items():
         for name in ("reserved", "pinned"):
             if getattr(info, name):
@@ -132,7 +132,7 @@ def nothing_is_reserved_or_pinned(seen: Observation) -> Iterator[Mismatch]:
 
 @holds(When.COMMIT, quick=nothing_was_committed)
 def committed_used_bytes_are_the_extents(seen: Observation) -> Iterator[Mismatch]:
-    """C.12: each block group item's used is the sum of its extent items; bytes_used is the sum of all."""
+    """Each block group item's used is the sum of its extent items; bytes_used is the sum of all."""
     for image in seen.fs.device.committed:
         for start, item in image.block_groups.items():
             used = sum(e.length for b, e in image.extents.items() if start <= b < start + item.length)
@@ -145,9 +145,9 @@ def committed_used_bytes_are_the_extents(seen: Observation) -> Iterator[Mismatch
 
 @holds(When.COMMIT, quick=nothing_was_committed)
 def committed_references_are_counted(seen: Observation) -> Iterator[Mismatch]:
-    """C.15: an extent item counts the file extent items that reference it ("ref mismatch")."""
+    """An extent item counts the file extent items that reference it ("ref mismatch")."""
     for image in seen.fs.device.committed:
-        counted = {b: sum(n for k, n in e.refs if k.root != "tree") for b, e in image.extents.items()}
+        counted = {b: sum(n for k, n in e.refs if k.root != TREE_BLOCKS) for b, e in image.extents.items()}
         expected = _references(image)
         for bytenr in sorted(counted.keys() | expected.keys()):
             if counted.get(bytenr, 0) != expected[bytenr]:
@@ -164,9 +164,10 @@ def _references(image: Image) -> Counter[int]:
 
 @holds(When.ALWAYS, quick=blocks_have_one_owner)
 def no_block_is_in_two_places(seen: Observation) -> Iterator[Mismatch]:
-    """C.14: not in two of {extent item, pinned, free, being trimmed}, and in no two extents.
+    """No block is in two of {extent item, pinned, free, being trimmed}, nor in two extents.
 
-    Reserved blocks and superblock copies are what is left over; C.7 counts them.
+    Reserved blocks and superblock copies are what is left over; they are counted by
+    :func:`a_block_groups_counters_add_up_to_its_length`.
     """
     fs = seen.fs
     owners: dict[int, str] = {}
@@ -191,7 +192,7 @@ def no_block_is_in_two_places(seen: Observation) -> Iterator[Mismatch]:
 
 @holds(When.ALWAYS, quick=blocks_have_one_owner)
 def what_the_superblock_references_is_not_free(seen: Observation) -> Iterator[Mismatch]:
-    """C.16: a crash now would need it.  Freed space is pinned until the commit that freed it is durable."""
+    """A crash now would need it.  Freed space is pinned until the commit that freed it is durable."""
     image = seen.fs.device.superblock
     for start, item in image.extents.items():
         for group in seen.fs.block_groups.tree.values():
@@ -203,11 +204,12 @@ def what_the_superblock_references_is_not_free(seen: Observation) -> Iterator[Mi
 
 @holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def what_is_allocated_was_nobodys(seen: Observation) -> Iterator[Mismatch]:
-    """C.14, C.16, judged where space is handed out: the superblock of that moment did not need it."""
+    """Judged where space is handed out: the superblock of that moment did not need it."""
     for start, blocks, image in seen.fs.history.allocated:
         groups = [g for g in seen.fs.block_groups.tree.values() if g.start <= start < g.end]
-        needed = any(not _moved(seen, image, group.start) for group in groups)
-        for bytenr, item in image.extents.items() if needed else ():
+        if all(_moved(seen, image, group.start) for group in groups):
+            continue
+        for bytenr, item in image.extents.items():
             if start < bytenr + item.length and bytenr < start + blocks:
                 yield Mismatch(
                     f"the superblock does not need {span(start, blocks)}", f"extent {bytenr} is there"

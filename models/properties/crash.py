@@ -1,7 +1,7 @@
 """What a crash, or an umount, must leave behind; judged when the file system is mounted again.
 
-That the image is consistent (C.37: C.2, C.12, C.15) needs no property here: every image was checked when its
-superblock was written, and those that the mount itself writes are too.
+That the image is consistent needs no property here: every image was checked when its superblock was
+written, and those that the mount itself writes are too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from models.properties.values import value_text
 
 @holds(When.MOUNT)
 def a_block_holds_its_last_durable_write_or_a_newer_one(seen: Observation) -> Iterator[Mismatch]:
-    """C.28: contents after a crash, against the reference model."""
+    """Contents after a crash, against the reference model."""
     root = seen.fs.roots[FS_TREE]
     for number, file in (*seen.reference.files.items(), *seen.reference.deleted.items()):
         inode = root.inodes.get(number)
@@ -31,7 +31,8 @@ def a_block_holds_its_last_durable_write_or_a_newer_one(seen: Observation) -> It
 
 @holds(When.MOUNT)
 def a_durable_file_is_there(seen: Observation) -> Iterator[Mismatch]:
-    """C.28: whole.  Others, and deleted ones, may be gone or cut short; none is there that nobody made."""
+    """A durable file is there whole.  Others, and deleted ones, may be gone or cut short; none is there that
+    nobody made."""
     inodes = seen.fs.roots[FS_TREE].inodes
     for number, file in seen.reference.files.items():
         size = inodes[number].size if number in inodes else 0
@@ -48,7 +49,7 @@ def a_durable_file_is_there(seen: Observation) -> Iterator[Mismatch]:
 
 @holds(When.MOUNT)
 def a_mount_finishes_what_a_relocation_left(seen: Observation) -> Iterator[Mismatch]:
-    """C.37: the superblock reaches no reloc tree any more (btrfs_recover_relocation)."""
+    """The superblock reaches no reloc tree any more (btrfs_recover_relocation)."""
     left = sorted(seen.fs.device.superblock.roots.keys() - seen.fs.roots.keys())
     if left:
         yield Mismatch("reloc trees were merged or dropped", f"{', '.join(left)} is left")

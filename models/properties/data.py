@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from models.btrfs.subvolume import FS_TREE
+from models.btrfs.subvolume import FS_TREE, TREE_BLOCKS
 from models.properties import Mismatch, Observation, When, holds
 from models.properties.quick import nothing_is_in_flight
 from models.properties.quick.contents import files_read_as_written
@@ -15,7 +15,7 @@ from models.simulation import span
 
 @holds(When.ALWAYS, quick=files_read_as_written)
 def every_block_reads_as_its_last_write_or_a_concurrent_one(seen: Observation) -> Iterator[Mismatch]:
-    """C.26, C.27, C.29: contents against the reference model, across relocation.
+    """Contents against the reference model, across relocation.
 
     No counter is wrong when a write is lost: only a model with contents can see it.  Blocks under an
     ordered extent are left out, as a read would wait there.  Once the file system is aborted, a write that
@@ -35,8 +35,8 @@ def every_block_reads_as_its_last_write_or_a_concurrent_one(seen: Observation) -
 
 @holds(When.ALWAYS, quick=nothing_is_in_flight)
 def no_bio_writes_to_space_that_is_not_its_own(seen: Observation) -> Iterator[Mismatch]:
-    """C.31: a bio in flight goes to a block group that exists, into space that is neither free nor
-    pinned, at the address that its ordered extent was given."""
+    """A bio in flight goes to a block group that exists, into space that is neither free nor pinned, at the
+    address that its ordered extent was given."""
     for bio in seen.fs.device.in_flight:
         what = f"the bio to {span(bio.ordered.disk_bytenr, len(bio.values))}"
         for block in range(bio.ordered.disk_bytenr, bio.ordered.disk_bytenr + len(bio.values)):
@@ -63,7 +63,7 @@ def _owner_trouble(seen: Observation, block: int, physical: int) -> str:
 
 @holds(When.ALWAYS, quick=nothing_is_in_flight)
 def ordered_extents_do_not_overlap_and_own_their_space(seen: Observation) -> Iterator[Mismatch]:
-    """C.17: at most one ordered extent per file block, each in space of a live block group."""
+    """At most one ordered extent per file block, each in space of a live block group."""
     claimed = set()
     for ordered in seen.fs.ordered.all():
         for i in range(ordered.num):
@@ -82,7 +82,7 @@ def ordered_extents_do_not_overlap_and_own_their_space(seen: Observation) -> Ite
 
 @holds(When.QUIET, quick=nothing_is_left)
 def every_ordered_extent_is_finished(seen: Observation) -> Iterator[Mismatch]:
-    """C.17, C.40: nobody would complete one that is left, and whoever waits for it would hang."""
+    """Nobody would complete one that is left, and a task that waits for it would hang."""
     for ordered in seen.fs.ordered.all():
         yield Mismatch("no ordered extent is left", f"one for file {ordered.inode.ino} is")
 
@@ -96,10 +96,11 @@ def data_space_used_is_what_the_files_need(seen: Observation) -> Iterator[Mismat
     extents = {
         start: item.length
         for start, item in seen.fs.trees.extent.root.items()
-        if any(key.root != "tree" for key, _ in item.refs)
+        if any(key.root != TREE_BLOCKS for key, _ in item.refs)
     }
     trans = seen.fs.transactions.running
-    for head in trans.delayed_refs.values() if trans else ():
+    queued = trans.delayed_refs if trans else {}
+    for head in queued.values():
         item = seen.fs.trees.extent.root.get(head.bytenr)
         refs = sum(n for _, n in item.refs) if item else 0
         if refs + len(head.adds) - len(head.drops):

@@ -12,7 +12,7 @@ from models.properties.quick import nothing_was_judged_at_a_lock
 
 @holds(When.ALWAYS, of_history=True, quick=nothing_was_judged_at_a_lock)
 def nobody_enters_a_read_only_block_group(seen: Observation) -> Iterator[Mismatch]:
-    """C.33: no new allocation and no new nocow writer, judged where each is counted."""
+    """No new allocation and no new nocow writer, judged where each is counted."""
     for what, group, ro in seen.fs.history.entered:
         if ro:
             yield Mismatch(f"no {what} enters {group}, which is read-only", "one did")
@@ -20,8 +20,8 @@ def nobody_enters_a_read_only_block_group(seen: Observation) -> Iterator[Mismatc
 
 @holds(When.ALWAYS, of_history=True, quick=nothing_was_judged_at_a_lock)
 def nobody_is_on_the_way_once_relocation_copies(seen: Observation) -> Iterator[Mismatch]:
-    """C.34: behind the three waits and the commit nothing is reserved in the block group, and no
-    ordered extent touches it."""
+    """Behind the three waits and the commit nothing is reserved in the block group, and no ordered extent
+    touches it."""
     for group, reserved, ordered in seen.fs.history.past_barrier:
         if reserved or ordered:
             yield Mismatch(
@@ -32,7 +32,7 @@ def nobody_is_on_the_way_once_relocation_copies(seen: Observation) -> Iterator[M
 
 @holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def a_relocated_block_group_is_empty(seen: Observation) -> Iterator[Mismatch]:
-    """C.32: used, reserved and pinned are 0, ro is still held, and no file points into it."""
+    """Used, reserved and pinned are 0, ro is still held, and no file points into it."""
     for group, ro in seen.fs.history.relocated:
         reserved = group.reserved - seen.fs.trim.charged(group)
         if group.used or reserved or group.pinned or not ro:
@@ -55,7 +55,7 @@ def _reused(seen: Observation, group: BlockGroup) -> bool:
 
 @holds(When.QUIET, unless_aborted="nothing can be merged or dropped; the next mount does it")
 def nothing_of_a_relocation_is_left(seen: Observation) -> Iterator[Mismatch]:
-    """C.35: no copy that only the relocation inode holds, no reloc tree, nobody in charge."""
+    """No copy that only the relocation inode holds, no reloc tree, nobody in charge."""
     root = seen.fs.roots[DATA_RELOC_TREE]
     if root.leaves or root.inodes:
         yield Mismatch("the data relocation tree is empty", f"it has {len(root.inodes)} inodes")

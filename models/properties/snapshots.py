@@ -11,7 +11,7 @@ from models.properties.quick import there_is_no_snapshot
 
 @holds(When.ALWAYS, quick=there_is_no_snapshot)
 def a_snapshot_stays_as_it_was_taken(seen: Observation) -> Iterator[Mismatch]:
-    """C.30: contents of snapshots against the reference model.
+    """Contents of snapshots against the reference model.
 
     When the operation has ended each block holds what the file held at some moment of it, and never
     anything else afterwards.
@@ -49,7 +49,7 @@ def nobody_stands_in_the_way_of_a_snapshot(seen: Observation) -> Iterator[Mismat
 
 @holds(When.QUIET)
 def a_page_is_kept_only_until_it_is_written(seen: Observation) -> Iterator[Mismatch]:
-    """C.17 for the page cache: what is neither dirty nor under writeback is not kept."""
+    """What is neither dirty nor under writeback is not kept in the page cache."""
     for number in seen.reference.files:
         inode = seen.fs.roots[FS_TREE].inodes[number]
         for block in sorted(inode.pages.keys() ^ inode.delalloc):

@@ -14,7 +14,7 @@ from models.properties.quick.space import block_groups_add_up, nothing_is_left
 
 @holds(When.ALWAYS, quick=block_groups_add_up)
 def every_block_group_has_a_chunk_of_its_range_for_itself(seen: Observation) -> Iterator[Mismatch]:
-    """C.1: same start, same length, no overlap (check_chunk_block_group_mappings)."""
+    """Same start, same length, no overlap (check_chunk_block_group_mappings)."""
     end = 0
     for start, group in sorted(seen.fs.block_groups.tree.items()):
         chunk = seen.fs.volumes.mapping_tree.get(start)
@@ -27,7 +27,7 @@ def every_block_group_has_a_chunk_of_its_range_for_itself(seen: Observation) -> 
 
 @holds(When.COMMIT, quick=nothing_was_committed)
 def committed_chunks_block_groups_and_device_extents_agree(seen: Observation) -> Iterator[Mismatch]:
-    """C.2: one block group item per chunk item and one device extent per stripe, disjoint (btrfs check)."""
+    """One block group item per chunk item and one device extent per stripe, disjoint (btrfs check)."""
     for image in seen.fs.device.committed:
         chunks = {start: (c.length, c.type) for start, c in image.chunks.items()}
         groups = {start: (b.length, b.type) for start, b in image.block_groups.items()}
@@ -55,7 +55,7 @@ def _handles(seen: Observation) -> list[Handle]:
 
 @holds(When.ALWAYS, unless_aborted="phase 2 does not run any more", quick=block_groups_add_up)
 def a_block_group_has_an_item_or_a_handle_that_will_insert_it(seen: Observation) -> Iterator[Mismatch]:
-    """C.3: a block group that can be allocated from and has no item is on the list of a live handle, in a
+    """A block group that can be allocated from and has no item is on the list of a live handle, in a
     transaction that is not committed yet."""
     items = seen.fs.trees.block_group.root
     pending = [group for handle in _handles(seen) for group in (*handle.new_bgs, handle.making)]
@@ -70,8 +70,8 @@ def a_block_group_has_an_item_or_a_handle_that_will_insert_it(seen: Observation)
 
 @holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def new_chunks_take_device_space_that_nobody_has(seen: Observation) -> Iterator[Mismatch]:
-    """C.4: not that of a device extent of the commit root, nor that of another chunk in memory; removed block
-    groups that are being trimmed have theirs still.  Nor what a discard in flight will wipe out."""
+    """Neither a device extent of the commit root has it, nor another chunk in memory (removed block groups
+    that are being trimmed still have theirs), nor will a discard in flight wipe it out."""
     discards = [(d.physical, d.physical + d.blocks) for d in seen.fs.device.discards]
     for chunk, dev_extents in seen.fs.history.new_chunks:
         taken = [(p, p + e.length) for p, e in dev_extents.items() if e.chunk_start != chunk.start]
@@ -88,7 +88,7 @@ def new_chunks_take_device_space_that_nobody_has(seen: Observation) -> Iterator[
 
 @holds(When.ALWAYS, quick=block_groups_add_up)
 def a_block_group_is_on_the_lists_that_its_hooks_say(seen: Observation) -> Iterator[Mismatch]:
-    """C.5: bg_list on one of new_bgs and unused_bgs, dirty_list on one list, none when removed and new."""
+    """``bg_list`` is one of new_bgs and unused_bgs, ``dirty_list`` one list; what was removed is not new."""
     fs = seen.fs
     new = {id(g): g for handle in _handles(seen) for g in handle.new_bgs}
     unused = {id(g): g for g in fs.block_groups.unused_bgs}
@@ -108,7 +108,7 @@ def a_block_group_is_on_the_lists_that_its_hooks_say(seen: Observation) -> Itera
 
 @holds(When.ALWAYS, quick=block_groups_add_up)
 def references_are_held_by_whom_they_count(seen: Observation) -> Iterator[Mismatch]:
-    """C.6: tree, dirty and unused lists, nocow writers (btrfs_free_block_groups asserts the sum)."""
+    """By the tree, dirty and unused lists, and nocow writers (btrfs_free_block_groups asserts the sum)."""
     for group in seen.fs.block_groups.tree.values():
         expected = {
             "tree": 1,
@@ -123,7 +123,7 @@ def references_are_held_by_whom_they_count(seen: Observation) -> Iterator[Mismat
 
 @holds(When.QUIET, quick=nothing_is_left)
 def no_lookup_reference_is_left(seen: Observation) -> Iterator[Mismatch]:
-    """C.6: whoever looked a block group up has put it."""
+    """Every lookup of a block group was followed by a put."""
     for group in _all_groups(seen):
         if group.refs["lookup"]:
             yield Mismatch(f"nobody looks at {group}", f"{group.refs['lookup']} references are left")

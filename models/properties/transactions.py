@@ -19,7 +19,7 @@ from models.properties.quick import (
 
 @holds(When.ALWAYS, quick=nothing_is_aborted)
 def no_legal_schedule_aborts(seen: Observation) -> Iterator[Mismatch]:
-    """C.23: without injected faults nothing forces the file system read-only.
+    """Without injected faults nothing forces the file system read-only.
 
     A fault that was armed and has not struck, or one that the kernel has to cope with, is no excuse.
     """
@@ -35,7 +35,7 @@ def no_legal_schedule_aborts(seen: Observation) -> Iterator[Mismatch]:
 
 @holds(When.ALWAYS, quick=transactions_stand_still)
 def transactions_only_move_forward_one_at_a_time(seen: Observation) -> Iterator[Mismatch]:
-    """C.18: states grow, one transaction runs, the list is in order, and N is COMPLETED before N+1
+    """States grow, one transaction runs, the list is in order, and N is COMPLETED before N+1
     enters its critical section, or SUPER_COMMITTED if an fsync commits N+1."""
     transactions = seen.fs.transactions
     listed = transactions.trans_list
@@ -64,7 +64,7 @@ def transactions_only_move_forward_one_at_a_time(seen: Observation) -> Iterator[
 
 @holds(When.ALWAYS, quick=handles_are_held)
 def writers_are_the_handles_that_tasks_hold(seen: Observation) -> Iterator[Mismatch]:
-    """C.19: num_writers counts live handles, and behind UNBLOCKED only the committer's is left."""
+    """The counter num_writers is that of live handles; behind UNBLOCKED only the committer's is left."""
     tasks = seen.fs.sim.tasks.values()
     held = [task.journal_info for task in tasks if isinstance(task.journal_info, Handle)]
     for handle in held:
@@ -96,7 +96,7 @@ def writers_are_the_handles_that_tasks_hold(seen: Observation) -> Iterator[Misma
 
 @holds(When.ALWAYS, of_history=True, quick=nothing_was_judged_at_a_lock)
 def no_block_group_turns_read_only_once_writeout_began(seen: Observation) -> Iterator[Mismatch]:
-    """C.21: btrfs_inc_block_group_ro never succeeds in a transaction with DIRTY_BG_RUN set."""
+    """No btrfs_inc_block_group_ro succeeds in a transaction with DIRTY_BG_RUN set."""
     for group, writeout_began in seen.fs.history.became_ro:
         if writeout_began:
             yield Mismatch(f"{group} waits for the next transaction", "it turned read-only in this one")
@@ -104,7 +104,7 @@ def no_block_group_turns_read_only_once_writeout_began(seen: Observation) -> Ite
 
 @holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def a_transaction_waited_for_leaves_no_earlier_one(seen: Observation) -> Iterator[Mismatch]:
-    """C.11, C.18: who waits until N is COMPLETED may rely on all that was freed up to N being unpinned."""
+    """After a wait for N to be COMPLETED, all that was freed up to N is unpinned."""
     for transid, earlier in seen.fs.history.waited:
         if earlier:
             yield Mismatch(
@@ -114,14 +114,15 @@ def a_transaction_waited_for_leaves_no_earlier_one(seen: Observation) -> Iterato
 
 @holds(When.END)
 def no_transaction_is_left(seen: Observation) -> Iterator[Mismatch]:
-    """C.25: after the last commit there is none (warn_about_uncommitted_trans)."""
+    """Judged after the last commit (warn_about_uncommitted_trans)."""
     for trans in seen.fs.transactions.trans_list:
         yield Mismatch("all transactions are COMPLETED", f"{trans.transid} is {trans.state.name}")
 
 
 @holds(When.COMMIT, quick=nothing_was_committed)
 def a_superblock_follows_that_of_the_transaction_before(seen: Observation) -> Iterator[Mismatch]:
-    """C.18: N + 1 is made on top of N.  If N was never written, nothing may refer to what N was to write."""
+    """Transaction N + 1 is made on top of N.  If N was never written, nothing may refer to what N was to
+    write."""
     for generation, before in seen.fs.history.superblocks:
         if before != generation - 1:
             yield Mismatch(

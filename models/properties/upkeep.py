@@ -18,7 +18,7 @@ Chunk = TypeVar("Chunk", ChunkItem, ChunkMap)
 
 @holds(When.ALWAYS, quick=nothing_was_judged_at_a_lock)
 def nothing_is_discarded_that_somebody_owns(seen: Observation) -> Iterator[Mismatch]:
-    """C.16, judged when a discard is done: its blocks are free, and the superblock does not need them."""
+    """Judged when a discard is done: its blocks are free, and the superblock does not need them."""
     for discard, image in seen.fs.history.discarded:
         owner = _owner(seen, discard) or _reference(image, discard)
         if owner:
@@ -90,9 +90,9 @@ def nothing_of_a_scrub_is_left(seen: Observation) -> Iterator[Mismatch]:
 
 @holds(When.QUIET, quick=nothing_is_left)
 def a_block_group_that_the_cleaner_passed_over_is_queued_again(seen: Observation) -> Iterator[Mismatch]:
-    """C.36: once it is writable again, or it would never be removed.
+    """Queued once it is writable again, or it would never be removed.
 
-    Passed over is what was unused, and read-only for another's sake.
+    The cleaner passes over what is unused and was made read-only by another task.
     """
     for group in seen.fs.block_groups.tree.values():
         unused = not (group.used or group.reserved or group.ro) and group.bg_list is None

@@ -7,7 +7,7 @@ from models.geometry import STALE
 
 
 def value_text(value: int) -> str:
-    """What a block holds, for people."""
+    """What a block holds, as text."""
     if value == 0:
         return "zero"
     if value == STALE:

@@ -112,7 +112,7 @@ class Reference:
                     block.past_extents.append(extent)
                     self.snapshots.place(file, number, write.started, extent)
                 elif not self.files[file].nodatacow and 0 < block.last_write_ended < write.started:
-                    complaint = f"block {piece.start} of file {file} was written before, and is not NODATACOW"
+                    complaint = f"block {number} of file {file} was written before, and is not NODATACOW"
                 block.acknowledge(write)
                 block.stored = [*(c for c in block.stored if c.ended > write.started), write]
                 block.last_write_ended = self._now
@@ -209,9 +209,9 @@ class Reference:
 
         With ``file`` it was an fsync, of that file alone: of it, everything that was acknowledged.
         """
-        gone = [number for number, state in self.deleted.items() if 0 < state.deleted <= since]
-        for number in gone if file is None else ():
-            del self.deleted[number]
+        if file is None:
+            for number in [n for n, state in self.deleted.items() if 0 < state.deleted <= since]:
+                del self.deleted[number]
         for number, state in (*self.files.items(), *self.deleted.items()):
             if file in (None, number):
                 state.durable |= state.created <= since
@@ -226,10 +226,10 @@ class Reference:
         *,
         flushed: bool,
     ) -> None:
-        """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: so be it.
+        """After a crash or an umount the files hold ``contents``, in extents of ``sizes``: go on from there.
 
-        Whether it may be was judged before.  What survived a crash, or a commit, is ``flushed`` and so
-        durable; else a crash may still bring back what it might have, also after a sync that has nothing
+        Whether they may hold that was judged before.  What survived a crash, or a commit, is ``flushed`` and
+        so durable; else a crash may still bring back what it might have, also after a sync that has nothing
         to commit.  In which extents it is stays open: those that it may have been in.
         """
         now = self.now()

@@ -119,7 +119,7 @@ def cells_of(file: File) -> list[Cell]:
 def survivors(snapshots: Sequence[Snapshot], names: Sequence[str], now: int) -> Snapshots:
     """What of ``snapshots`` a crash left, given the ``names`` that are there.
 
-    One whose task was killed may have been committed all the same.  Of several nobody knows which is which.
+    One whose task was killed may have been committed all the same; of several it is open which is which.
     """
     left = Snapshots(snapshot for snapshot in snapshots if snapshot.ended)
     begun = [snapshot for snapshot in snapshots if not snapshot.ended]

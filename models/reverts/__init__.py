@@ -49,6 +49,9 @@ class Revert:
     rare: bool = False
     signs: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.id} ({self.name})"
+
     @property
     def told(self) -> str:
         """What was done to the kernel: a fix taken out, or a wrong one put in its place."""
@@ -91,7 +94,7 @@ def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:
 
 def likely(word: str) -> str:
     """Which one was meant, perhaps, and where all are."""
-    told = {name: f"{race.id} ({race.name})" for race in catalogue() for name in (race.name, race.id)}
+    told = {name: str(race) for race in catalogue() for name in (race.name, race.id)}
     close = dict.fromkeys(told[name] for name in get_close_matches(word, told))
     there = "python -m fuzz races lists them all"
     return f"do you mean {' or '.join(close)}? {there}" if close else there

@@ -19,7 +19,7 @@ from models.btrfs.tree_log import Collected, TreeLog
 from models.reverts import Revert
 from models.simulation import Steps
 
-CONTENTS = "a_block_holds_its_last_durable_write_or_a_newer_one"
+DURABLE = "a_block_holds_its_last_durable_write_or_a_newer_one"
 
 
 class MapFirst(DirectIo):
@@ -65,7 +65,7 @@ FIX = Revert(
     mechanism=__doc__,
     symptom="after a crash a file reads as what was on the device before",
     operations=("start-nocow-dio", "fsync", "crash"),
-    expected=CONTENTS,
+    expected=DURABLE,
     overrides=(MapFirst, OrderedExtentsThenMaps),
     chain="5f9a8a51d8b9 (v4.7) made the order not matter, with dio_sem",
 )
@@ -79,7 +79,7 @@ FSYNC_ONLY = Revert(
     "and a direct write that stands between the two is seen half all the same.",
     symptom="after a crash a file reads as what was on the device before",
     operations=("start-nocow-dio", "fsync", "crash"),
-    expected=CONTENTS,
+    expected=DURABLE,
     overrides=(MapFirst,),
     wrong_fix_of="de0ee0edb21f",
 )
@@ -94,7 +94,7 @@ HALF = Revert(
     "nothing without a second look on the other.",
     symptom="after a crash a file reads as what was on the device before",
     operations=("fsync", "start-nocow-dio", "crash"),
-    expected=CONTENTS,
+    expected=DURABLE,
     overrides=(OrderedExtentFirst, OrderedExtentsThenMaps),
     wrong_fix_of="de0ee0edb21f",
 )

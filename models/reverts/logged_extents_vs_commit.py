@@ -20,7 +20,7 @@ from models.btrfs.trees import Image
 from models.reverts import Revert
 from models.simulation import Steps
 
-CONTENTS = "a_block_holds_its_last_durable_write_or_a_newer_one"
+DURABLE = "a_block_holds_its_last_durable_write_or_a_newer_one"
 ID = "50d9aa99bd35"
 OPERATIONS = ("start-nocow-dio", "complete-bio", "fsync", "commit", "crash")
 
@@ -81,7 +81,7 @@ FIX = Revert(
     mechanism=__doc__,
     symptom="a write that fsync had made durable is gone after a crash",
     operations=OPERATIONS,
-    expected=CONTENTS,
+    expected=DURABLE,
     overrides=(NothingIsPending,),
     confirmed=False,
     chain="161c3549b45a (v4.4) counts what 50d9aa99bd35 had on a list",
@@ -96,7 +96,7 @@ IO_ONLY = Revert(
     "completion puts the item into the tree that the commit writes.",
     symptom="a write that fsync had made durable is gone after a crash",
     operations=OPERATIONS,
-    expected=CONTENTS,
+    expected=DURABLE,
     overrides=(PendingUntilIoDone,),
     wrong_fix_of=ID,
 )
@@ -126,7 +126,7 @@ TOO_EARLY = Revert(
     symptom="the file system hangs, or a write that fsync had made durable is gone after a crash",
     operations=OPERATIONS[:-1],
     expected="every_task_can_finish",
-    signs=(CONTENTS,),
+    signs=(DURABLE,),
     overrides=(WaitBeforeTheWriters,),
     wrong_fix_of=ID,
 )
@@ -140,7 +140,7 @@ NO_IO = Revert(
     "that were never written.",
     symptom="after a crash a file reads as what was on the device before",
     operations=("start-nocow-dio", "fsync", "crash"),
-    expected=CONTENTS,
+    expected=DURABLE,
     overrides=(NoWaitForIo,),
     wrong_fix_of=ID,
 )

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.btrfs.extents import Extents
-from models.btrfs.trees import BlockGroupType
 from models.reverts import Revert
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class PromiseReleasedLate(BlockGroups):
         super().btrfs_dec_block_group_reservations(block)
         extents = self.fs.extents
         assert isinstance(extents, PromiseKept)
-        self.fs.space.infos[BlockGroupType.DATA].release(extents.promised_twice.pop(block))
+        self.fs.space.data.release(extents.promised_twice.pop(block))
 
 
 FIX = Revert(

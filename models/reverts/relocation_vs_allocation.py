@@ -12,12 +12,12 @@ group under the write.
 
 from __future__ import annotations
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.btrfs.errors import Errno
 from models.btrfs.fallocate import PREALLOC_ITEMS, Fallocate
 from models.btrfs.subvolume import FileExtent, FileExtentType, Inode
 from models.btrfs.transaction import HandleType
-from models.btrfs.trees import BlockGroupType
 from models.reverts import Revert
 from models.simulation import Steps
 
@@ -72,7 +72,7 @@ class AllocatesFirst(Fallocate):
             except Errno:
                 self.inserted(disk_bytenr)
                 fs.extents.btrfs_free_reserved_extent(disk_bytenr, got)
-                fs.space.infos[BlockGroupType.DATA].may_use += got
+                fs.space.data.may_use += got
                 raise
             item = FileExtent(FileExtentType.PREALLOC, disk_bytenr, got, 0, got)
             handle.dirty = True

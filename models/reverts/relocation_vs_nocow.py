@@ -12,7 +12,9 @@ the unlocked look at ``ro`` in ``can_nocow_extent`` is left.
 
 from __future__ import annotations
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
+from models.btrfs.history import Entered
 from models.btrfs.run_delalloc import RunDelalloc
 from models.reverts import Revert
 from models.simulation import Steps
@@ -119,7 +121,7 @@ class CountedWithoutLooking(BlockGroups):
         group.nocow_tasks.append(self.fs.sim.current.name)
         group.get("nocow_writers")
         group.put("lookup")
-        self.fs.history.entered.append(("nocow writer", group, group.ro))
+        self.fs.history.entered.append(Entered("nocow writer", group, group.ro))
         return True
 
 

@@ -12,7 +12,7 @@ writes without space.
 
 from __future__ import annotations
 
-from models.btrfs.direct_io import DirectIo
+from models.btrfs.nocow import Nocow
 from models.btrfs.snapshot import Snapshots
 from models.btrfs.subvolume import Inode, Root
 from models.reverts import Revert
@@ -64,7 +64,7 @@ class OrderedExtentsIgnored(Snapshots):
         yield from ()
 
 
-class DirectWritesUnguarded(DirectIo):
+class DirectWritesUnguarded(Nocow):
     """Only writeback takes the guard, as in v4.9."""
 
     def start_write_no_snapshoting(self, inode: Inode) -> Steps[bool]:  # noqa: ARG002

@@ -13,7 +13,8 @@ that is on no list was moved, again without a reference.  Since v6.15 both sides
 
 from __future__ import annotations
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.reverts import Revert
 from models.simulation import Steps
 

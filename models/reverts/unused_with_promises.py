@@ -11,7 +11,8 @@ Here the term is taken out of v4.9's rule.
 
 from __future__ import annotations
 
-from models.btrfs.block_group import BlockGroup, BlockGroups
+from models.btrfs.block_group import BlockGroup
+from models.btrfs.block_groups import BlockGroups
 from models.reverts import Revert
 
 

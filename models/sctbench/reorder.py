@@ -1,4 +1,4 @@
-"""Two variables that change one after the other, and somebody who looks in between.
+"""Two variables that change one after the other, and a task that looks in between.
 
 Source: SCTBench, concurrent-software-benchmarks/reorder_3_bad.c and its sisters, which differ in how many
 set and how many check: 2 and 1, 3 and 1, 4 and 1, 9 and 1, and reorder_20 with 10 and 10.  To fail, a checker

@@ -24,7 +24,7 @@ class TokenRing:
         self.equal = True
 
     def tasks(self) -> Mapping[str, Steps[None]]:
-        """Three stations, and one who compares."""
+        """Three stations, and one that compares."""
         return threads(
             self.sim,
             {"first": self.first(), "second": self.second(), "third": self.third(), "judge": self.judge()},

@@ -1,4 +1,4 @@
-"""One variable under two locks: who holds one excludes nobody who holds the other.
+"""One variable under two locks: a task that holds one does not exclude those that hold the other.
 
 Source: SCTBench, concurrent-software-benchmarks/wronglock_bad.c: one counts under one lock, seven under
 another.

@@ -85,7 +85,7 @@ class Sentence:
 
     @property
     def text(self) -> str:
-        """For people."""
+        """As text."""
         return self.name.replace("_", " ")
 
 

@@ -1,4 +1,4 @@
-"""The cleaner, and those who remove block groups at the same time."""
+"""The cleaner, and other tasks that remove block groups at the same time."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def a_cleaner_waits_for_a_relocation(seen: Moment) -> bool:
 
 @sometimes(At.WAIT)
 def a_relocation_waits_for_the_cleaner(seen: Moment) -> bool:
-    """The other way round."""
+    """The same mutex, the other way round (delete_unused_bgs_mutex)."""
     return isinstance(seen.operation, Relocate) and seen.waits_for("delete_unused_bgs_mutex")

@@ -31,9 +31,7 @@ def a_chunk_allocation_waits_for_another(seen: Moment) -> bool:
 @sometimes(At.NOTE)
 def a_reservation_commits_for_pinned_space(seen: Moment) -> bool:
     """A data reservation finds no room and commits to get freed space back (need_commit)."""
-    return isinstance(seen.operation, Allocate | StartNocowDio) and any(
-        note.function == "btrfs_commit_transaction" and note.task == seen.task.name for note in seen.notes
-    )
+    return isinstance(seen.operation, Allocate | StartNocowDio) and seen.told("btrfs_commit_transaction")
 
 
 @sometimes(At.END)

@@ -15,9 +15,7 @@ def an_fsync_writes_the_log(seen: Moment) -> bool:
 @sometimes(At.NOTE)
 def an_fsync_has_to_commit(seen: Moment) -> bool:
     """The last superblock does not know what the log would refer to (btrfs_need_log_full_commit)."""
-    return isinstance(seen.operation, Fsync) and any(
-        note.function == "btrfs_commit_transaction" and note.task == seen.task.name for note in seen.notes
-    )
+    return isinstance(seen.operation, Fsync) and seen.told("btrfs_commit_transaction")
 
 
 @sometimes(At.WAIT)

@@ -1,4 +1,4 @@
-"""Relocation and those who are in its way."""
+"""Relocation, and the tasks that it has to wait for."""
 
 from __future__ import annotations
 

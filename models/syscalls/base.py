@@ -27,7 +27,8 @@ class Failed:
 
 
 class Syscall(Generic[Op]):
-    """What to do with operations of type ``Op``: may it start, what does the kernel run, who is told.
+    """What to do with operations of type ``Op``: may one start, what does the kernel run, what does the
+    reference model hear.
 
     ``refusals`` is what the kernel may legally answer.  What :meth:`begin` returns is handed to the other
     two: whatever has to be remembered while the operation runs.

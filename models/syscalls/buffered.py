@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.btrfs.ordered_data import OrderedType
 from models.btrfs.subvolume import FS_TREE
 from models.operations.writes import BufferedWrite, Writeback
-from models.properties import Mismatch
-from models.reference.contents import Piece, Write
+from models.reference.contents import Write
 from models.simulation import Steps, Task
 from models.syscalls.base import Failed, Syscall
-from models.syscalls.writes import IN_PLACE, RIGHT
+from models.syscalls.writes import is_inside, judge_place, piece_of
 
 if TYPE_CHECKING:
     from models.btrfs.fs_info import FsInfo
@@ -23,9 +21,7 @@ class EnterBufferedWrite(Syscall[BufferedWrite]):
 
     def makes_sense(self, world: World, task: Task, operation: BufferedWrite) -> bool:
         """Inside the file; nobody writes inside a transaction."""
-        file = world.reference.files.get(operation.file)
-        inside = file is not None and operation.block + operation.blocks <= len(file.blocks)
-        return task.journal_info is None and inside
+        return task.journal_info is None and is_inside(world, operation)
 
     def begin(self, world: World, task: Task, operation: BufferedWrite) -> Write:
         """A value of its own, which reads may return from now on."""
@@ -69,16 +65,16 @@ def dirty_files(fs: FsInfo) -> list[int]:
 
 
 def tell_writeback(world: World) -> None:
-    """Tell the reference model what was written back, by whomever, and what could not be."""
+    """Tell the reference model what was written back, by whichever task, and what could not be.
+
+    Raises Violation.
+    """
     history, reference = world.fs.history, world.reference
     while history.lost:
-        inode, block = history.lost.pop(0)
-        if inode.root.name == FS_TREE:
-            reference.lost(inode.ino, block)
+        page = history.lost.pop(0)
+        if page.inode.root.name == FS_TREE:
+            reference.lost(page.inode.ino, page.block)
     while history.placed:
         ordered = history.placed.pop(0)
         if ordered.inode.root.name == FS_TREE:
-            piece = Piece(ordered.start, ordered.num, ordered.type is not OrderedType.REGULAR)
-            complaint = reference.placed(ordered.inode.ino, piece)
-            if complaint:
-                world.complain(IN_PLACE, Mismatch(RIGHT, complaint))
+            judge_place(world, reference.placed(ordered.inode.ino, piece_of(ordered)))

@@ -108,6 +108,7 @@ class EnterCommit(Syscall[Commit]):
         """Source: fs/btrfs/super.c btrfs_sync_fs, transaction.c btrfs_attach_transaction_barrier (v4.9).
 
         After an abort this is where the transaction kthread cleans up.
+        Raises Errno where a transaction is aborted, or was.
         """
         del operation, memo
         handle = fs.transactions.current_handle()
@@ -130,7 +131,10 @@ class EnterCommit(Syscall[Commit]):
         yield from fs.commit.btrfs_commit_transaction(handle)
 
     def btrfs_wait_for_commit(self, fs: FsInfo, trans: Transaction) -> Steps[None]:
-        """Wait for the one that is being committed; an aborted one is no success (bf7ecbe98775, v6.5)."""
+        """Wait for the one that is being committed.
+
+        Raises Errno if it was aborted (since bf7ecbe98775, v6.5).
+        """
         yield from fs.trans_waits.wait_for_commit(trans)
         if trans.aborted:
             raise Errno(trans.aborted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from models.operations.upkeep import Scrub, Trim
 from models.simulation import Steps, Task
@@ -14,14 +14,21 @@ if TYPE_CHECKING:
     from models.world import World
 
 
-class EnterTrim(Syscall[Trim]):
-    """Nothing that a user could see changes, and nothing is refused."""
+Op = TypeVar("Op", Trim, Scrub)
 
-    refusals = ()
 
-    def makes_sense(self, world: World, task: Task, operation: Trim) -> bool:
+class _EnterUpkeep(Syscall[Op]):
+    """Something to do to a block group that changes nothing that a user could see."""
+
+    def makes_sense(self, world: World, task: Task, operation: Op) -> bool:
         """While the block group is there."""
         return task.journal_info is None and world.fs.find_group(operation.group) is not None
+
+
+class EnterTrim(_EnterUpkeep[Trim]):
+    """Trim: nothing is refused."""
+
+    refusals = ()
 
     def steps(self, fs: FsInfo, operation: Trim, memo: object) -> Steps[int]:
         """How many blocks were discarded."""
@@ -31,14 +38,10 @@ class EnterTrim(Syscall[Trim]):
         return (yield from fs.trim.btrfs_trim_fs(group.start))
 
 
-class EnterScrub(Syscall[Scrub]):
-    """Nothing that a user could see changes; one scrub of a device at a time."""
+class EnterScrub(_EnterUpkeep[Scrub]):
+    """Scrub: one of a device at a time."""
 
     refusals = (errno.EINPROGRESS,)
-
-    def makes_sense(self, world: World, task: Task, operation: Scrub) -> bool:
-        """While the block group is there."""
-        return task.journal_info is None and world.fs.find_group(operation.group) is not None
 
     def steps(self, fs: FsInfo, operation: Scrub, memo: object) -> Steps[None]:
         """Scrub the device range that the block group has now."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from models.btrfs.device import Bio
 from models.btrfs.ordered_data import OrderedExtent, OrderedType
 from models.btrfs.subvolume import FS_TREE
-from models.operations.writes import CompleteBio, StartNocowDio
+from models.operations.writes import BufferedWrite, CompleteBio, StartNocowDio
 from models.properties import Mismatch
 from models.reference.contents import Piece, Write
 from models.simulation import Steps, Task
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 IN_PLACE = "only_unshared_space_is_overwritten"
 """A property of where a write went."""
-RIGHT = "a write goes in place only where nothing else needs the old blocks"
+IN_PLACE_EXPECTED = "a write goes in place only where nothing else needs the old blocks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,29 @@ class FailedWrite(Failed):
     done: list[OrderedExtent]
 
 
+def is_inside(world: World, operation: StartNocowDio | BufferedWrite) -> bool:
+    """Whether the file is there, and the write is inside it."""
+    file = world.reference.files.get(operation.file)
+    return file is not None and operation.block + operation.blocks <= len(file.blocks)
+
+
+def piece_of(ordered: OrderedExtent) -> Piece:
+    """What the reference model is told of an ordered extent."""
+    return Piece(ordered.start, ordered.num, ordered.type is not OrderedType.REGULAR)
+
+
+def judge_place(world: World, complaint: str) -> None:
+    """Complain if the reference model does, of where a write went.  Raises Violation."""
+    if complaint:
+        world.complain(IN_PLACE, Mismatch(IN_PLACE_EXPECTED, complaint))
+
+
 class EnterStartNocowDio(Syscall[StartNocowDio]):
     """A direct write, from its start until all its bios are done."""
 
     def makes_sense(self, world: World, task: Task, operation: StartNocowDio) -> bool:
         """Inside the file; nobody writes inside a transaction."""
-        file = world.reference.files.get(operation.file)
-        inside = file is not None and operation.block + operation.blocks <= len(file.blocks)
-        return task.journal_info is None and inside
+        return task.journal_info is None and is_inside(world, operation)
 
     def begin(self, world: World, task: Task, operation: StartNocowDio) -> Write:
         """A value of its own, which reads may return from now on."""
@@ -60,10 +75,8 @@ class EnterStartNocowDio(Syscall[StartNocowDio]):
         done: list[OrderedExtent] = task.result if isinstance(task.result, list) else []
         if isinstance(task.result, FailedWrite):
             done = task.result.done
-        pieces = [Piece(o.start, o.num, o.type is not OrderedType.REGULAR) for o in done if not o.ioerr]
-        complaint = world.reference.end_write(operation.file, memo, pieces)
-        if complaint:
-            world.complain(IN_PLACE, Mismatch(RIGHT, complaint))
+        pieces = [piece_of(ordered) for ordered in done if not ordered.ioerr]
+        judge_place(world, world.reference.end_write(operation.file, memo, pieces))
 
 
 def find_bio(fs: FsInfo, operation: CompleteBio) -> Bio | None:
@@ -80,7 +93,8 @@ class EnterCompleteBio(Syscall[CompleteBio]):
         return task.journal_info is None and find_bio(world.fs, operation) is not None
 
     def begin(self, world: World, task: Task, operation: CompleteBio) -> int:
-        """A direct write is settled only when this is done; its value (0 for pages, who knows whose)."""
+        """A direct write is settled only when this is done; its value (0 for pages, which may hold
+        those of several writes)."""
         del task
         bio = find_bio(world.fs, operation)
         assert bio is not None

@@ -1,4 +1,7 @@
-"""Strategies for schedules: who goes on, at every step.  A portfolio, as none is the best for every bug."""
+"""Strategies for schedules: which task goes on, at every step.
+
+A portfolio, as none is the best for every bug.
+"""
 
 from __future__ import annotations
 

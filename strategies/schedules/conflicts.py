@@ -1,10 +1,10 @@
-"""Conflict-directed: at some places of the program where tasks touch the same thing, hold up all who come
+"""Conflict-directed: at some places of the program where tasks touch the same thing, hold up all that come
 there for as long as others can go on.
 
 After K. Sen: Race directed random testing of concurrent programs, PLDI 2008, which holds up the two places
 of a suspected race.  Here each place that conflicts with some place met so far is held up in one of
-:data:`HELD` schedules, whatever is held up besides; who goes on of those that may is partial order sampling
-(:mod:`strategies.schedules.pos`).
+:data:`HELD` schedules, whatever is held up besides; of the tasks that may go on one is picked by partial
+order sampling (:mod:`strategies.schedules.pos`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from strategies.schedules.pos import Pos
 from strategies.schedules.strategy import Choose
 
 HELD = 4
-"""One in so many.  More often, those who have to come through are held up too; less often, nobody is."""
+"""One in so many.  More often, tasks that have to come through are held up too; less often, none is."""
 
 
 class Conflicts(Pos):
-    """Who is at no place that is held up goes on before those who are."""
+    """Tasks at places that are held up go on after all others."""
 
     name = "conflicts"
 
@@ -30,7 +30,7 @@ class Conflicts(Pos):
         self.contended: list[Place] = []
 
     def learn(self, run: Run) -> None:
-        """A schedule has run: where it may be worth to hold somebody up."""
+        """A schedule has run: where it may be worth holding a task up."""
         known = self._visits
         super().learn(run)
         if self._visits > known:

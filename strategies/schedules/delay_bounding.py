@@ -1,4 +1,4 @@
-"""Delay bounding: tasks run in turn, each until it ends or has to wait; a few times, somebody is passed over.
+"""Delay bounding: tasks run in turn, each until it ends or has to wait; a few times, a task is passed over.
 
 M. Emmi, S. Qadeer, Z. Rakamaric: Delay-bounded scheduling, POPL 2011.  There all schedules of a bound are
 run; here they are sampled.
@@ -13,7 +13,7 @@ from models.target import Pick
 from strategies.schedules.strategy import Choose, Strategy
 
 DELAYS = 2
-"""How often somebody is passed over, at most."""
+"""How often a task is passed over, at most."""
 
 
 class DelayBounding(Strategy):

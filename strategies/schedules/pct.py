@@ -19,7 +19,7 @@ DEPTH = 3
 
 
 class Pct(Strategy):
-    """Who has the highest priority goes on."""
+    """The task of the highest priority goes on."""
 
     name = "pct"
 

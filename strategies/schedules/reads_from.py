@@ -2,9 +2,9 @@
 
 After D. Wolff, S. Zheng, G. J. Duck, U. Mathur, A. Roychoudhury: Greybox fuzzing for concurrency testing,
 ASPLOS 2024.  An abstract schedule is a few wishes.  A task that would spoil one is held up for as long as
-others can go on; who goes on of those is partial order sampling (:mod:`strategies.schedules.pos`).  If a read
-saw a write that it had never seen, the abstract schedule is kept, to be extended.  Deviation: all that are
-kept are equally likely; there is no power schedule.
+others can go on; of those one is picked by partial order sampling (:mod:`strategies.schedules.pos`).  If a
+read saw a write that it had never seen, the abstract schedule is kept, to be extended.  Deviation: all that
+are kept are equally likely; there is no power schedule.
 """
 
 from __future__ import annotations

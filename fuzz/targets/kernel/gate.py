@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from fuzz.targets.kernel import fuse, libc, namespace
 from fuzz.targets.kernel.fuse import Io, Opcode
@@ -25,6 +26,7 @@ from fuzz.targets.kernel.image import copy_image
 from fuzz.targets.kernel.payload import tags_of
 from fuzz.targets.kernel.rules import Kind, Rules, kind_of
 from fuzz.targets.kernel.store import Store
+from models.btrfs.device import survives
 
 PATIENCE = 30.0
 """Seconds for which a request may be held: far longer than any case, short for whoever waits in D state."""
@@ -124,11 +126,10 @@ class Gate:
                 while self.held:
                     self.complete(self.held.pop(next(iter(self.held))))
             case {"do": "image", "kept": int(kept)}:
-                left = self.store.after_crash(lambda number: bool(kept >> number % 4 & 1))
+                left = self.store.after_crash(partial(survives, kept))
                 return {}, [copy_image(self.store.base, left)]
             case {"do": "restart", "crashed": bool(crashed), "kept": int(kept)}:
-                keep: Callable[[int], bool] = lambda number: bool(kept >> number % 4 & 1)  # noqa: E731
-                self.store.restart(self.store.after_crash(keep) if crashed else {})
+                self.store.restart(self.store.after_crash(partial(survives, kept)) if crashed else {})
                 self.rules, self.broken, self.written, self.struck = Rules(), False, [], []
             case {"do": "state"}:
                 return self.state(), []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def nothing_was_judged_at_a_lock(seen: Observation) -> bool:
-    """No history has anything in it."""
+    """Whether nothing was recorded in the history since the last check."""
     happened = seen.fs.history
     return not (
         happened.entered
@@ -36,17 +36,17 @@ def nothing_was_judged_at_a_lock(seen: Observation) -> bool:
 
 
 def nothing_was_committed(seen: Observation) -> bool:
-    """No superblock was written."""
+    """Whether no superblock was written since the last check."""
     return not seen.fs.device.committed
 
 
 def there_is_no_snapshot(seen: Observation) -> bool:
-    """Nor is one being taken."""
+    """Whether there is none, and none is being taken."""
     return not seen.reference.snapshots
 
 
 def nothing_is_in_flight(seen: Observation) -> bool:
-    """No bio, and no ordered extent."""
+    """Whether there is no bio, and no ordered extent."""
     for root in seen.fs.roots.values():
         for inode in root.inodes.values():
             if inode.ordered:
@@ -55,7 +55,7 @@ def nothing_is_in_flight(seen: Observation) -> bool:
 
 
 def nothing_is_aborted(seen: Observation) -> bool:
-    """The file system is writable, and so is each transaction."""
+    """Whether neither the file system nor a transaction is."""
     for trans in seen.fs.transactions.trans_list:
         if trans.aborted:
             return False
@@ -63,7 +63,7 @@ def nothing_is_aborted(seen: Observation) -> bool:
 
 
 def transactions_stand_still(seen: Observation) -> bool:
-    """There is one at most, in its state of the last check: it runs, or is behind its critical section."""
+    """Whether there is one at most, in its state of the last check, and it runs if it is not UNBLOCKED."""
     transactions = seen.fs.transactions
     listed, running = transactions.trans_list, transactions.running
     if not listed:
@@ -74,7 +74,7 @@ def transactions_stand_still(seen: Observation) -> bool:
 
 
 def handles_are_held(seen: Observation) -> bool:
-    """Each by one task, and no commit has come to its critical section."""
+    """Whether each is held by one task, and no commit has come to its critical section."""
     held = [task.journal_info for task in seen.fs.sim.tasks.values() if task.journal_info is not None]
     for trans in seen.fs.transactions.trans_list:
         handles = trans.handles

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def files_read_as_written(seen: Observation) -> bool:
-    """Every block holds what its last write wrote, or is being written; the file system is writable."""
+    """Whether each block holds what its last write wrote, or is being written; and nothing was aborted."""
     inodes = seen.fs.roots[FS_TREE].inodes
     for number, file in seen.reference.files.items():
         inode = inodes.get(number)
@@ -38,13 +38,15 @@ def _reads_as_written(fs: FsInfo, inode: Inode, file: File) -> bool:
 
 
 def _read(fs: FsInfo, inode: Inode, blocks: int) -> list[int | None]:
-    """What :meth:`FsInfo.read_block` returns of each block; another number of them where that is not plain.
+    """What :meth:`models.btrfs.fs_info.FsInfo.read_block` returns of each block; another number of them where
+    that is not plain.
 
     Of two items or maps for one block the first counts, so they are read from the last to the first.
     """
     values: list[int | None] = [0] * blocks
     leaf = inode.root.leaves.get(inode.ino)
-    for offset, item in reversed(leaf.items.items()) if leaf else ():
+    items = leaf.items if leaf else {}
+    for offset, item in reversed(items.items()):
         written = item.type is not FileExtentType.PREALLOC
         start = item.disk_bytenr + item.offset
         values[offset : offset + item.num] = _stored(fs, start, item.num) if written else [0] * item.num

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def block_groups_add_up(seen: Observation) -> bool:
-    """Each for itself, and all together for their space infos; nothing is being trimmed."""
+    """Whether each does, and all together do for their space infos; and nothing is being trimmed."""
     fs = seen.fs
     new = _new_groups(fs)
     return (
@@ -75,13 +75,13 @@ def _each_adds_up(fs: FsInfo, new: list[BlockGroup]) -> bool:
 
 
 def _is_hooked(group: BlockGroup) -> bool:
-    """It is once on its dirty list, with a reference, or on none."""
+    """Whether it is once on its dirty list, with a reference, or on none."""
     references, dirty = group.refs.get("dirty_list", 0), group.dirty_list
     return references == 0 if dirty is None else references == dirty.count(group) == 1
 
 
 def _is_the_sum(info: SpaceInfo) -> bool:
-    """Counters of a space info: the sums over its block groups, none negative, and no more than there is."""
+    """Whether its counters are sums over its block groups, none negative, promising no more than there is."""
     total = used = reserved = pinned = readonly = 0
     for group in info.block_groups:
         total += group.length
@@ -107,7 +107,7 @@ def _is_the_sum(info: SpaceInfo) -> bool:
 
 
 def blocks_have_one_owner(seen: Observation) -> bool:
-    """Free, pinned and in extents are disjoint; nothing free is in the last superblock."""
+    """Whether free, pinned and in extents are disjoint, and nothing free is in the last superblock."""
     fs = seen.fs
     claims = [group.free.bits for group in fs.block_groups.tree.values()]
     free = _union(claims)
@@ -135,7 +135,8 @@ def _union(sets: list[int]) -> int | None:
 
 
 def nothing_is_left(seen: Observation) -> bool:
-    """No block group is written to, reserved from, looked at, trimmed or passed over; nothing is dirty."""
+    """Whether no block group is written to, reserved from, looked at, trimmed or passed over, and nothing is
+    dirty."""
     fs = seen.fs
     if (
         fs.trim.trimming_ranges

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from fuzz.case import Case
+from fuzz.case import Case, operation_at
 from fuzz.prove.fingerprint import fingerprint
 from fuzz.prove.moves import Program, moves, other_places
 from models.geometry import Geometry
@@ -139,7 +139,8 @@ class Search:
         if queued.fresh:
             self._queues[cost] += (_Queued(other, moved=True) for other in other_places(world, program))
         if step.until is None:
-            operation = next(s.operation for s in reversed(program) if s.task == step.task and s.operation)
+            operation = operation_at(program, len(program) - 1)
+            assert operation is not None, "whatever goes on was begun"
             self._queues[cost + 1] += (
                 queued._replace(program=(*program[:-1], replace(step, until=point)))
                 for point in dict.fromkeys(world.sim.tasks[step.task].passed)

@@ -73,11 +73,6 @@ def random_pick(source: random.Random, kind: type[BlockGroupMachine]) -> Pick:
     return Pick(pool, source.randrange(len(several[pool])))
 
 
-def random_choice(source: random.Random, kind: type[BlockGroupMachine] = Everything) -> Drawn | Resumed:
-    """What Hypothesis might draw for one step."""
-    return random_pick(source, kind).of(kind)
-
-
 def random_choices(seed: int | str, steps: int, kind: type[BlockGroupMachine]) -> tuple[Mkfs, list[Pick]]:
     """All that is chosen in a case: it does not depend on what happens there."""
     source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases

@@ -86,7 +86,7 @@ def try_both(workers: int, trial: Trial) -> Result:
     return Result(by_pytest(trial, workers, limit), hunt)
 
 
-def by_pytest(trial: Trial, workers: int, limit: float = math.inf) -> Way:
+def by_pytest(trial: Trial, workers: int, limit: float) -> Way:
     """A default run, of so many seconds at most.  Raises WayError."""
     options = (
         "--fuzz-seed",

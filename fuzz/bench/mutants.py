@@ -69,7 +69,7 @@ class Reviewed:
         )
 
 
-def read_reviewed(path: Path = REVIEWED) -> list[Reviewed]:
+def read_reviewed(path: Path) -> list[Reviewed]:
     """The list.  Raises ValueError where an entry has no reason, or a key that there is not."""
     entries = tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", [])
     try:
@@ -81,8 +81,9 @@ def read_reviewed(path: Path = REVIEWED) -> list[Reviewed]:
     return reviewed
 
 
-def all_mutants(root: Path, files: Sequence[str] = ()) -> list[Mutant]:
-    """Every mutant of the kernel model, or of these files of it (paths, or names of rooms)."""
+def all_mutants(root: Path, files: Sequence[str]) -> list[Mutant]:
+    """Every mutant of these files of the kernel model (paths, or names of rooms); of all files if none is
+    named."""
     found = []
     for path in sorted((root / MUTATED).glob("*.py")):
         name = path.relative_to(root).as_posix()
@@ -127,7 +128,7 @@ class Tree:
     def __exit__(self, *_: object) -> None:
         self._place.cleanup()
 
-    def try_mutant(self, mutant: Mutant, options: Sequence[str], patience: float = PATIENCE) -> Fate:
+    def try_mutant(self, mutant: Mutant, options: Sequence[str], patience: float) -> Fate:
         """Run the mutant in a copy of the copy, as several may be tried at once."""
         with TemporaryDirectory(prefix="bgfuzz-mutant-") as place:
             tree = Path(place) / "tree"
@@ -139,7 +140,7 @@ class Tree:
             return fate(tree, options, patience)
 
 
-def fate(tree: Path, options: Sequence[str], patience: float = PATIENCE) -> Fate:
+def fate(tree: Path, options: Sequence[str], patience: float) -> Fate:
     """What becomes of the (changed) sources in ``tree``."""
     try:
         smoke = run(  # noqa: S603 - ourselves

@@ -27,7 +27,7 @@ class Never:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The pairs of a campaign of ``cases``: its counts (see :class:`fuzz.machine.Tally`), and the names of
+    """The pairs of a campaign of ``cases``: its counts (see :class:`fuzz.tally.Tally`), and the names of
     the operations that each of its machines draws.
 
     All pairs are each operation at each of its points, with each operation.

@@ -64,10 +64,9 @@ class _Walk:
     """One walk through the objects of a world, depth first."""
 
     def __init__(self, world: World) -> None:
-        self._names: dict[str, str] = {}
         live = sorted(name for name, task in world.sim.tasks.items() if is_live(task))
         cpus = [name for name in live if name.startswith(CPU)]
-        self._names = {name: f"{CPU}{rank}" for rank, name in enumerate(cpus)}
+        self._names: dict[str, str] = {name: f"{CPU}{rank}" for rank, name in enumerate(cpus)}
         self._live = [world.sim.tasks[name] for name in live]
         self._world = world
         self._numbers: dict[int, int] = {}

@@ -23,6 +23,11 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def limit_reached(limit: int) -> str:
+    """What a command prints where its search was stopped before it was complete."""
+    return f"the limit of {limit} executions was reached: a greater --limit begins anew"
+
+
 class Covered(Protocol):
     """How far a search is."""
 

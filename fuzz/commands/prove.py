@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from fuzz.commands import FOUND, UNDECIDED, Commands
-from fuzz.commands.levels import add_limit, levels
+from fuzz.commands.levels import add_limit, levels, limit_reached
 from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import cost
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         save_trace(proof.shorter.case, failing.reverts, output)
         return FOUND
     if not proof.complete:
-        say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
+        say(limit_reached(options.limit))
         return UNDECIDED
     say(COVERAGE)
     return 0

@@ -10,6 +10,7 @@ from fuzz.exhaust.program import Program
 from fuzz.exhaust.search import Covered, Found, Search
 from fuzz.exhaust.system import Run, steps_of
 from fuzz.prove.search import LimitReached
+from fuzz.tables import plural
 from models.operations import Step
 from models.reverts import Revert
 
@@ -53,7 +54,7 @@ class Exhausted:
 
 def preemptions(number: int) -> str:
     """So many, in words."""
-    return "1 preemption" if number == 1 else f"{number} preemptions"
+    return plural(number, "preemption")
 
 
 def exhaust(

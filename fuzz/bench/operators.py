@@ -221,8 +221,10 @@ def _lock_mutants(file: str, owner: str, functions: dict[str, ast.FunctionDef]) 
     for (receiver, take), uses in locks_of(functions).items():
         takers = {use.function for use in uses if use.taken}
         givers = {use.function for use in uses if not use.taken}
+        if not takers or not givers:
+            continue
         groups = [sorted(takers)] if takers != givers else [[name] for name in sorted(takers)]
-        for group in groups if takers and givers else ():
+        for group in groups:
             dropped = [use.statement for use in uses if use.function in group or takers != givers]
             edits = tuple(
                 replaced(s, NO_STEPS if isinstance(s.value, ast.YieldFrom) else NOTHING)

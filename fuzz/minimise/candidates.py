@@ -57,7 +57,9 @@ def without_step(case: Case, index: int) -> Case:
 def _with_fewer_steps(case: Case) -> Iterator[Case]:
     steps = case.steps
     for length in (len(steps) // 2, len(steps) // 4, 2, 1):
-        for start in range(len(steps) - length, -1, -1) if length else ():
+        if length == 0:
+            continue
+        for start in range(len(steps) - length, -1, -1):
             yield replace(case, steps=steps[:start] + steps[start + length :])
 
 

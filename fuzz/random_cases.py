@@ -20,7 +20,7 @@ from strategies.geometries import ANY_FILE, FILES, LAYOUTS, SHAPES
 from strategies.operations import Drawn, Resumed, pools
 
 STEPS = 50
-"""Choices of a case, as the profiles have it."""
+"""Choices of a case, if nobody says otherwise."""
 
 
 class Mkfs(NamedTuple):

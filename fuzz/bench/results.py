@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from fuzz.files import write_whole
-
-MEASURED = ("models", "strategies", "fuzz")
-NOT_MEASURED = ("fuzz/bench", "fuzz/commands")
-"""The bench itself changes no result."""
-
-
-def digest(root: Path) -> str:
-    """A name for the sources that results depend on: a trial of other sources counts for nothing."""
-    names = hashlib.sha256()
-    for package in MEASURED:
-        for path in sorted((root / package).rglob("*.py")):
-            name = path.relative_to(root).as_posix()
-            if not name.startswith(NOT_MEASURED):
-                names.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return names.hexdigest()[:16]
 
 
 class Log:

@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, write the table."""
-    cases, steps = int(options.cases), int(options.steps)  # plain ones: they go to workers
+    cases, steps = options.cases, options.steps
     costs = take(
         "throughput",
         open_log(options),

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     reverts, searches = races_of(options), _searches(options.search)
     stats()
     matplotlib()
-    log, limit = open_log(options), int(options.cases)
+    log, limit = open_log(options), options.cases
     every = trials(reverts, [search.name for search in searches], options.trials, limit)
     try_missing("time to failure", log, every, try_search, workers=options.jobs, alone=True)
     results: dict[tuple[str, str], list[Result]] = {}

@@ -9,6 +9,7 @@ from fuzz.case import Case, run
 from fuzz.exhaust.program import Program
 from fuzz.exhaust.search import Covered, Found, Search
 from fuzz.exhaust.system import Run, steps_of
+from fuzz.progress import ignore
 from fuzz.prove.search import LimitReached
 from fuzz.tables import plural
 from models.operations import Step
@@ -63,7 +64,7 @@ def exhaust(
     bound: int,
     *,
     limit: int,
-    tick: Callable[[Covered], object] = bool,
+    tick: Callable[[Covered], object] = ignore,
 ) -> Exhausted:
     """Run every schedule of the program with up to ``bound`` preemptions, until one fails.
 

@@ -22,6 +22,7 @@ from heapq import heappop, heappush
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from fuzz.exhaust.graph import Graph
+from fuzz.progress import Level, ignore
 from fuzz.prove.search import LimitReached
 
 Choice = TypeVar("Choice", bound=Hashable)
@@ -63,15 +64,14 @@ class Covered:
 
     ``whole`` says up to how many preemptions nothing was left out (-1: not even without any), ``schedules``
     how many there are up to each number of them; None where tasks can go round in circles for ever.
-    ``level`` is where the search is: up to how many preemptions, how many executions of that pass were done,
-    and how many are known.
+    ``level`` is where the search is; its number is up to how many preemptions this pass goes.
     """
 
     executions: int = 0
     states: int = 0
     whole: int = -1
     schedules: list[int | None] = field(default_factory=list)
-    level: tuple[int, int, int] = (0, 0, 1)
+    level: Level = field(default_factory=Level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,8 @@ class Search(Generic[Choice]):
     bound: int
     limit: int
     covered: Covered = field(default_factory=Covered)
-    tick: Callable[[Covered], object] = bool
+    tick: Callable[[Covered], object] = ignore
+    _bound: int = 0
     _nodes: dict[Hashable, int] = field(default_factory=dict)
     _graph: Graph = field(default_factory=Graph)
     _jobs: list[_Job[Choice]] = field(default_factory=list)
@@ -124,14 +125,13 @@ class Search(Generic[Choice]):
     def failure(self) -> Found[Choice] | None:
         """The schedule that fails with the fewest preemptions, and of those in the fewest steps; None if none
         fails.  Raises LimitReached."""
-        most = self.bound
-        for self.bound in range(most + 1):
-            self._nodes, self._graph, self._pushed = {}, Graph(), 0
+        for bound in range(self.bound + 1):
+            self._bound, self._nodes, self._graph, self._pushed = bound, {}, Graph(), 0
             found = self._failure_in_bound()
             if found is not None:
                 return found
-            self.covered.schedules.append(self._graph.paths(self.bound))
-            self.covered.whole = self.bound
+            self.covered.schedules.append(self._graph.paths(bound))
+            self.covered.whole = bound
         return None
 
     def _failure_in_bound(self) -> Found[Choice] | None:
@@ -142,7 +142,7 @@ class Search(Generic[Choice]):
             self._arrive(self.fresh(), moves, 0)
             while self._jobs:
                 job = heappop(self._jobs)
-                self.covered.level = (self.bound, done, self._pushed)
+                self.covered.level = Level(self._bound, done, self._pushed)
                 done += 1
                 moves, preemptions = job.to_its_end(), job.preemptions
                 self._run(job)
@@ -163,7 +163,7 @@ class Search(Generic[Choice]):
             return
         walk = _Walk(self, system, job, job.choice)
         try:
-            system.take(job.choice, walk.watch if job.preemptions < self.bound else never)
+            system.take(job.choice, walk.watch if job.preemptions < self._bound else never)
         except _Known:
             return
         node = self._arrive(system, job.to_its_end(), job.preemptions)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fuzz.case import Case
-from fuzz.prove.search import Covered, Found, LimitReached, Search, ignore
+from fuzz.progress import ignore
+from fuzz.prove.search import Covered, Found, LimitReached, Search
 from models.reverts import Revert
 
 COVERAGE = """\
@@ -60,7 +61,7 @@ def prove(
     symptom: str,
     *,
     limit: int,
-    tick: Callable[[Covered], None] = ignore,
+    tick: Callable[[Covered], object] = ignore,
 ) -> Proof:
     """Run every program that costs less than ``cost``, until one breaks ``symptom``.
 

@@ -9,12 +9,14 @@ changes nothing.  Every new state is also brought to its end as a case is.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from fuzz.case import Case, operation_at
+from fuzz.progress import Level, ignore
 from fuzz.prove.fingerprint import fingerprint
 from fuzz.prove.moves import Program, moves, other_places
 from models.geometry import Geometry
@@ -28,13 +30,13 @@ class Covered:
     """How much was searched: ``executions`` of programs, ``states`` that differ and were continued; ``whole``
     says up to which cost nothing was left out.
 
-    ``level`` is where the search is: the cost, how many programs of it were run, and how many are known.
+    ``level`` is where the search is; its number is the cost.
     """
 
     executions: int = 0
     states: int = 0
     whole: int = -1
-    level: tuple[int, int, int] = (0, 0, 1)
+    level: Level = field(default_factory=Level)
 
 
 class LimitReached(Exception):  # noqa: N818 - no mistake: the search was told how much it may do
@@ -58,11 +60,6 @@ class _Queued(NamedTuple):
     moved: bool = False
 
 
-def ignore(covered: Covered) -> None:
-    """Nobody watches."""
-    del covered
-
-
 @dataclass(slots=True)
 class Search:
     """Every program on ``geometry`` of cost up to ``most``, of operations of these ``kinds``, stopped at
@@ -79,23 +76,23 @@ class Search:
     kinds: Sequence[type[Operation]] = OPERATIONS
     points: frozenset[str] | None = None
     covered: Covered = field(default_factory=Covered)
-    tick: Callable[[Covered], None] = ignore
+    tick: Callable[[Covered], object] = ignore
     _seen: set[bytes] = field(default_factory=set)
-    _queues: list[list[_Queued]] = field(default_factory=list)
+    _queues: defaultdict[int, list[_Queued]] = field(default_factory=lambda: defaultdict(list))
 
     def failures(self) -> Iterator[Found]:
         """The programs that fail, the cheapest first; of those that lead to the same state only one is
         continued.  Raises LimitReached."""
-        self._queues = [[] for _ in range(self.most + 3)]
+        self._queues = defaultdict(list)
         self._queues[0].append(_Queued(()))
         cost = 0
         while cost <= self.most:
             for number, queued in enumerate(self._queues[cost]):
-                self.covered.level = (cost, number, len(self._queues[cost]))
+                self.covered.level = Level(cost, number, len(self._queues[cost]))
                 broken = self._reach(queued, cost)
                 if broken:
                     yield Found(Case(self.geometry, queued.program), cost, broken)
-            self._queues[cost] = []
+            del self._queues[cost]
             self.covered.whole = cost
             cost += 1
 

@@ -28,9 +28,10 @@ REVIEWED = Path(__file__).with_name("equivalent.toml")
 """Mutants that somebody looked at and that cannot be noticed, with the reason."""
 PATIENCE = 900.0
 """Seconds that one search of the unchanged tree may take."""
-LEAST_PATIENCE, SLOWER = 30.0, 4
-"""A mutant may go round in circles: it is stopped when a search takes that many seconds, and that many times
-what the slowest search of the unchanged tree took."""
+LEAST_PATIENCE = 30.0
+"""Seconds that any search of a mutant may take: one may go round in circles."""
+SLOWER = 4
+"""How many times as long as the slowest search of the unchanged tree a search may take, if that is more."""
 SMOKE = "from models.geometry import Geometry; from models.world import World; World(Geometry()).finish()"
 """A mutant that cannot even do this is broken: that it is noticed says nothing."""
 

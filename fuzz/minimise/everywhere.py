@@ -24,9 +24,12 @@ SHORT = 3
 """Steps and preemptions up to which every preemption point is tried: with more there are too many."""
 LONG = 5
 """Steps and preemptions above which a program is too long to come to everything that is shorter."""
-EXECUTIONS, FEW, MANY = 1_000, 300, 3_000
-"""Of programs on one file system, after which the rest is left out; where the program is long; and where
-every preemption point is tried."""
+EXECUTIONS = 1_000
+"""Executions on one file system, after which the rest is left out."""
+FEW = 300
+"""The same where the program is long."""
+MANY = 3_000
+"""The same where every preemption point is tried."""
 
 
 def _plain(groups: int, *blocks: int) -> Geometry:
@@ -67,7 +70,13 @@ class _Asked(NamedTuple):
             and self.most >= other.most
             and self.kinds >= other.kinds
             and self.points >= other.points
-            and (self.whole or (self[1:3] == other[1:3] and self.executions >= other.executions))
+            and (
+                self.whole
+                or (
+                    (self.kinds, self.points) == (other.kinds, other.points)
+                    and self.executions >= other.executions
+                )
+            )
         )
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from fuzz.case import Case
 from fuzz.minimise.size import LEAST_GROUP_BLOCKS, cost
-from fuzz.prove.search import Covered, LimitReached, Search
+from fuzz.prove.search import LimitReached, ProgramsCovered, ProgramSearch
 from models.geometry import File, FileKind, Geometry
 from models.operations import OPERATIONS, CompleteBio, EndTransaction, Operation
 from models.reverts import Revert
@@ -86,7 +86,7 @@ class Everywhere:
 
     reverts: Sequence[Revert]
     symptom: str
-    covered: Covered = field(default_factory=Covered)
+    covered: ProgramsCovered = field(default_factory=ProgramsCovered)
     _done: list[_Asked] = field(default_factory=list)
 
     def failing(self, case: Case) -> Iterator[Iterator[Case]]:
@@ -114,7 +114,7 @@ class Everywhere:
             return
         limit = self.covered.executions + executions
         ordered = [kind for kind in OPERATIONS if kind in kinds]
-        search = Search(geometry, self.reverts, most, limit, ordered, points, self.covered)
+        search = ProgramSearch(geometry, self.reverts, most, limit, ordered, points, self.covered)
         try:
             for failure in search.failures():
                 if self.symptom in failure.broken:

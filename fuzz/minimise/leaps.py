@@ -13,8 +13,9 @@ from dataclasses import replace
 from itertools import combinations, islice, product
 
 from fuzz.case import Case
-from fuzz.minimise.candidates import Steps, alike, renamed, with_step
+from fuzz.minimise.candidates import alike, renamed, with_step
 from fuzz.minimise.size import FIRST_GROUP, LEAST_GROUP_BLOCKS, points_of
+from fuzz.prove.moves import Program
 from models.geometry import File, FileKind, Geometry
 from models.operations import OPERATIONS, Allocate, CompleteBio, Operation, Step
 
@@ -56,7 +57,7 @@ def leaps(case: Case) -> Iterator[Case]:
     yield from _stopped_earlier(case)
 
 
-def _called_otherwise(steps: Steps, geometries: Sequence[Geometry]) -> Iterator[Case]:
+def _called_otherwise(steps: Program, geometries: Sequence[Geometry]) -> Iterator[Case]:
     """The steps on each of these file systems, with other block groups and files in the place of theirs."""
     named = {
         name: sorted(
@@ -98,7 +99,7 @@ def _stopped_elsewhere(case: Case) -> Iterator[Case]:
                 yield replace(stopped, steps=renamed(stopped.steps))
 
 
-def _steps_of(steps: Steps, first: int) -> Iterator[int]:
+def _steps_of(steps: Program, first: int) -> Iterator[int]:
     """Where a task begins an operation, and where it goes on with it."""
     yield first
     for index in range(first + 1, len(steps)):
@@ -120,7 +121,7 @@ def exchanged(case: Case) -> Iterator[Case]:
         yield _with_tasks(case, start, {task: other, other: task})
 
 
-def _alike_tasks(steps: Steps) -> Iterator[tuple[int, str, str]]:
+def _alike_tasks(steps: Program) -> Iterator[tuple[int, str, str]]:
     """Where a task begins an operation, the task, and each other one that is like it."""
     for start, step in enumerate(steps):
         if step.operation is not None:

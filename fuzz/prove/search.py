@@ -26,7 +26,7 @@ from models.world import Violation, World
 
 
 @dataclass(slots=True)
-class Covered:
+class ProgramsCovered:
     """How much was searched: ``executions`` of programs, ``states`` that differ and were continued; ``whole``
     says up to which cost nothing was left out.
 
@@ -44,7 +44,7 @@ class LimitReached(Exception):  # noqa: N818 - no mistake: the search was told h
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FailingProgram:
     """A program that breaks properties, and which."""
 
     case: Case
@@ -61,12 +61,12 @@ class _Queued(NamedTuple):
 
 
 @dataclass(slots=True)
-class Search:
+class ProgramSearch:
     """Every program on ``geometry`` of cost up to ``most``, of operations of these ``kinds``, stopped at
     these ``points`` (None: at all).
 
     ``limit`` is how many executions there may be; ``covered`` is kept up to date, and shown to ``tick``
-    before each.  Whoever iterates may lower ``most`` meanwhile.
+    before each.  The caller that iterates may lower ``most`` meanwhile.
     """
 
     geometry: Geometry
@@ -75,12 +75,12 @@ class Search:
     limit: int
     kinds: Sequence[type[Operation]] = OPERATIONS
     points: frozenset[str] | None = None
-    covered: Covered = field(default_factory=Covered)
-    tick: Callable[[Covered], object] = ignore
+    covered: ProgramsCovered = field(default_factory=ProgramsCovered)
+    tick: Callable[[ProgramsCovered], object] = ignore
     _seen: set[bytes] = field(default_factory=set)
     _queues: defaultdict[int, list[_Queued]] = field(default_factory=lambda: defaultdict(list))
 
-    def failures(self) -> Iterator[Found]:
+    def failures(self) -> Iterator[FailingProgram]:
         """The programs that fail, the cheapest first; of those that lead to the same state only one is
         continued.  Raises LimitReached."""
         self._queues = defaultdict(list)
@@ -91,7 +91,7 @@ class Search:
                 self.covered.level = Level(cost, number, len(self._queues[cost]))
                 broken = self._reach(queued, cost)
                 if broken:
-                    yield Found(Case(self.geometry, queued.program), cost, broken)
+                    yield FailingProgram(Case(self.geometry, queued.program), cost, broken)
             del self._queues[cost]
             self.covered.whole = cost
             cost += 1

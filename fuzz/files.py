@@ -25,7 +25,7 @@ def digest(root: Path) -> str:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write by rename: whoever reads sees the old content or the new one.  Text is written as UTF-8."""
+    """Write by rename: a reader sees the old content or the new one.  Text is written as UTF-8."""
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

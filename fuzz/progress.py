@@ -1,4 +1,4 @@
-"""How far a search has come, for whoever watches it."""
+"""How far a search has come, as its callback is told."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class Level(NamedTuple):
 
 
 def ignore(progress: object) -> None:
-    """Nobody watches."""
+    """The callback of a search that nobody watches."""
     del progress

@@ -20,7 +20,7 @@ from strategies.geometries import ANY_FILE, FILES, LAYOUTS, SHAPES
 from strategies.operations import Drawn, Resumed, pools
 
 STEPS = 50
-"""Choices of a case, if nobody says otherwise."""
+"""Choices of a case, unless another number is asked for."""
 
 
 class Mkfs(NamedTuple):
@@ -44,7 +44,7 @@ class Pick(NamedTuple):
     position: int
 
     def of(self, kind: type[BlockGroupMachine]) -> Drawn | Resumed:
-        """What a machine of that kind takes it for."""
+        """The choice itself, as a machine of that kind has it."""
         return pools_of(kind)[self.pool][self.position]
 
 

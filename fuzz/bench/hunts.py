@@ -31,7 +31,7 @@ TIMES = 10.0
 AT_LEAST = 30.0
 """Seconds that pytest gets anyway."""
 ENDED = (0, 1)
-"""Exit codes of who has looked and found nothing, or something."""
+"""Exit codes of a search that came to its end: nothing was found, something was."""
 STOPPED = 2
 """Exit code of pytest where its first failure stopped other workers in the middle of theirs."""
 

@@ -25,7 +25,7 @@ from fuzz.bench.operators import Mutant, mutants_of
 MUTATED = "models/btrfs"
 COPIED = ("models", "strategies", "fuzz", "pyproject.toml", "README.md")
 REVIEWED = Path(__file__).with_name("equivalent.toml")
-"""Mutants that somebody looked at and that cannot be noticed, with the reason."""
+"""Mutants that were reviewed and cannot be noticed, with the reason."""
 PATIENCE = 900.0
 """Seconds that one search of the unchanged tree may take."""
 LEAST_PATIENCE = 30.0
@@ -41,7 +41,7 @@ KILLED, SURVIVED, UNREACHED, BROKEN = "killed", "survived", "unreached", "broken
 @dataclass(frozen=True, slots=True)
 class Fate:
     """What became of a mutant: ``outcome`` is one of the four above, ``by`` the property that broke, the
-    error, or that it hung; ``examples`` are those until then."""
+    error, or that it hung; ``examples`` is the number of cases until then."""
 
     outcome: str
     by: str = ""

@@ -1,4 +1,4 @@
-"""Mutation operators for protocol code: what somebody might forget, or write the wrong way round.
+"""Mutation operators for protocol code: what an author might forget, or write the wrong way round.
 
 A tool of its own: those that are kept (mutmut, cosmic-ray, mutatest) change expressions, and have no
 operator for a wait, for a lock with its release or for the order of two statements, which is what a

@@ -46,7 +46,7 @@ class Log:
         return {name: value for name, value in self.results[key].items() if name not in ("key", "sources")}
 
     def tidy(self, order: Iterable[str]) -> None:
-        """At the end: the results in the order of their trials, the same whoever was first; others, which
+        """At the end: the results in the order of their trials, whichever ended first; others, which
         were not asked for this time, behind them."""
         keys = [key for key in dict.fromkeys((*order, *self.results)) if key in self.results]
         write_whole(self.path, self._text(self.results[key] for key in keys))

@@ -34,7 +34,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, write the tables."""
+    """Measure, write the tables.  Raises UsageError."""
     cases: int = options.cases
     wanted = measurements(cases, options.rounds, options.workers)
     costs = take("scale", open_log(options), wanted, lambda one: measure(one, cases))

@@ -52,7 +52,7 @@ def _of_names(names: Sequence[str], known: Sequence[Named], what: str) -> list[N
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the trials, write the report."""
+    """Run the trials, write the report.  Raises UsageError."""
     programs = _of_names(options.programs, PROGRAMS, "program")
     strategies = _of_names(options.strategies, STRATEGIES, "strategy")
     log, limit = open_log(options), options.schedules

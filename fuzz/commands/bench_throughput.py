@@ -34,7 +34,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, write the table."""
+    """Measure, write the table.  Raises UsageError."""
     cases, steps = options.cases, options.steps
     costs = take(
         "throughput",

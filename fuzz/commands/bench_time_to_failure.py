@@ -45,7 +45,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the trials; write the report, and the plot beside it."""
+    """Run the trials; write the report, and the plot beside it.  Raises UsageError."""
     reverts, searches = races_of(options), _searches(options.search)
     stats()
     matplotlib()

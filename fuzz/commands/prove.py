@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search, tell, save what is shorter."""
+    """Search, print the result, save what is shorter.  Raises UsageError."""
     failing = read_failing(options.trace)
     output: Path = options.output or options.trace.with_suffix(".shorter.json")
     check_output(output)

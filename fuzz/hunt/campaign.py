@@ -35,7 +35,7 @@ class Walked(NamedTuple):
 
 @dataclass(frozen=True)
 class Campaign:
-    """Case ``number`` of a campaign is the same case always, whoever runs it and when.
+    """Case ``number`` of a campaign is always the same case, in whatever process and whenever it runs.
 
     ``steps`` are choices of a case; ``taken_out`` are ids of fixes; ``machines`` are names, and take turns,
     as many each as in a run of pytest.  ``aims`` are names of interleavings, tried in turn: with any, the

@@ -106,7 +106,7 @@ class Hunt:
             self._save()
 
     def _hand_out(self, pool: Workers[Job, Result]) -> bool:
-        """Something to do for everybody; False if there is nothing left that is worth waiting for."""
+        """Give each idle worker a job; False if nothing is left that is worth waiting for."""
         while pool.idle and not self.stop.is_set():
             job: Job | None = self._failures.pop(0) if self._failures else self._next_cases()
             if job is None:

@@ -1,4 +1,4 @@
-"""Coverage for a terminal: a matrix of operations, who waited for what, and what never came about."""
+"""Coverage for a terminal: a matrix of operations, the waits, and what never came about."""
 
 from __future__ import annotations
 

@@ -60,8 +60,8 @@ def kind_of(name: str) -> str:
 class Interleavings:
     """What one case saw, each by its name, once.
 
-    ``reached`` are pairs; ``waits`` say who waited for what, held by whom; ``obstacles`` say why a pair did
-    not come about when it was tried (:func:`obstacle`).
+    ``reached`` are pairs; ``waits`` name an operation, what it waited for, and what its holder was doing;
+    ``obstacles`` say why a pair did not come about when it was tried (:func:`obstacle`).
     """
 
     reached: set[str] = field(default_factory=set)

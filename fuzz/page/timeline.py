@@ -173,7 +173,7 @@ def _end_lane(drawn: Timeline, stopped: dict[str, Stopped], task: str, y: int) -
 
 
 def _wake(drawn: Timeline, stopped: dict[str, Stopped], box: Box) -> None:
-    """Whom the step wakes waits no longer, and could go on."""
+    """A task that the step wakes waits no longer, and could go on."""
     rows = [line for line in box.lines if line.kind == Mark.WAKES.value]
     names = [note.text for note in box.frame.notes if note.mark is Mark.WAKES]
     for line, name in zip(rows, names, strict=True):

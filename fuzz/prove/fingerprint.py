@@ -15,7 +15,7 @@ What is left out, and why that is sound:
   kept; a CPU that is idle and holds no handle is like one that never was;
 * when something happened: only the order of times matters, so they are numbered by rank;
 * what an idle task's last operation returned; the name of what a task waits for and who holds it, which
-  is text for people (what it waits *for* is there, with its closure);
+  is text (the condition that it waits for is there, with its closure);
 * the text of violations: which properties broke is there;
 * state of modules and classes: there is none, but for caches of what never changes.
 """

@@ -36,7 +36,7 @@ def moves(world: World, kinds: Sequence[type[Operation]] = OPERATIONS) -> Iterat
 
 
 def _tasks(world: World, operation: Operation) -> Iterator[tuple[str, bool]]:
-    """Who can start it, and whether any other idle task could as well."""
+    """The tasks that can start it, each with whether any other idle task could as well."""
     if isinstance(operation, CompleteBio):
         yield world.idle_worker(), False
         return

@@ -127,7 +127,7 @@ class Aimed:
         return self._begun([self.aim.ran]) or self._resumed(self.aim.ran, standing)
 
     def _meanwhile(self, standing: list[str]) -> Pick | None:
-        """Something else, to its end: perhaps it makes sense of B, or gives a task back."""
+        """Something else, to its end: after it B may make sense, or a task may be idle again."""
         others = [operation.name for operation in self.machine.operations]
         return self._resumed("", standing) or self._begun(others, None)
 
@@ -168,7 +168,7 @@ def offers(kind: type[BlockGroupMachine], operation: str, *until: str | None) ->
 
 @cache
 def resumptions(kind: type[BlockGroupMachine]) -> dict[Resumed, Pick]:
-    """One way to make each choice of who goes on."""
+    """One way to make each choice of a task that goes on."""
     return {
         one: Pick(number, position)
         for number, pool in enumerate(pools_of(kind))

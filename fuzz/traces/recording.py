@@ -15,16 +15,16 @@ from models.syscalls import Failed
 from models.world import Violation, World
 
 Watch = Callable[[World, Step], None]
-"""What looks at a world after a step."""
+"""Is called with a world and the step that was just taken in it."""
 
 
 class Watched(World):
-    """A world that somebody looks at after each step, also when nobody chooses any more."""
+    """A world that calls ``watch`` after each step, also after those that come by themselves at the end."""
 
     watch: Watch | None = None
 
     def apply(self, step: Step) -> bool:
-        """As in every world; and then they look, also at what a violation left."""
+        """As in every world; then ``watch`` is called, also after a violation."""
         if not self.makes_sense(step):
             return False
         try:

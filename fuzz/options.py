@@ -128,8 +128,8 @@ class Run:
         return self.profile_name == "replay"
 
     def search_seed(self, machine: str, number: int) -> int:
-        """The seed of the ``number``-th search of a machine, from the run's: whatever other machines there
-        are, the search stays what it is."""
+        """The seed of the ``number``-th search of a machine, from that of the run; it does not depend on what
+        other machines there are."""
         return int.from_bytes(hashlib.sha256(f"{self.seed}/{machine}/{number}".encode()).digest()[:8], "big")
 
     def settings(self, phases: Sequence[Phase], database: NamedDatabase | None) -> settings:

@@ -95,7 +95,7 @@ def run_machine(
 
 
 def play(machine: TargetMachine[Any], choices: Iterable[Drawn | Resumed]) -> FoundFailure | None:
-    """Make these choices on its file system, and come to the end of the case: how it failed.
+    """Make these choices on the machine's file system, and come to the end of the case; returns its failure.
 
     The next choice is asked for after the last has been made, so that it may depend on it.
     """

@@ -55,12 +55,12 @@ class Campaign:
 
     @cached_property
     def kinds(self) -> list[type[BlockGroupMachine]]:
-        """The machines themselves."""
+        """The classes of the machines."""
         return [_KINDS[name] for name in self.machines]
 
     @cached_property
     def turns(self) -> list[type[BlockGroupMachine]]:
-        """A round of them."""
+        """The machines of one round, in the order in which they take turns."""
         return [machine for machine in TURNS if machine in self.kinds]
 
     @cached_property

@@ -65,18 +65,13 @@ class _Asked(NamedTuple):
 
     def covers(self, other: _Asked) -> bool:
         """Whether the other one would find nothing that this has not."""
+        alike = (self.kinds, self.points) == (other.kinds, other.points)
         return (
             self.geometry == other.geometry
             and self.most >= other.most
             and self.kinds >= other.kinds
             and self.points >= other.points
-            and (
-                self.whole
-                or (
-                    (self.kinds, self.points) == (other.kinds, other.points)
-                    and self.executions >= other.executions
-                )
-            )
+            and (self.whole or (alike and self.executions >= other.executions))
         )
 
 

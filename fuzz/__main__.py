@@ -34,37 +34,35 @@ from fuzz.commands import (
 )
 from fuzz.libraries import MissingLibraryError
 
+COMMANDS = (races, hunt, coverage, replay, show, export, minimise, prove, exhaust, confirm, agree)
+"""In the order of the help."""
+BENCHES = (
+    bench_races,
+    bench_hunt,
+    bench_mutants,
+    bench_minimal,
+    bench_proofs,
+    bench_schedules,
+    bench_sctbench,
+    bench_throughput,
+    bench_scale,
+    bench_time_to_failure,
+)
+"""In the order of the help of ``bench``."""
 INTERRUPTED, BROKEN_PIPE = 130, 141
-"""Exit codes after Ctrl-C, and where whoever reads has gone, as shells have them."""
+"""Exit codes after Ctrl-C, and when the reader of a pipe has gone, as shells have them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code.  A usage error is one line and exits with 2."""
     parser = Parser(prog="python -m fuzz", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    races.add_to(commands)
-    hunt.add_to(commands)
-    coverage.add_to(commands)
-    replay.add_to(commands)
-    show.add_to(commands)
-    export.add_to(commands)
-    minimise.add_to(commands)
-    prove.add_to(commands)
-    exhaust.add_to(commands)
-    confirm.add_to(commands)
-    agree.add_to(commands)
+    for command in COMMANDS:
+        command.add_to(commands)
     benches = commands.add_parser("bench", help="measure what the fuzzer finds")
     measured = benches.add_subparsers(dest="bench", required=True)
-    bench_races.add_to(measured)
-    bench_hunt.add_to(measured)
-    bench_mutants.add_to(measured)
-    bench_minimal.add_to(measured)
-    bench_proofs.add_to(measured)
-    bench_schedules.add_to(measured)
-    bench_sctbench.add_to(measured)
-    bench_throughput.add_to(measured)
-    bench_scale.add_to(measured)
-    bench_time_to_failure.add_to(measured)
+    for bench in BENCHES:
+        bench.add_to(measured)
     options = parser.parse_args(arguments)
     try:
         code = cast("Callable[[object], int]", options.run)(options)
@@ -72,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, MissingLibraryError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; --resume goes on from here\n")
+        hint = "; --resume goes on from here" if hasattr(options, "resume") else ""
+        sys.stderr.write(f"interrupted{hint}\n")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from models.geometry import Geometry
-from models.operations import Step
+from models.operations import Operation, Step
 from models.reverts import Revert
 from models.world import Violation, World
 
+T = TypeVar("T")
+
 CONTENTS = "every_block_reads_as_its_last_write_or_a_concurrent_one"
+"""What a user would notice: a read returns something that was not written there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +56,23 @@ def judge(case: Case, world: World) -> Verdict | None:
         pass  # an abort or a failed assertion: the world has it among its violations
     if not world.violations:
         return None
-    first = next(iter(world.violations.values()))
-    return Verdict(first, world.violations.get(CONTENTS, first), world)
+    return Verdict(*first_and_symptom(world.violations), world)
+
+
+def first_and_symptom(broken: Mapping[str, T]) -> tuple[T, T]:
+    """Of the properties that broke, in their order: the first, and the one that a user would notice.
+
+    There is at least one.
+    """
+    first = next(iter(broken.values()))
+    return first, broken.get(CONTENTS, first)
+
+
+def operation_at(steps: Sequence[Step], index: int) -> Operation | None:
+    """What the task of that step is doing in it: a resumed one goes on with what it began before.
+
+    None if none of these steps began it.
+    """
+    task = steps[index].task
+    began = (step.operation for step in reversed(steps[: index + 1]) if step.task == task)
+    return next((operation for operation in began if operation is not None), None)

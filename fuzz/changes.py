@@ -1,4 +1,4 @@
-"""What a step did to the block groups, for people."""
+"""What a step did to the block groups, as lines of text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def by_identity(state: FsState) -> dict[tuple[int, int], BlockGroupState]:
 
 
 def block_group(group: BlockGroupState) -> str:
-    """A block group, for people."""
+    """A block group, as it is printed."""
     return f"block group {group.number}"
 
 

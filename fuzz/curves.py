@@ -13,7 +13,7 @@ SALT = "bgfuzz"
 
 
 class Curve(NamedTuple):
-    """Points to be connected: level from each to the next (``steps``), or by lines; ``dashed`` if so."""
+    """Points that are connected by straight lines, or (``steps``) level from each to the next."""
 
     x: Sequence[float]
     y: Sequence[float]

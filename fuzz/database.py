@@ -44,8 +44,8 @@ def key_of(machine: str) -> bytes:
 class NamedDatabase(ExampleDatabase):
     """Another database, with the name of a machine in the place of every key.
 
-    Without a machine it only tells what is saved, by any of the ``machines``: nothing could be read again
-    that belongs to none.
+    Without a machine it only lists what is saved, by any of the ``machines``: a failure that belongs to no
+    machine could not be replayed.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class NamedDatabase(ExampleDatabase):
         return NamedDatabase(self._database, machine, self._machines)
 
     def alone(self, value: bytes) -> NamedDatabase:
-        """One of the machine's failures with nothing beside it, and what is done to it is done to a copy."""
+        """A database of one of the machine's failures; changes are made to a copy."""
         copy = InMemoryExampleDatabase()
         copy.save(key_of(self._machine), value)
         return NamedDatabase(ReadOnlyDatabase(copy), self._machine, self._machines)
@@ -88,8 +88,8 @@ class NamedDatabase(ExampleDatabase):
         self._database.move(self._named(src), self._named(dest), value)
 
     def saved(self) -> list[bytes]:
-        """The saved failures, the best of each kind only, in an order of their own: the machine's, or all
-        where none is named."""
+        """The saved failures, the best of each kind only, in a fixed order: those of the machine, or of all
+        machines where none is named."""
         machines = [self._machine] if self._machine else self._machines
         return sorted(value for machine in machines for value in self._best(key_of(machine)))
 

@@ -1,13 +1,14 @@
-"""When Python looks for garbage."""
+"""How often Python collects garbage."""
 
 from __future__ import annotations
 
 import gc
 
 COLLECT_AFTER = 50_000
-"""Objects after which it looks, about a case's: a case is garbage as a whole."""
+"""Allocations between two collections: about as many as one case makes, since a case becomes garbage as a
+whole."""
 
 
 def collect_seldom() -> None:
-    """For processes that run cases: looking at every 2,000 objects, as is usual, takes 6 % of their time."""
+    """For processes that run cases: collecting every 2,000 allocations, as usual, takes 6 % of the time."""
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])

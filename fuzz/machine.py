@@ -1,7 +1,7 @@
 """What every rule-based machine does with a choice; the machines themselves are in :mod:`fuzz.machines`.
 
-Thin on purpose.  A machine picks who runs the drawn operation and what its positions stand for; the world
-does the rest, checks included (in :meth:`models.world.World.apply`, not as invariants).
+Thin on purpose.  A machine picks the task that runs the drawn operation, and what its positions stand for;
+the world does the rest, checks included (in :meth:`models.world.World.apply`, not as invariants).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TASKS = ("CPU 1", "CPU 2", "CPU 3")
 
 @cache
 def field_names(kind: type) -> tuple[str, ...]:
-    """What an operation of that kind has to be told."""
+    """The names of the operation's fields."""
     return tuple(field.name for field in fields(kind))
 
 
@@ -45,10 +45,10 @@ class FoundFailure(Exception):  # noqa: N818 - a finding, not a mistake of the f
 class TargetMachine(RuleBasedStateMachine, Generic[W]):
     """Tasks on a small file system of some target, in any order that it allows.
 
-    A subclass says which ``operations`` they do; with ``focus`` at which points they stop more often, with
-    ``seldom`` what is to be rarer than the rest, and with ``turns`` how many shards of a round it has.  It
-    gets one rule with one packed choice: with a rule for each operation, swarm testing switched off what the
-    others were waiting for, a quarter of the cases ended at once, and races were found later.
+    A subclass has the ``operations`` that they do, in ``focus`` the points at which they stop more often, in
+    ``seldom`` the operations that are rarer than the rest, and in ``turns`` its number of shards in a round.
+    It gets one rule with one packed choice: with a rule for each operation, swarm testing switched off what
+    the others were waiting for, a quarter of the cases ended at once, and races were found later.
     """
 
     operations: ClassVar[tuple[type[Operation], ...]] = ()
@@ -73,7 +73,7 @@ class TargetMachine(RuleBasedStateMachine, Generic[W]):
 
     @cached_property
     def world(self) -> W:
-        """The case's; what has no ``mkfs`` yet is told of as if it had a default file system."""
+        """The case; with a default geometry until ``mkfs`` has run."""
         return self.new_world(Geometry())
 
     def new_world(self, geometry: Geometry) -> W:
@@ -122,9 +122,10 @@ class TargetMachine(RuleBasedStateMachine, Generic[W]):
         return Step(idle[0], operation, choice.until) if idle else None
 
     def name_things(self, operation: Operation) -> Operation | None:
-        """Positions modulo what there is; None where there is nothing.
+        """The operation with positions replaced by existing files, block groups and bios (modulo their
+        number); None if there are none.
 
-        A field's name says what it stands for, in whatever operation it is.
+        What a position stands for is said by the name of its field, in every operation alike.
         """
         if isinstance(operation, CompleteBio):
             in_flight = self.world.in_flight()
@@ -148,7 +149,7 @@ class TargetMachine(RuleBasedStateMachine, Generic[W]):
         return cast("Operation", kind(**names)) if names else operation
 
     def apply(self, step: Step | None) -> None:
-        """Take a step, if there is one; a failure carries the program so far."""
+        """Take a step, if there is one.  Raises FoundFailure, which carries the program so far."""
         try:
             if step is not None:
                 self.world.apply(step)
@@ -165,7 +166,7 @@ class TargetMachine(RuleBasedStateMachine, Generic[W]):
         return FoundFailure(violation, Case(self.world.geometry, tuple(self.world.program)))
 
     def teardown(self) -> None:
-        """Let everything come to its end and check that it can; count the case."""
+        """Let everything come to its end and check that it can; count the case.  Raises FoundFailure."""
         try:
             if not self.failed:
                 self.world.finish()

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from fuzz.database import NamedDatabase, open_database
 from fuzz.machines import MACHINES
 from fuzz.provider import BACKEND
+from fuzz.random_cases import STEPS
 from fuzz.targets import KERNEL, MODEL, QEMU
 from fuzz.targets.kernel.machine import kernel_machines
 from fuzz.targets.qemu.machine import qemu_machines
@@ -34,7 +35,7 @@ class Profile:
 
     shards: int
     examples: int
-    steps: int = 50
+    steps: int = STEPS
     seed: int | None = None
     must_reach: bool = False
 
@@ -69,7 +70,7 @@ PROFILES = {
 
 
 def profiles_of(target: str) -> dict[str, Profile]:
-    """The same for a target: those that are real take a hundred times as long for a step, and more.
+    """The profiles of a target: a step on a real kernel takes a hundred times as long, or more.
 
     All their machines have a turn.
     """
@@ -99,12 +100,12 @@ LIMITS = {"shards": (1, 10_000), "examples": (1, 2_000), "steps": (1, 400)}
 """Least and greatest: above 400 steps Hypothesis may cut a case short without a word."""
 
 QEMU_STEPS = 50
-"""At most, in a guest: what is saved and passes goes on at random to the greatest number that there is, and
-that takes some 0.3 seconds a step."""
+"""Largest number of steps for QEMU.  A saved case that passes now is continued with random steps up to this
+number, at about 0.3 s each."""
 
 
 def limits_of(target: str) -> dict[str, tuple[int, int]]:
-    """The same for a target."""
+    """The least and greatest sizes for a target."""
     return LIMITS | {"steps": (1, QEMU_STEPS)} if target == QEMU else LIMITS
 
 
@@ -127,8 +128,8 @@ class Run:
         return self.profile_name == "replay"
 
     def search_seed(self, machine: str, number: int) -> int:
-        """The seed of the ``number``-th search of a machine, from the run's: whatever other machines there
-        are, the search stays what it is."""
+        """The seed of the ``number``-th search of a machine, from that of the run; it does not depend on what
+        other machines there are."""
         return int.from_bytes(hashlib.sha256(f"{self.seed}/{machine}/{number}".encode()).digest()[:8], "big")
 
     def settings(self, phases: Sequence[Phase], database: NamedDatabase | None) -> settings:

@@ -20,7 +20,7 @@ from strategies.geometries import ANY_FILE, FILES, LAYOUTS, SHAPES
 from strategies.operations import Drawn, Resumed, pools
 
 STEPS = 50
-"""Choices of a case, as the profiles have it."""
+"""Choices of a case, unless another number is asked for."""
 
 
 class Mkfs(NamedTuple):
@@ -44,7 +44,7 @@ class Pick(NamedTuple):
     position: int
 
     def of(self, kind: type[BlockGroupMachine]) -> Drawn | Resumed:
-        """What a machine of that kind takes it for."""
+        """The choice itself, as a machine of that kind has it."""
         return pools_of(kind)[self.pool][self.position]
 
 
@@ -73,11 +73,6 @@ def random_pick(source: random.Random, kind: type[BlockGroupMachine]) -> Pick:
     return Pick(pool, source.randrange(len(several[pool])))
 
 
-def random_choice(source: random.Random, kind: type[BlockGroupMachine] = Everything) -> Drawn | Resumed:
-    """What Hypothesis might draw for one step."""
-    return random_pick(source, kind).of(kind)
-
-
 def random_choices(seed: int | str, steps: int, kind: type[BlockGroupMachine]) -> tuple[Mkfs, list[Pick]]:
     """All that is chosen in a case: it does not depend on what happens there."""
     source = random.Random(seed)  # noqa: S311 - equal seeds, equal cases
@@ -100,7 +95,7 @@ def run_machine(
 
 
 def play(machine: TargetMachine[Any], choices: Iterable[Drawn | Resumed]) -> FoundFailure | None:
-    """Make these choices on its file system, and come to the end of the case: how it failed.
+    """Make these choices on the machine's file system, and come to the end of the case; returns its failure.
 
     The next choice is asked for after the last has been made, so that it may depend on it.
     """

@@ -50,12 +50,12 @@ class Outcome:
 
 
 def machine_of(shard: int) -> type[BlockGroupMachine]:
-    """The shards take turns."""
+    """The machine of a shard: the machines take turns."""
     return TURNS[shard % len(TURNS)]
 
 
 def seed_of(run: Run, shard: int) -> int:
-    """Of the search that a shard is, among those of its machine."""
+    """The seed of a shard, from the number of earlier shards of its machine."""
     rounds, turn = divmod(shard, len(TURNS))
     machine = TURNS[turn]
     return run.search_seed(machine.__name__, rounds * machine.turns + TURNS[:turn].count(machine))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from fuzz.interleavings import Coverage, WatchedWorld
@@ -39,7 +39,7 @@ class Sums:
         for one in fields(sums):
             value = getattr(sums, one.name)
             numbers = value.values() if isinstance(value, Counter) else [value]
-            if isinstance(value, Counter) != (one.default is MISSING) or not all(
+            if isinstance(value, Counter) != (one.default_factory is Counter) or not all(
                 isinstance(number, int) for number in numbers
             ):
                 raise TypeError(f"{one.name}: {value!r} are no counts")
@@ -88,7 +88,7 @@ class Tally(Sums):
         """Add what another run did after this one."""
         later = self.examples + other.first_failure if other.first_failure else 0
         first = self.first_failure or later
-        Sums.merge(self, other)
+        Sums.merge(self, other)  # not super(): slots=True makes a second class, super() knows the first
         self.first_failure = first
 
     def coverage(self, machines: Iterable[type[BlockGroupMachine]]) -> Coverage:

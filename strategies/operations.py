@@ -82,7 +82,7 @@ COMMON = 3
 
 
 @cache
-def stopping_points(points: tuple[str, ...], focus: tuple[str, ...] = ()) -> tuple[str, ...]:
+def stopping_points(points: tuple[str, ...], focus: tuple[str, ...]) -> tuple[str, ...]:
     """An operation's points, those of the focus as often as they are likely."""
     watched = tuple(point for point in points if point in focus)
     return points + watched * (FOCUS * len(points) // len(watched) if watched else 0)

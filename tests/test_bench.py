@@ -15,8 +15,8 @@ from fuzz.bench.mutants import (
     SURVIVED,
     Fate,
 )
-from fuzz.bench.results import Log, cell, digest, row
-from fuzz.files import write_whole
+from fuzz.bench.results import Log, cell, row
+from fuzz.files import digest, write_whole
 
 SMALL = ("--fuzz-seed", "1", "--fuzz-shards", "1", "--fuzz-examples", "2", "--fuzz-steps", "5")
 

@@ -56,7 +56,7 @@ def test_pytest_is_run_as_a_user_would(monkeypatch: pytest.MonkeyPatch) -> None:
         return ended(1, outcome(300), outcome(10, first=3))
 
     monkeypatch.setattr(hunts, "run_fuzz", run)
-    assert by_pytest(Trial(RACE, 4), 2) == Way(RACE.expected, 2.0)
+    assert by_pytest(Trial(RACE, 4), 2, math.inf) == Way(RACE.expected, 2.0)
     options = ("--fuzz-seed", "4", "--revert", CREATION, "--fuzz-shrink=none")
     assert seen == [ROOT, options, hunts.LIMIT, 2, math.inf]
 
@@ -64,10 +64,10 @@ def test_pytest_is_run_as_a_user_would(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_was_stopped_by_its_failure_has_found_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """If it did not count, a bench would end where another worker was still at its search."""
     monkeypatch.setattr(hunts, "run_fuzz", lambda *_, **__: ended(2, outcome(10, first=3)))
-    assert by_pytest(Trial(RACE, 4), 2) == Way(RACE.expected, 2.0)
+    assert by_pytest(Trial(RACE, 4), 2, math.inf) == Way(RACE.expected, 2.0)
     monkeypatch.setattr(hunts, "run_fuzz", lambda *_, **__: ended(2, outcome(10)))
     with pytest.raises(WayError, match="pytest exited with 2"):
-        by_pytest(Trial(RACE, 4), 2)
+        by_pytest(Trial(RACE, 4), 2, math.inf)
 
 
 def test_a_process_that_failed_was_not_fast(
@@ -115,7 +115,7 @@ def test_who_is_cut_off_counts_with_a_bound(monkeypatch: pytest.MonkeyPatch) -> 
     assert by_pytest(Trial(RACE, 4), 2, limit=1.5) == Way(RACE.expected, 2.0), "another search was not done"
     monkeypatch.setattr(hunts, "run_fuzz", lambda *_, **__: ended(None))
     with pytest.raises(WayError, match="pytest exited with None"):
-        by_pytest(Trial(RACE, 4), 2)
+        by_pytest(Trial(RACE, 4), 2, math.inf)
     text = report("the command", [RACE], {RACE.id: [Result(cut, Way(RACE.expected, 0.5))]}, 2)
     assert f"| `{RACE.id}` | {RACE.name} | 0/1 | 1/1 | > 2.0 | 0.5 | > 4.00 |" in text
     assert "sooner for 1 of 1 races; geometric mean of the ratios 4.00" in text

@@ -13,6 +13,7 @@ from fuzz.bench.command import ROOT
 from fuzz.bench.mutants import (
     BROKEN,
     KILLED,
+    PATIENCE,
     REVIEWED,
     SURVIVED,
     UNREACHED,
@@ -36,7 +37,7 @@ MUTANTS = all_mutants(ROOT, ["writeout"])
 
 def test_the_sample_takes_turns() -> None:
     """If rare operators were drawn by their number, waits and locks would hardly be tried."""
-    mutants = all_mutants(ROOT)
+    mutants = all_mutants(ROOT, [])
     taken = sample(mutants, 40, 1)
     assert taken == sample(mutants, 40, 1)
     assert taken != sample(mutants, 40, 2)
@@ -66,14 +67,16 @@ def test_a_mutant_is_tried_in_a_copy() -> None:
         assert done.code == 0, done.out
         assert "models/btrfs/writeout.py" in lines
         assert min(lines["models/btrfs/writeout.py"]) >= 1
-        killed = tree.try_mutant(broken, ("--fuzz-seed", "1", "--fuzz-shards", "1", "--fuzz-examples", "20"))
+        killed = tree.try_mutant(
+            broken, ("--fuzz-seed", "1", "--fuzz-shards", "1", "--fuzz-examples", "20"), PATIENCE
+        )
         assert killed.outcome == KILLED
         assert "ZeroDivisionError" in killed.by
-        survived = tree.try_mutant(replace(drop, edits=()), SMALL)
+        survived = tree.try_mutant(replace(drop, edits=()), SMALL, PATIENCE)
         assert survived.outcome == SURVIVED
         room = tree.path / "models" / "btrfs" / "mkfs.py"
         room.write_text("1 / 0\n", encoding="utf-8")
-        assert fate(tree.path, SMALL).outcome == BROKEN
+        assert fate(tree.path, SMALL, PATIENCE).outcome == BROKEN
     assert not tree.path.exists()
     assert (ROOT / MUTANTS[0].file).read_text(encoding="utf-8") == source
 
@@ -99,7 +102,7 @@ def test_what_was_reviewed_is_named_by_source_not_by_line() -> None:
 
 def test_the_list_of_reviewed_mutants_is_about_mutants(tmp_path: Path) -> None:
     """If an entry were stale, nobody would know what it once excused."""
-    mutants = all_mutants(ROOT)
+    mutants = all_mutants(ROOT, [])
     for entry in read_reviewed(REVIEWED):
         assert any(entry.is_about(mutant) for mutant in mutants), entry
         assert len(entry.reason) > 10

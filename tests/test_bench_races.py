@@ -13,9 +13,9 @@ from programs import CREATION
 from fuzz.__main__ import main
 from fuzz.bench.command import ROOT, Finished
 from fuzz.bench.races import SHRUNK, Result, report, searches
-from fuzz.bench.results import digest
 from fuzz.bench.trials import Trial
 from fuzz.commands import bench_races
+from fuzz.files import digest
 from fuzz.machines import TURNS
 from fuzz.options import PROFILES
 from fuzz.report import Reproducer

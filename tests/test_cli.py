@@ -9,13 +9,14 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from rich.console import Console
 from runs import ROOT, cli, environment
 
 from fuzz.__main__ import main
-from fuzz.commands import races
+from fuzz.commands import bench_races, hunt, races
 from models.operations import OPERATIONS
 from models.reverts import Revert, catalogue
 
@@ -190,17 +191,29 @@ def test_called_from_python(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(json.loads(capsys.readouterr().out)) == len(catalogue())
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments", "said"),
+    [
+        (races, ["races"], "interrupted\n"),
+        (hunt, ["hunt"], "interrupted; --resume goes on from here\n"),
+        (bench_races, ["bench", "races"], "interrupted; --resume goes on from here\n"),
+    ],
+)
 def test_an_interruption_is_no_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: ModuleType,
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """If Ctrl-C printed a traceback, nobody would see that --resume goes on."""
+    """If Ctrl-C printed a traceback, nobody would see whether --resume goes on."""
 
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(races, "run", interrupted)
-    assert main(["races"]) == 130
-    assert "--resume" in capsys.readouterr().err
+    monkeypatch.setattr(command, "run", interrupted)
+    assert main(arguments) == 130
+    assert capsys.readouterr().err == said
 
 
 def test_a_reader_that_has_enough_is_no_traceback() -> None:

@@ -14,8 +14,8 @@ from programs import CONTENTS, CREATION, RELOCATION, reverts
 
 from fuzz.__main__ import main
 from fuzz.case import run
-from fuzz.exhaust import Exhausted, Program, Run, Search, exhaust, parse, program_of
-from fuzz.exhaust.search import Covered, Found
+from fuzz.exhaust import Exhausted, Program, Run, ScheduleSearch, exhaust, parse, program_of
+from fuzz.exhaust.search import FailingSchedule, SchedulesCovered
 from fuzz.minimise.size import preemptions
 from fuzz.traces import load
 from models.simulation import Livelock, Steps
@@ -30,9 +30,9 @@ WRITES_BOUND = int(os.environ.get("EXHAUST", "1"))
 assert WRITES_BOUND in (1, 2, 3), "EXHAUST is 1, 2 or 3"
 
 
-def counted(tasks: list[Operations], bound: int) -> Covered:
+def counted(tasks: list[Operations], bound: int) -> SchedulesCovered:
     """What a search of a tiny program covers."""
-    search: Search[str] = Search(lambda: Tiny(tasks), bound, LIMIT)
+    search: ScheduleSearch[str] = ScheduleSearch(lambda: Tiny(tasks), bound, LIMIT)
     assert search.failure() is None
     return search.covered
 
@@ -107,7 +107,7 @@ def test_going_round_in_circles_is_told() -> None:
         while True:
             yield "again"
 
-    search: Search[str] = Search(lambda: Tiny([[spins], [works("1")]]), 1, LIMIT)
+    search: ScheduleSearch[str] = ScheduleSearch(lambda: Tiny([[spins], [works("1")]]), 1, LIMIT)
     with pytest.raises(Livelock):
         search.failure()
 
@@ -133,8 +133,8 @@ def test_what_one_schedule_alone_shows_is_found_with_its_preemptions() -> None:
     """If a schedule were missing, or the bound counted otherwise, this one could not be told from others."""
     tasks = [[works("135")], [works("246")]]
 
-    def found(bound: int) -> Found[str] | None:
-        return Search(lambda: Tiny(tasks, lambda log: log == "123456"), bound, LIMIT).failure()
+    def found(bound: int) -> FailingSchedule[str] | None:
+        return ScheduleSearch(lambda: Tiny(tasks, lambda log: log == "123456"), bound, LIMIT).failure()
 
     assert found(3) is None
     failure = found(4)

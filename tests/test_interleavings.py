@@ -10,7 +10,7 @@ import pytest
 
 from fuzz.interleavings import Coverage, Estimate, WatchedWorld, estimate
 from fuzz.interleavings.coverage import NO_RULE
-from fuzz.interleavings.watched import HANDLE, kind_of, pair
+from fuzz.interleavings.watched import HANDLE, kind_of, obstacle, pair, place
 from fuzz.machines import MACHINES, Creation, Everything
 from fuzz.random_cases import run_machine
 from models.geometry import Geometry
@@ -43,11 +43,11 @@ def watched(*steps: Step) -> WatchedWorld:
 def test_who_gets_on_while_another_stands() -> None:
     """If the pair of the second seed race were not seen, coverage would say that nobody had tried it."""
     world = watched(Step("CPU 1", DIO, AT), Step("CPU 2", RELOCATE, "prepare_to_relocate"))
-    assert world.interleavings.reached == {pair("start-nocow-dio", AT, "relocate")}
+    assert world.interleavings.reached == {pair(place("start-nocow-dio", AT), "relocate")}
     world.apply(Step("CPU 1"))
-    added = {pair("relocate", "prepare_to_relocate", "start-nocow-dio")}
+    added = {pair(place("relocate", "prepare_to_relocate"), "start-nocow-dio")}
     assert world.interleavings.reached >= added, "a task that goes on runs what it began"
-    assert pair("start-nocow-dio", AT, "start-nocow-dio") not in world.interleavings.reached, (
+    assert pair(place("start-nocow-dio", AT), "start-nocow-dio") not in world.interleavings.reached, (
         "not with itself"
     )
 
@@ -55,7 +55,7 @@ def test_who_gets_on_while_another_stands() -> None:
 def test_who_has_to_wait_at_once_does_not_get_on() -> None:
     """If the mere attempt counted, a lock would hide that what it guards was never run."""
     world = watched(Step("CPU 1", RELOCATE, "prepare_to_relocate"), Step("CPU 2", RELOCATE))
-    tried = pair("relocate", "prepare_to_relocate", "relocate")
+    tried = pair(place("relocate", "prepare_to_relocate"), "relocate")
     assert tried not in world.interleavings.reached
     assert world.interleavings.obstacles == {f"{tried}: it waits for balance_mutex, held by the other"}
     assert world.interleavings.waits == {"relocate waits for balance_mutex, held by relocate"}
@@ -65,7 +65,9 @@ def test_what_is_refused_is_an_obstacle() -> None:
     """If a refusal were forgotten, a pair that the model excludes would look as if nobody had drawn it."""
     world = watched(Step("CPU 1", DIO, AT))
     assert not world.makes_sense(Step("CPU 2", Free(0)))
-    assert world.interleavings.obstacles == {f"{pair('start-nocow-dio', AT, 'free')}: it makes no sense"}
+    assert world.interleavings.obstacles == {
+        obstacle(pair(place("start-nocow-dio", AT), "free"), "it makes no sense")
+    }
     assert not world.makes_sense(Step("CPU 1", Commit())), "a busy task says nothing of the others"
     assert len(world.interleavings.obstacles) == 1
 
@@ -82,13 +84,13 @@ def test_a_handle_is_held_by_no_operation() -> None:
 def test_a_crash_meets_who_stands_there() -> None:
     """If the standing were looked up after the step, a power cut would have met nobody."""
     world = watched(Step("CPU 1", DIO, AT), Step("mount", Crash()))
-    assert pair("start-nocow-dio", AT, "crash") in world.interleavings.reached
+    assert pair(place("start-nocow-dio", AT), "crash") in world.interleavings.reached
 
 
 def test_the_end_of_a_case_counts() -> None:
     """If what runs at the end were left out, pairs that were checked would be said to be missing."""
     world = watched(Step("CPU 1", DIO, AT), Step("CPU 2", RELOCATE, "prepare_to_relocate"))
-    added = pair("relocate", "prepare_to_relocate", "start-nocow-dio")
+    added = pair(place("relocate", "prepare_to_relocate"), "start-nocow-dio")
     assert added not in world.interleavings.reached
     world.finish()
     assert added in world.interleavings.reached
@@ -150,7 +152,7 @@ EVERY_NAME = frozenset(kind.name for kind in OPERATIONS)
 CALM = Coverage(
     cases=9,
     operations=Counter(dict.fromkeys(EVERY_NAME, 5)),
-    interleavings=Counter({pair("relocate", point, "clean"): 1 for point in Relocate.points}),
+    interleavings=Counter({pair(place("relocate", point), "clean"): 1 for point in Relocate.points}),
     waits=Counter(),
     obstacles=Counter(),
     machines={"One": EVERY_NAME, "Other": EVERY_NAME},
@@ -170,7 +172,7 @@ def test_a_pair_without_a_rule_says_so() -> None:
 
 def test_each_rule() -> None:
     """If a rule named the wrong reason, work would go to where nothing can be reached."""
-    name = pair("relocate", "prepare_to_relocate", "start-nocow-dio")
+    name = pair(place("relocate", "prepare_to_relocate"), "start-nocow-dio")
     waits, senseless = "it waits for x, held by the other", "it makes no sense"
     tried = replace(CALM, obstacles=Counter({f"{name}: {waits}": 3, f"{name}: {senseless}": 7}))
     assert reason(tried) == f"{senseless}; or {waits}"
@@ -191,9 +193,13 @@ def test_every_pair_is_reached_or_explained() -> None:
     coverage = machine.tally.coverage([Creation])
     never = list(coverage.never())
     known = {
-        pair(kind.name, point, ran.name) for kind in OPERATIONS for point in kind.points for ran in OPERATIONS
+        pair(place(kind.name, point), ran.name)
+        for kind in OPERATIONS
+        for point in kind.points
+        for ran in OPERATIONS
     }
     assert len(known) == Coverage.total()
     assert set(coverage.interleavings) <= known, "nobody stands where no operation has a point"
-    assert {pair(one.stopped, one.point, one.ran) for one in never} == known - set(coverage.interleavings)
+    unseen = {pair(place(one.stopped, one.point), one.ran) for one in never}
+    assert unseen == known - set(coverage.interleavings)
     assert len(never) + len(coverage.interleavings) == Coverage.total()

@@ -18,7 +18,7 @@ from programs import (
 from fuzz.case import Case, run
 from fuzz.machine import TASKS, BlockGroupMachine, FoundFailure
 from fuzz.machines import Everything, machine_factory
-from fuzz.random_cases import random_choice, random_geometry
+from fuzz.random_cases import random_geometry, random_pick
 from fuzz.tally import Tally
 from models.draining import next_to_drain
 from models.geometry import File, FileKind, Geometry
@@ -147,7 +147,7 @@ def test_no_choice_is_wasted(seed: int) -> None:
     machine = new_machine(source)
     for _ in range(40):
         possible, before = next_to_drain(machine.world), len(machine.world.program)
-        choice = random_choice(source)
+        choice = random_pick(source, Everything).of(Everything)
         machine.advance(choice)
         assert possible is None or len(machine.world.program) == before + 1, choice
 

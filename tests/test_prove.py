@@ -14,7 +14,7 @@ from programs import ABORTS, CONTENTS, CREATION, RELOCATION, reverts
 from fuzz.__main__ import main
 from fuzz.case import Case, run
 from fuzz.minimise import cost
-from fuzz.prove import LimitReached, Proof, Search, prove
+from fuzz.prove import LimitReached, ProgramSearch, Proof, prove
 from fuzz.prove.moves import arguments, moves
 from fuzz.traces import load, record, save
 from models.geometry import File, FileKind, Geometry
@@ -135,7 +135,7 @@ def _any(kind: type[Operation]) -> list[Operation]:
 @pytest.mark.parametrize("race", ["wrong/snapshot-ignores-ordered-extents", CREATION, "c92f6be34c50"])
 def test_a_search_finds_what_trying_everything_finds(race: str) -> None:
     """If states were taken for one that are two, or a task left out, something that fails would be missed."""
-    search = Search(FULL, reverts(race), 2, LIMIT, KINDS)
+    search = ProgramSearch(FULL, reverts(race), 2, LIMIT, KINDS)
     found = {name for failure in search.failures() for name in failure.broken}
     tried = {
         name
@@ -149,7 +149,7 @@ def test_a_search_finds_what_trying_everything_finds(race: str) -> None:
 def test_stops_and_resumed_tasks_are_searched() -> None:
     """If a task that was stopped were never told to go on, most races would be out of reach."""
     race = "wrong/nocow-writer-counted-without-looking"
-    search = Search(PROGRAMS[race].geometry, reverts(race), 5, LIMIT, (StartNocowDio, Relocate))
+    search = ProgramSearch(PROGRAMS[race].geometry, reverts(race), 5, LIMIT, (StartNocowDio, Relocate))
     search.points = frozenset({"can_nocow_extent", "btrfs_relocate_block_group"})
     programs = (failure.case.steps for failure in search.failures())
     assert any(step.operation is None for program in programs for step in program)
@@ -158,7 +158,7 @@ def test_stops_and_resumed_tasks_are_searched() -> None:
 def test_a_task_may_come_before_or_behind_one_that_is_busy() -> None:
     """If only one place were tried, who goes on first in the end would have been decided by the search."""
     race = reverts(RELOCATION)
-    search = Search(ROOM, race, 4, 2_000, (StartNocowDio, Relocate))
+    search = ProgramSearch(ROOM, race, 4, 2_000, (StartNocowDio, Relocate))
     search.points = frozenset({"can_nocow_extent", "btrfs_inc_block_group_ro"})
     first = set()
     with suppress(LimitReached):

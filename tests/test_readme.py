@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from runs import command, environment
 
 from fuzz.database import traces_folder
+from fuzz.options import PROFILES
 from fuzz.report import text
 from fuzz.story import tell
 from fuzz.traces import file_name, load
@@ -61,5 +64,12 @@ def test_what_is_linked_is_there(page: Path, link: str) -> None:
 
 def test_every_option_and_profile_is_named() -> None:
     """If an option were missing, nobody would find it."""
-    for name in ("--revert", "--fuzz-seed", "--database", "--fuzz-shards", "long", "ci", "replay"):
-        assert name in README
+    printed = subprocess.run(  # noqa: S603 - ourselves
+        command("--help"), cwd=ROOT, env=environment(), capture_output=True, text=True, check=True
+    ).stdout
+    group = printed.partition("block group fuzzer:\n")[2].partition("\n\n")[0]
+    options = re.findall(r"^  (--[a-z-]+)", group, re.MULTILINE)
+    profiles = [f"--hypothesis-profile={name}" for name in PROFILES if name != "default"]
+    assert options
+    assert profiles
+    assert [name for name in (*options, *profiles) if name not in README] == []

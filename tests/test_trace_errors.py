@@ -12,7 +12,8 @@ from programs import CREATION
 from traced import document
 
 from fuzz.traces import TraceError, load, loads
-from fuzz.traces.reading import DEEPEST, LARGEST
+from fuzz.traces.reading import DEEPEST, LARGEST, operation_of
+from models.operations import Allocate, Relocate
 
 
 def complaint(told: object) -> str:
@@ -119,6 +120,17 @@ def test_arguments_are_checked(operation: str, arguments: object, said: str) -> 
     """If an argument of another type came through, it would fail somewhere inside of the model."""
     step = {"task": "CPU 1", "operation": operation, "arguments": arguments, "then": "done"}
     assert complaint({**document(), "steps": [step]}).startswith(said)
+
+
+def test_a_number_that_the_schema_would_refuse_is_refused_without_it() -> None:
+    """If only the schema knew the least value, a program read from text could have a lower one."""
+    for kind, told, said in (
+        (Relocate, {"group": -1}, "CPU 1: group of relocate is -1, must be at least 0"),
+        (Allocate, {"blocks": 0}, "CPU 1: blocks of allocate is 0, must be at least 1"),
+    ):
+        with pytest.raises(TraceError) as caught:
+            operation_of("CPU 1", kind, told)
+        assert str(caught.value) == said
 
 
 @pytest.mark.parametrize(

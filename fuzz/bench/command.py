@@ -176,7 +176,7 @@ def in_processes(
     """
     context = get_context("forkserver")
     context.set_forkserver_preload([work.__module__])
-    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who hands out the jobs
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is left to the process that hands out the jobs
     with (
         _progress(title, len(jobs)) as advance,
         context.Pool(workers, signal.signal, ignore, maxtasksperchild=1) as pool,

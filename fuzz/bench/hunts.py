@@ -26,10 +26,12 @@ LIMIT = 300
 """Seconds that a hunt may take; and a run of pytest between two of its searches."""
 SPARE = 60
 """Seconds that a hunt may take longer than it was told to."""
-TIMES, AT_LEAST = 10.0, 30.0
-"""How many times as long as the hunt pytest gets, and seconds that it gets anyway."""
+TIMES = 10.0
+"""How many times as long as the hunt pytest gets."""
+AT_LEAST = 30.0
+"""Seconds that pytest gets anyway."""
 ENDED = (0, 1)
-"""Exit codes of who has looked and found nothing, or something."""
+"""Exit codes of a search that came to its end: nothing was found, something was."""
 STOPPED = 2
 """Exit code of pytest where its first failure stopped other workers in the middle of theirs."""
 
@@ -86,7 +88,7 @@ def try_both(workers: int, trial: Trial) -> Result:
     return Result(by_pytest(trial, workers, limit), hunt)
 
 
-def by_pytest(trial: Trial, workers: int, limit: float = math.inf) -> Way:
+def by_pytest(trial: Trial, workers: int, limit: float) -> Way:
     """A default run, of so many seconds at most.  Raises WayError."""
     options = (
         "--fuzz-seed",

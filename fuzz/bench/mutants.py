@@ -25,12 +25,13 @@ from fuzz.bench.operators import Mutant, mutants_of
 MUTATED = "models/btrfs"
 COPIED = ("models", "strategies", "fuzz", "pyproject.toml", "README.md")
 REVIEWED = Path(__file__).with_name("equivalent.toml")
-"""Mutants that somebody looked at and that cannot be noticed, with the reason."""
+"""Mutants that were reviewed and cannot be noticed, with the reason."""
 PATIENCE = 900.0
 """Seconds that one search of the unchanged tree may take."""
-LEAST_PATIENCE, SLOWER = 30.0, 4
-"""A mutant may go round in circles: it is stopped when a search takes that many seconds, and that many times
-what the slowest search of the unchanged tree took."""
+LEAST_PATIENCE = 30.0
+"""Seconds that any search of a mutant may take: one may go round in circles."""
+SLOWER = 4
+"""How many times as long as the slowest search of the unchanged tree a search may take, if that is more."""
 SMOKE = "from models.geometry import Geometry; from models.world import World; World(Geometry()).finish()"
 """A mutant that cannot even do this is broken: that it is noticed says nothing."""
 
@@ -40,7 +41,7 @@ KILLED, SURVIVED, UNREACHED, BROKEN = "killed", "survived", "unreached", "broken
 @dataclass(frozen=True, slots=True)
 class Fate:
     """What became of a mutant: ``outcome`` is one of the four above, ``by`` the property that broke, the
-    error, or that it hung; ``examples`` are those until then."""
+    error, or that it hung; ``examples`` is the number of cases until then."""
 
     outcome: str
     by: str = ""
@@ -69,7 +70,7 @@ class Reviewed:
         )
 
 
-def read_reviewed(path: Path = REVIEWED) -> list[Reviewed]:
+def read_reviewed(path: Path) -> list[Reviewed]:
     """The list.  Raises ValueError where an entry has no reason, or a key that there is not."""
     entries = tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", [])
     try:
@@ -81,8 +82,9 @@ def read_reviewed(path: Path = REVIEWED) -> list[Reviewed]:
     return reviewed
 
 
-def all_mutants(root: Path, files: Sequence[str] = ()) -> list[Mutant]:
-    """Every mutant of the kernel model, or of these files of it (paths, or names of rooms)."""
+def all_mutants(root: Path, files: Sequence[str]) -> list[Mutant]:
+    """Every mutant of these files of the kernel model (paths, or names of rooms); of all files if none is
+    named."""
     found = []
     for path in sorted((root / MUTATED).glob("*.py")):
         name = path.relative_to(root).as_posix()
@@ -127,7 +129,7 @@ class Tree:
     def __exit__(self, *_: object) -> None:
         self._place.cleanup()
 
-    def try_mutant(self, mutant: Mutant, options: Sequence[str], patience: float = PATIENCE) -> Fate:
+    def try_mutant(self, mutant: Mutant, options: Sequence[str], patience: float) -> Fate:
         """Run the mutant in a copy of the copy, as several may be tried at once."""
         with TemporaryDirectory(prefix="bgfuzz-mutant-") as place:
             tree = Path(place) / "tree"
@@ -139,7 +141,7 @@ class Tree:
             return fate(tree, options, patience)
 
 
-def fate(tree: Path, options: Sequence[str], patience: float = PATIENCE) -> Fate:
+def fate(tree: Path, options: Sequence[str], patience: float) -> Fate:
     """What becomes of the (changed) sources in ``tree``."""
     try:
         smoke = run(  # noqa: S603 - ourselves

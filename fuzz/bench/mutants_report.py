@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fuzz.bench.mutants import BROKEN, KILLED, SURVIVED, UNREACHED, Fate, Reviewed
 from fuzz.bench.operators import DROP_LOCK, OPERATORS, Mutant
 from fuzz.bench.results import row
+from fuzz.tables import most_frequent
 
 ORDER = (DROP_LOCK, *OPERATORS)
 HEAD = (
@@ -88,7 +89,7 @@ def _killers(tried: Sequence[Mutant], fates: Mapping[str, Fate]) -> Iterator[str
     by = Counter(fates[m.key].by for m in tried if fates[m.key].outcome == KILLED)
     if by:
         yield from ("## What killed them", "", row("property or error", "mutants"), row("---", "---:"))
-        yield from (row(name, n) for name, n in sorted(by.items(), key=lambda entry: (-entry[1], entry[0])))
+        yield from (row(name, n) for name, n in most_frequent(by))
         yield ""
 
 

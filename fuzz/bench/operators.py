@@ -1,4 +1,4 @@
-"""Mutation operators for protocol code: what somebody might forget, or write the wrong way round.
+"""Mutation operators for protocol code: what an author might forget, or write the wrong way round.
 
 A tool of its own: those that are kept (mutmut, cosmic-ray, mutatest) change expressions, and have no
 operator for a wait, for a lock with its release or for the order of two statements, which is what a
@@ -221,8 +221,10 @@ def _lock_mutants(file: str, owner: str, functions: dict[str, ast.FunctionDef]) 
     for (receiver, take), uses in locks_of(functions).items():
         takers = {use.function for use in uses if use.taken}
         givers = {use.function for use in uses if not use.taken}
+        if not takers or not givers:
+            continue
         groups = [sorted(takers)] if takers != givers else [[name] for name in sorted(takers)]
-        for group in groups if takers and givers else ():
+        for group in groups:
             dropped = [use.statement for use in uses if use.function in group or takers != givers]
             edits = tuple(
                 replaced(s, NO_STEPS if isinstance(s.value, ast.YieldFrom) else NOTHING)

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from fuzz.files import write_whole
-
-MEASURED = ("models", "strategies", "fuzz")
-NOT_MEASURED = ("fuzz/bench", "fuzz/commands")
-"""The bench itself changes no result."""
-
-
-def digest(root: Path) -> str:
-    """A name for the sources that results depend on: a trial of other sources counts for nothing."""
-    names = hashlib.sha256()
-    for package in MEASURED:
-        for path in sorted((root / package).rglob("*.py")):
-            name = path.relative_to(root).as_posix()
-            if not name.startswith(NOT_MEASURED):
-                names.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return names.hexdigest()[:16]
 
 
 class Log:
@@ -62,7 +46,7 @@ class Log:
         return {name: value for name, value in self.results[key].items() if name not in ("key", "sources")}
 
     def tidy(self, order: Iterable[str]) -> None:
-        """At the end: the results in the order of their trials, the same whoever was first; others, which
+        """At the end: the results in the order of their trials, whichever ended first; others, which
         were not asked for this time, behind them."""
         keys = [key for key in dict.fromkeys((*order, *self.results)) if key in self.results]
         write_whole(self.path, self._text(self.results[key] for key in keys))

@@ -17,7 +17,7 @@ Cells = tuple[str, ...]
 
 
 class Measurement(NamedTuple):
-    """One to take: of this ``subject`` at that ``size``, in so manyeth round, as ``told`` (what it is of)."""
+    """One to take: of a ``subject`` at a ``size``, in round ``number``; ``told`` says what it is made of."""
 
     subject: str
     size: str
@@ -61,7 +61,7 @@ def in_markdown(head: Cells, rows: Sequence[Cells]) -> Iterator[str]:
 
 
 def on_terminal(head: Cells, rows: Sequence[Cells]) -> None:
-    """The same, for who waits."""
+    """The same table, printed."""
     table = Table(*head)
     for cells in rows:
         table.add_row(*cells)

@@ -109,7 +109,7 @@ def middle(trials: Sequence[int | None]) -> float:
 
 
 def number(value: float) -> str:
-    """A median, for people."""
+    """A median, as it is printed."""
     return "-" if value == inf else f"{value:.1f}".removesuffix(".0")
 
 

@@ -9,12 +9,11 @@ from math import inf
 from fuzz.bench.results import row
 from fuzz.bench.survival import chance, geometric_mean, middle
 from fuzz.bench.time_to_failure import Result, Results
-from fuzz.searches import DEFAULT, SEARCHES, SUBJECT, UNIFORM, Search
+from fuzz.searches import DEFAULT, SUBJECT, UNIFORM, Search
 from models.reverts import Revert
 
 LEVEL = 0.05
 """How small the chance of no difference has to be for a difference to count."""
-SAID = {search.name: search.told for search in SEARCHES}
 
 
 @dataclass(frozen=True, slots=True)

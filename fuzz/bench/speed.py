@@ -1,4 +1,4 @@
-"""How fast cases are run: by the machine, by a machine that does nothing, by a hunt, and with nobody looking.
+"""How fast cases are run: by the machine, by a machine that does nothing, by a hunt, and without checks.
 
 A *choice* is one draw of a machine's rule, whether anything came of it or not, so that all are compared at
 the same work.  Times are of the processor, not of the clock, but for those of several workers.
@@ -85,7 +85,7 @@ class Unwatched(World):
     final_crash = False
 
     def check(self, when: When, *, of_history: bool = False) -> None:
-        """Nobody looks."""
+        """Check nothing."""
 
 
 def timed(work: Callable[[], int]) -> Speed:
@@ -125,7 +125,7 @@ def by_hunt(kind: type[BlockGroupMachine], number: int, cases: int, steps: int) 
 
 
 def by_kernel(kind: type[BlockGroupMachine], number: int, cases: int, steps: int) -> Speed:
-    """The steps that a hunt would take, known before, in worlds in which nobody looks."""
+    """The steps that a hunt would take, known before, in worlds that check nothing."""
     programs = []
     for case in range(cases):
         world = run_machine(f"{number}/{case}", steps, kind=kind)[0].world

@@ -26,5 +26,5 @@ def trials_of(reverts: Iterable[Revert], seeds: int) -> list[Trial]:
 
 
 def tells_of(revert: Revert, name: str) -> bool:
-    """Whether that a property of this name breaks is what the catalogue expects, or a sign of the race."""
+    """Whether the catalogue names this property: as the one that is expected to break, or as a sign."""
     return name in (revert.expected, *revert.signs)

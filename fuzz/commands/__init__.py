@@ -7,7 +7,8 @@ options that returns the exit code.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, NoReturn, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - its only name
@@ -26,23 +27,20 @@ class Parser(argparse.ArgumentParser):
     """Mistakes are one line, and have their exit code."""
 
     def error(self, message: str) -> NoReturn:
-        """Say it and leave."""
+        """Print the message and exit."""
         self.exit(MISTAKE, f"{self.prog}: error: {message}\n")
 
 
-def number(least: int, greatest: int) -> type[int]:
-    """An argument's type: a whole number in this range."""
+def number(least: int, greatest: int) -> Callable[[str], int]:
+    """An argument's type: a whole number in this range; for other text it raises ArgumentTypeError."""
 
-    class Number(int):
-        """Checked when it is parsed."""
+    def parsed(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= greatest:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} to {greatest}")
+        return value
 
-        def __new__(cls, text: str) -> Self:
-            try:
-                value = super().__new__(cls, text)
-            except ValueError:
-                value = None
-            if value is None or not least <= value <= greatest:
-                raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} to {greatest}")
-            return value
-
-    return Number
+    return parsed

@@ -49,7 +49,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare, and write the report."""
+    """Compare, and write the report.  Raises UsageError where it cannot be tried here."""
     try:
         require()
         if options.trace is not None:

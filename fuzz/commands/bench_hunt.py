@@ -40,7 +40,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the trials one after the other, write the report."""
+    """Run the trials one after the other, write the report.  Raises UsageError."""
     reverts = races_of(options)
     log = open_log(options)
     trials = trials_of(reverts, options.seeds)

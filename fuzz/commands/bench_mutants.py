@@ -59,7 +59,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Try the sample, write the report.  1 if the unchanged tree fails already."""
+    """Try the sample, write the report; 1 if the unchanged tree fails already.  Raises UsageError."""
     try:
         reviewed = read_reviewed(REVIEWED)
     except (OSError, ValueError) as error:

@@ -39,7 +39,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search, write the table."""
+    """Search, write the table.  Raises UsageError."""
     jobs = [Job(path, read_failing(path), options.limit) for path in traces_of(options)]
     jobs = [job for job in jobs if cost(job.failing.case) <= options.cost]
     if not jobs:

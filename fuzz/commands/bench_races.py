@@ -37,7 +37,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the trials, write the report."""
+    """Run the trials, write the report.  Raises UsageError."""
     reverts = races_of(options)
     log = open_log(options)
     trials = trials_of(reverts, options.seeds)

@@ -34,8 +34,8 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, write the tables."""
-    cases = int(options.cases)  # a plain one: it goes to workers
+    """Measure, write the tables.  Raises UsageError."""
+    cases: int = options.cases
     wanted = measurements(cases, options.rounds, options.workers)
     costs = take("scale", open_log(options), wanted, lambda one: measure(one, cases))
     command = repeat("bench scale", cases=cases, rounds=options.rounds, workers=options.workers)

@@ -36,7 +36,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search, write the table."""
+    """Search, write the table.  Raises UsageError."""
     jobs = [job_of(path, options.preemptions, options.limit) for path in traces_of(options)]
     log = open_log(options)
     try_missing("schedules", log, jobs, try_schedules)

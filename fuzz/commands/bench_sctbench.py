@@ -52,10 +52,10 @@ def _of_names(names: Sequence[str], known: Sequence[Named], what: str) -> list[N
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the trials, write the report."""
+    """Run the trials, write the report.  Raises UsageError."""
     programs = _of_names(options.programs, PROGRAMS, "program")
     strategies = _of_names(options.strategies, STRATEGIES, "strategy")
-    log, limit = open_log(options), int(options.schedules)  # a plain one: it goes to workers
+    log, limit = open_log(options), options.schedules
     trials = [
         Trial(program, strategy, seed, limit)
         for program in programs

@@ -34,8 +34,8 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, write the table."""
-    cases, steps = int(options.cases), int(options.steps)  # plain ones: they go to workers
+    """Measure, write the table.  Raises UsageError."""
+    cases, steps = options.cases, options.steps
     costs = take(
         "throughput",
         open_log(options),

@@ -45,11 +45,11 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the trials; write the report, and the plot beside it."""
+    """Run the trials; write the report, and the plot beside it.  Raises UsageError."""
     reverts, searches = races_of(options), _searches(options.search)
     stats()
     matplotlib()
-    log, limit = open_log(options), int(options.cases)
+    log, limit = open_log(options), options.cases
     every = trials(reverts, [search.name for search in searches], options.trials, limit)
     try_missing("time to failure", log, every, try_search, workers=options.jobs, alone=True)
     results: dict[tuple[str, str], list[Result]] = {}

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from fuzz.bench.command import ROOT, in_processes, side_by_side
-from fuzz.bench.results import Log, digest
+from fuzz.bench.results import Log
 from fuzz.commands import UsageError, number
 from fuzz.commands.output import say, write
+from fuzz.files import digest
 from models.reverts import Revert, catalogue, find_reverts
 
 KNOWN = ROOT / "tests" / "regressions"

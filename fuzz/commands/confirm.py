@@ -50,7 +50,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Confirm, and print what was seen."""
+    """Confirm, and print what was seen.  Raises UsageError where it cannot be tried here."""
     script, parts = _script(options.trace)
     machine = _machine(options.cache, options.kernel)
     verdict = judge(machine, script, parts, options.times, _quiet if options.json else _tell)
@@ -81,7 +81,7 @@ def _machine(cache: Path, package: Path | None) -> Saved:
 
 
 def _tell(judged: Judged) -> None:
-    """Something to look at while it takes its time."""
+    """Show progress: one character for each run."""
     sys.stderr.write("!" if judged.faults else ".")
     sys.stderr.flush()
 

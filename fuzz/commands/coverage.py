@@ -51,7 +51,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it, or write the page, the plot or the report."""
+    """Print it, or write the page, the plot or the report.  Raises UsageError."""
     if options.markdown is not None:
         if options.html is not None or options.growth is not None:
             raise UsageError("--markdown writes its own plot, and goes with no other option")

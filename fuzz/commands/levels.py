@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fuzz.commands import number
+from fuzz.progress import Level
 
 LIMIT = 250_000
 """Executions without --limit: some minutes, or half an hour where programs are long."""
@@ -23,12 +24,17 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def limit_reached(limit: int) -> str:
+    """What a command prints where its search was stopped before it was complete."""
+    return f"the limit of {limit} executions was reached: a greater --limit begins anew"
+
+
 class Covered(Protocol):
     """How far a search is."""
 
     @property
-    def level(self) -> tuple[int, int, int]:
-        """The level, how many of its executions were done, and how many are known."""
+    def level(self) -> Level:
+        """The level that it is at."""
 
     @property
     def states(self) -> int:
@@ -49,9 +55,13 @@ def levels(describe: Callable[[int], str]) -> Iterator[Callable[[Covered], None]
         bar = progress.add_task("", states=0)
 
         def tick(covered: Covered) -> None:
-            level, done, known = covered.level
+            level = covered.level
             progress.update(
-                bar, description=describe(level), completed=done, total=known, states=covered.states
+                bar,
+                description=describe(level.number),
+                completed=level.done,
+                total=level.known,
+                states=covered.states,
             )
 
         yield tick

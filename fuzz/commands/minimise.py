@@ -25,7 +25,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Minimise, print, save."""
+    """Minimise, print, save.  Raises UsageError."""
     failing = read_failing(options.trace)
     check_output(options.output)
     small = case_of(minimise(failing.case, failing.reverts, failing.symptom))

@@ -11,7 +11,7 @@ from fuzz.files import write_whole
 
 
 def say(line: str) -> None:
-    """A line for whoever asked."""
+    """Print a line."""
     sys.stdout.write(f"{line}\n")
 
 

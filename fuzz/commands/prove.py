@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from fuzz.commands import FOUND, UNDECIDED, Commands
-from fuzz.commands.levels import add_limit, levels
+from fuzz.commands.levels import add_limit, levels, limit_reached
 from fuzz.commands.output import say
 from fuzz.commands.traces import add_trace, check_output, read_failing, save_trace
 from fuzz.minimise import cost
@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Search, tell, save what is shorter."""
+    """Search, print the result, save what is shorter.  Raises UsageError."""
     failing = read_failing(options.trace)
     output: Path = options.output or options.trace.with_suffix(".shorter.json")
     check_output(output)
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         save_trace(proof.shorter.case, failing.reverts, output)
         return FOUND
     if not proof.complete:
-        say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
+        say(limit_reached(options.limit))
         return UNDECIDED
     say(COVERAGE)
     return 0

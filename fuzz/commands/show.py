@@ -45,7 +45,7 @@ def add_to(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print or write what is asked for."""
+    """Print or write what is asked for.  Raises UsageError."""
     if options.step is not None and options.screenshot is None:
         raise UsageError("--step: only a --screenshot shows one step")
     story = _story(options.trace)

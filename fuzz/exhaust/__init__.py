@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from fuzz.exhaust.program import Program, program_of
 from fuzz.exhaust.result import Exhausted, exhaust
-from fuzz.exhaust.search import Covered, Search
+from fuzz.exhaust.search import SchedulesCovered, ScheduleSearch
 from fuzz.exhaust.system import COVERAGE, Run
 from fuzz.exhaust.text import parse, read_program
 
 __all__ = [
     "COVERAGE",
-    "Covered",
     "Exhausted",
     "Program",
     "Run",
-    "Search",
+    "ScheduleSearch",
+    "SchedulesCovered",
     "exhaust",
     "parse",
     "program_of",

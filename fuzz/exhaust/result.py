@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from fuzz.case import Case, run
 from fuzz.exhaust.program import Program
-from fuzz.exhaust.search import Covered, Found, Search
+from fuzz.exhaust.search import FailingSchedule, SchedulesCovered, ScheduleSearch
 from fuzz.exhaust.system import Run, steps_of
+from fuzz.progress import ignore
 from fuzz.prove.search import LimitReached
+from fuzz.tables import plural
 from models.operations import Step
 from models.reverts import Revert
 
@@ -23,7 +25,7 @@ class Exhausted:
     """
 
     bound: int
-    covered: Covered
+    covered: SchedulesCovered
     complete: bool
     idle: tuple[str, ...] = ()
     failing: Case | None = None
@@ -53,7 +55,7 @@ class Exhausted:
 
 def preemptions(number: int) -> str:
     """So many, in words."""
-    return "1 preemption" if number == 1 else f"{number} preemptions"
+    return plural(number, "preemption")
 
 
 def exhaust(
@@ -62,15 +64,15 @@ def exhaust(
     bound: int,
     *,
     limit: int,
-    tick: Callable[[Covered], object] = bool,
+    tick: Callable[[SchedulesCovered], object] = ignore,
 ) -> Exhausted:
     """Run every schedule of the program with up to ``bound`` preemptions, until one fails.
 
     ``limit`` is how many executions there may be; ``tick`` is called before each.
     """
     began: set[tuple[str, int]] = set()
-    covered = Covered()
-    search: Search[Step] = Search(
+    covered = SchedulesCovered()
+    search: ScheduleSearch[Step] = ScheduleSearch(
         lambda: Run(program, reverts, began), bound, limit, covered=covered, tick=tick
     )
     try:
@@ -89,7 +91,7 @@ def exhaust(
     return Exhausted(bound, covered, complete=True, idle=idle)
 
 
-def failing_case(program: Program, reverts: Sequence[Revert], found: Found[Step]) -> Case:
+def failing_case(program: Program, reverts: Sequence[Revert], found: FailingSchedule[Step]) -> Case:
     """The schedule as a case, up to where the rest comes by itself."""
     steps = steps_of(Run(program, reverts, set()), found.moves)
     whole = run(Case(program.geometry, steps), reverts)

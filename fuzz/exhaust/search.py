@@ -22,6 +22,7 @@ from heapq import heappop, heappush
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from fuzz.exhaust.graph import Graph
+from fuzz.progress import Level, ignore
 from fuzz.prove.search import LimitReached
 
 Choice = TypeVar("Choice", bound=Hashable)
@@ -35,17 +36,17 @@ class System(Protocol[Choice]):
     """A fresh run of the program."""
 
     def choices(self) -> Sequence[Choice]:
-        """What could run now, but for the task that is running; in an order of its own."""
+        """What could run now, without the task that is running; always in the same order."""
 
     def take(self, choice: Choice, watch: Callable[[], bool]) -> None:
         """Run that until it blocks, or ends an operation, or ``watch`` says stop: it is asked at every
         preemption point.  Raises Failure."""
 
     def key(self, running: Choice | None) -> Hashable:
-        """All that the future depends on, if that is running and could go on (None: nobody is)."""
+        """All that the future depends on; ``running`` is what is running and could go on, if anything is."""
 
     def finish(self) -> None:
-        """Nothing is left to choose: judge the end.  Raises Failure."""
+        """Judge the end, when nothing is left to choose.  Raises Failure."""
 
 
 class Move(NamedTuple, Generic[Choice]):
@@ -57,25 +58,24 @@ class Move(NamedTuple, Generic[Choice]):
 
 
 @dataclass(slots=True)
-class Covered:
+class SchedulesCovered:
     """How much was searched: ``executions`` of schedules or their beginnings, ``states`` that differ (in the
     last pass).
 
     ``whole`` says up to how many preemptions nothing was left out (-1: not even without any), ``schedules``
     how many there are up to each number of them; None where tasks can go round in circles for ever.
-    ``level`` is where the search is: up to how many preemptions, how many executions of that pass were done,
-    and how many are known.
+    ``level`` is where the search is; its number is up to how many preemptions this pass goes.
     """
 
     executions: int = 0
     states: int = 0
     whole: int = -1
     schedules: list[int | None] = field(default_factory=list)
-    level: tuple[int, int, int] = (0, 0, 1)
+    level: Level = field(default_factory=Level)
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[Choice]):
+class FailingSchedule(Generic[Choice]):
     """The schedule that fails."""
 
     moves: tuple[Move[Choice], ...]
@@ -104,7 +104,7 @@ class _Known(Exception):  # noqa: N818 - no mistake either
 
 
 @dataclass(slots=True)
-class Search(Generic[Choice]):
+class ScheduleSearch(Generic[Choice]):
     """All schedules of what ``fresh`` makes, with up to ``bound`` preemptions.
 
     ``limit`` is how many executions there may be; ``covered`` is kept up to date, and shown to ``tick``
@@ -114,27 +114,27 @@ class Search(Generic[Choice]):
     fresh: Callable[[], System[Choice]]
     bound: int
     limit: int
-    covered: Covered = field(default_factory=Covered)
-    tick: Callable[[Covered], object] = bool
+    covered: SchedulesCovered = field(default_factory=SchedulesCovered)
+    tick: Callable[[SchedulesCovered], object] = ignore
+    _bound: int = 0
     _nodes: dict[Hashable, int] = field(default_factory=dict)
     _graph: Graph = field(default_factory=Graph)
     _jobs: list[_Job[Choice]] = field(default_factory=list)
     _pushed: int = 0
 
-    def failure(self) -> Found[Choice] | None:
+    def failure(self) -> FailingSchedule[Choice] | None:
         """The schedule that fails with the fewest preemptions, and of those in the fewest steps; None if none
         fails.  Raises LimitReached."""
-        most = self.bound
-        for self.bound in range(most + 1):
-            self._nodes, self._graph, self._pushed = {}, Graph(), 0
+        for bound in range(self.bound + 1):
+            self._bound, self._nodes, self._graph, self._pushed = bound, {}, Graph(), 0
             found = self._failure_in_bound()
             if found is not None:
                 return found
-            self.covered.schedules.append(self._graph.paths(self.bound))
-            self.covered.whole = self.bound
+            self.covered.schedules.append(self._graph.paths(bound))
+            self.covered.whole = bound
         return None
 
-    def _failure_in_bound(self) -> Found[Choice] | None:
+    def _failure_in_bound(self) -> FailingSchedule[Choice] | None:
         """One pass, with one preemption more than the last."""
         moves: tuple[Move[Choice], ...] = ()
         preemptions = done = 0
@@ -142,12 +142,12 @@ class Search(Generic[Choice]):
             self._arrive(self.fresh(), moves, 0)
             while self._jobs:
                 job = heappop(self._jobs)
-                self.covered.level = (self.bound, done, self._pushed)
+                self.covered.level = Level(self._bound, done, self._pushed)
                 done += 1
                 moves, preemptions = job.to_its_end(), job.preemptions
                 self._run(job)
         except Failure:
-            return Found(moves, preemptions)
+            return FailingSchedule(moves, preemptions)
         return None
 
     def _run(self, job: _Job[Choice]) -> None:
@@ -163,14 +163,14 @@ class Search(Generic[Choice]):
             return
         walk = _Walk(self, system, job, job.choice)
         try:
-            system.take(job.choice, walk.watch if job.preemptions < self.bound else never)
+            system.take(job.choice, walk.watch if job.preemptions < self._bound else never)
         except _Known:
             return
         node = self._arrive(system, job.to_its_end(), job.preemptions)
         walk.link(node)
 
     def _arrive(self, system: System[Choice], moves: tuple[Move[Choice], ...], preemptions: int) -> int:
-        """Nobody is running: whoever can may go next.  The number of the state."""
+        """No task is running: queue each choice that could come next.  Returns the number of the state."""
         node, new = self.number(system.key(None))
         if new:
             choices = system.choices()
@@ -210,7 +210,7 @@ class _Walk(Generic[Choice]):
     """One task running on, and the states that it goes through."""
 
     def __init__(
-        self, search: Search[Choice], system: System[Choice], job: _Job[Choice], running: Choice
+        self, search: ScheduleSearch[Choice], system: System[Choice], job: _Job[Choice], running: Choice
     ) -> None:
         self._search, self._system, self._job, self._running = search, system, job, running
         self._node, self._preempts = job.node, job.preempts
@@ -231,7 +231,7 @@ class _Walk(Generic[Choice]):
         return False
 
     def link(self, node: int) -> None:
-        """That is where it has come to."""
+        """The task has come to this state."""
         self._search.link(self._node, node, preempts=self._preempts)
         self._node, self._preempts = node, False
 

@@ -44,8 +44,10 @@ class Run:
         self._running = ""
 
     def choices(self) -> Sequence[Step]:
-        """Tasks that can go on, then operations to begin, then bios that can complete; else what every case
-        ends with, while somebody waits for it."""
+        """Tasks that can go on, then operations to begin, then bios that can complete.
+
+        If there are none and a task waits: the next step of those that end every case.
+        """
         chosen = [*self._tasks_that_can_run(), *self._bios_in_flight()]
         if not chosen and not self._running and self.world.sim.waiting():
             drained = next_to_drain(self.world)
@@ -74,7 +76,8 @@ class Run:
         return f"kworker {number}"
 
     def take(self, choice: Step, watch: Callable[[], bool]) -> None:
-        """Take a step; what breaks is a Failure.  An operation that makes no sense is passed over."""
+        """Take a step; an operation that makes no sense is passed over.  Raises Failure if something
+        breaks."""
         task = choice.task
         own = choice.operation is not None and self._next.get(task, 0) < len(self._tasks.get(task, ()))
         if own:
@@ -93,13 +96,13 @@ class Run:
             self._running, self.world.sim.watch = "", None
 
     def key(self, running: Step | None) -> Hashable:
-        """The state of the world, how far each task has come, and who is who: the digest tells tasks apart by
-        their order only."""
+        """The state of the world, how far each task has come, and the names of the live tasks: the digest
+        tells tasks apart by their order only."""
         live = tuple(sorted(name for name, task in self.world.sim.tasks.items() if is_live(task)))
         return fingerprint(self.world), tuple(self._next.values()), live, running and running.task
 
     def finish(self) -> None:
-        """Come to the end of the case."""
+        """Come to the end of the case.  Raises Failure if something breaks."""
         try:
             self.world.finish()
         except Violation as violation:

@@ -6,8 +6,8 @@ the same properties.  Hypothesis is asked only when something fails, to save it 
 
 A hunt may aim: each of its cases tries one interleaving on purpose (:mod:`fuzz.searches.aimed`).
 
-Case ``number`` of a seed is the same whoever runs it, and cases are counted in their order, whoever is done
-first: a hunt of so many cases says the same on one core as on many, in one go or in several.
+Case ``number`` of a seed is the same in whatever process it runs, and cases are counted in their order,
+whichever ends first: a hunt of so many cases says the same on one core as on many, in one run or in several.
 """
 
 from __future__ import annotations

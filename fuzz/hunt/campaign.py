@@ -35,7 +35,7 @@ class Walked(NamedTuple):
 
 @dataclass(frozen=True)
 class Campaign:
-    """Case ``number`` of a campaign is the same case always, whoever runs it and when.
+    """Case ``number`` of a campaign is always the same case, in whatever process and whenever it runs.
 
     ``steps`` are choices of a case; ``taken_out`` are ids of fixes; ``machines`` are names, and take turns,
     as many each as in a run of pytest.  ``aims`` are names of interleavings, tried in turn: with any, the
@@ -55,12 +55,12 @@ class Campaign:
 
     @cached_property
     def kinds(self) -> list[type[BlockGroupMachine]]:
-        """The machines themselves."""
+        """The classes of the machines."""
         return [_KINDS[name] for name in self.machines]
 
     @cached_property
     def turns(self) -> list[type[BlockGroupMachine]]:
-        """A round of them."""
+        """The machines of one round, in the order in which they take turns."""
         return [machine for machine in TURNS if machine in self.kinds]
 
     @cached_property

@@ -26,7 +26,7 @@ def hand_over(campaign: Campaign, places: Sequence[str], failure: Failure, shrin
     """Save the case where ``pytest fuzz/`` looks for it first; then make it as short as it can be, unless
     nothing is to be made shorter.
 
-    In this order: saving is a matter of a moment, and must not be lost if somebody has no patience.
+    In this order: saving takes a moment, and must not be lost if the rest is interrupted.
     """
     run = make_run("default", {}, campaign.seed, campaign.taken_out, places)
     kind, complaint = campaign.kind(failure.number), ""

@@ -14,12 +14,15 @@ from fuzz.hunt.handover import Handed, hand_over
 from fuzz.hunt.state import State
 from fuzz.hunt.workers import Workers
 from fuzz.options import Shrink
+from fuzz.progress import ignore
 from fuzz.summary import save_trace
 
 BATCH = 22
 """Cases of a job: less than a second."""
-SAVED_EVERY, POLL = 2.0, 0.2
-"""Seconds between two savings, and two looks at whether to stop."""
+SAVED_EVERY = 2.0
+"""Seconds between two savings of the state."""
+POLL = 0.2
+"""Seconds between two looks at whether to stop."""
 
 Job = range | Failure
 Result = Batch | Handed
@@ -34,10 +37,10 @@ def do(campaign: Campaign, places: Sequence[str], shrink: Shrink, job: Job) -> R
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a hunt ends: before case number ``cases``, after ``seconds`` of this go; never, if it is None.
+    """When a hunt ends: after case ``cases - 1``, or after ``seconds`` of this run; None means no such limit.
 
-    ``first``: with the batch that has the first case of this go that fails.  What was run behind it is not
-    counted, and runs again if the hunt goes on.
+    ``first``: it ends with the batch that has the first failing case of this run.  Cases that were run after
+    that batch are not counted, and run again if the hunt goes on.
     """
 
     cases: int | None = None
@@ -47,11 +50,16 @@ class Limits:
 
 @dataclass(slots=True)
 class Hunt:
-    """One go of a hunt.
+    """One run of a hunt.
 
     ``path`` is the file of its ``state``, ``places`` are those of the example database, ``traces`` the
     folder of traces; ``shrink`` says how short failures are made.  ``stop`` ends it: cases under way are
-    finished, hand-overs under way are left for the next go.  ``tick`` is called a few times a second.
+    finished, hand-overs under way are left for the next run.  ``tick`` is called a few times a second.
+
+    ``_next_case`` is the first case that nobody was given yet.  ``_failed_before`` and ``_seconds_before``
+    are what earlier runs of the hunt came to; ``_started`` and ``_saved`` are times of the clock.  ``_done``
+    holds finished batches whose predecessors are still running, by their first case, with the case after
+    their last; ``_failures`` are failures that no worker was given yet.
     """
 
     state: State
@@ -61,10 +69,10 @@ class Hunt:
     limits: Limits
     shrink: Shrink = Shrink.STEPS
     stop: Event = field(default_factory=Event)
-    tick: Callable[[State], None] = lambda _: None
-    _first: int = 0
+    tick: Callable[[State], object] = ignore
+    _next_case: int = 0
     _failed_before: int = 0
-    _before: float = 0.0
+    _seconds_before: float = 0.0
     _started: float = 0.0
     _saved: float = 0.0
     _done: dict[int, tuple[Batch, int]] = field(default_factory=dict)
@@ -72,8 +80,8 @@ class Hunt:
 
     @property
     def speed(self) -> float:
-        """Steps per second, over all goes."""
-        seconds = self._before + time.monotonic() - self._started
+        """Steps per second, over all runs of the hunt."""
+        seconds = self._seconds_before + time.monotonic() - self._started
         return self.state.tally.steps / seconds
 
     def run(self, workers: int) -> None:
@@ -81,8 +89,9 @@ class Hunt:
 
         Raises OSError where something cannot be saved, and WorkerLostError.
         """
-        self._started, self._before, self._first = time.monotonic(), self.state.seconds, self.state.next
-        self._failures, self._failed_before = list(self.state.pending), self.state.failed
+        self._started, self._seconds_before = time.monotonic(), self.state.seconds
+        self._next_case, self._failed_before = self.state.next, self.state.failed
+        self._failures = list(self.state.pending)
         self._save()
         try:
             with Workers[Job, Result](
@@ -97,7 +106,7 @@ class Hunt:
             self._save()
 
     def _hand_out(self, pool: Workers[Job, Result]) -> bool:
-        """Something to do for everybody; False if there is nothing left that is worth waiting for."""
+        """Give each idle worker a job; False if nothing is left that is worth waiting for."""
         while pool.idle and not self.stop.is_set():
             job: Job | None = self._failures.pop(0) if self._failures else self._next_cases()
             if job is None:
@@ -112,9 +121,11 @@ class Hunt:
             return None
         if limits.seconds is not None and time.monotonic() - self._started >= limits.seconds:
             return None
-        end = self._first + BATCH if limits.cases is None else min(self._first + BATCH, limits.cases)
-        cases = range(self._first, end)
-        self._first = max(end, self._first)
+        first, end = self._next_case, self._next_case + BATCH
+        if limits.cases is not None:
+            end = min(end, limits.cases)
+        cases = range(first, end)
+        self._next_case = max(first, end)
         return cases or None
 
     def _take(self, job: Job, result: Result) -> None:
@@ -134,13 +145,13 @@ class Hunt:
             self._save()
 
     def _has_failed(self) -> bool:
-        """Whether some case of this go has, counted already or not."""
+        """Whether some case of this run has, counted already or not."""
         waiting = (batch for batch, _ in self._done.values())
         return self._failed_now or any(batch.failures or batch.mistakes for batch in waiting)
 
     @property
     def _failed_now(self) -> bool:
-        """Whether a case of this go has failed, of those that are counted."""
+        """Whether a case of this run has failed, of those that are counted."""
         return self.state.failed > self._failed_before
 
     def _save_sometimes(self) -> None:
@@ -149,5 +160,5 @@ class Hunt:
 
     def _save(self) -> None:
         self._saved = time.monotonic()
-        self.state.seconds = self._before + self._saved - self._started
+        self.state.seconds = self._seconds_before + self._saved - self._started
         self.state.save(self.path)

@@ -9,7 +9,7 @@ from fuzz.hunt.state import State
 from fuzz.report import Reproducer
 from fuzz.shortest import shortest
 from fuzz.summary import count_lines, reproducer_lines, where_saved
-from fuzz.tables import wrapped_lines
+from fuzz.tables import plural, wrapped_lines
 from fuzz.traces import file_name, loads
 from models.reverts import told
 
@@ -18,7 +18,8 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
     """Reproducers first, then counts, then how fast it was, then where the traces are."""
     best = shortest([handed.reproducer for handed in state.handed])
     for reproducer in best:
-        how = f"{_cases(state.broken[reproducer.property])} of {state.next}; the shortest that was found"
+        cases = plural(state.broken[reproducer.property], "case")
+        how = f"fails in {cases} of {state.next}; the shortest that was found"
         yield from reproducer_lines(reproducer, how, state.campaign.reverts, places)
     yield from _not_handed(state)
     yield from count_lines(state.tally)
@@ -53,10 +54,6 @@ def _not_handed(state: State) -> Iterator[str]:
     for mistake in state.mistakes:
         yield f"the model itself fails in case {mistake.number} ({mistake.machine}):"
         yield from (f"    {line}" for line in mistake.text.splitlines())
-
-
-def _cases(number: int) -> str:
-    return "fails in 1 case" if number == 1 else f"fails in {number} cases"
 
 
 def _name(reproducer: Reproducer) -> str:

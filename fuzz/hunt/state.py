@@ -13,13 +13,13 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from fuzz.bench.results import digest
-from fuzz.files import write_whole
+from fuzz.files import digest, write_whole
 from fuzz.hunt.campaign import Batch, Campaign, Failure, Mistake, machine_names
 from fuzz.hunt.handover import Handed
 from fuzz.interleavings import Coverage
 from fuzz.report import Reproducer
 from fuzz.tally import Tally
+from fuzz.traces.schema import short
 from models.reverts import find_reverts
 
 SCHEMA: Mapping[str, Any] = json.loads(
@@ -27,8 +27,6 @@ SCHEMA: Mapping[str, Any] = json.loads(
 )
 FORMAT: str = SCHEMA["properties"]["format"]["const"]
 VERSION: int = SCHEMA["properties"]["version"]["const"]
-LONGEST_COMPLAINT = 200
-"""Characters of what the schema library says."""
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -130,10 +128,10 @@ def load(path: Path) -> State:
         raise StateError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise StateError(f"{path}: not the state of a hunt: no JSON") from error
-    for wrong in Draft202012Validator(SCHEMA).iter_errors(data):
+    wrong = next(Draft202012Validator(SCHEMA).iter_errors(data), None)
+    if wrong is not None:
         place = ", ".join(map(str, wrong.absolute_path)) or "file"
-        text = wrong.message.encode("ascii", "backslashreplace").decode("ascii")
-        raise StateError(f"{path}: not the state of a hunt: {place}: {text[:LONGEST_COMPLAINT]}")
+        raise StateError(f"{path}: not the state of a hunt: {place}: {short(wrong.message)}")
     try:
         return _state(data)
     except (TypeError, ValueError, AttributeError) as error:

@@ -1,7 +1,7 @@
 """Processes that do jobs: one for each core, each with a pipe of its own.
 
 A worker ends when its pipe does, so none outlives the process that started it, however that ended (those of
-a process pool wait for ever when it was killed).  Ctrl-C is for the one who hands out the jobs.
+a process pool wait for ever when it was killed).  Ctrl-C is left to the process that hands out the jobs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class WorkerLostError(Exception):
 
 
 def _serve(pipe: Connection, work: Callable[[Job], Result]) -> None:
-    """Do jobs until there is nobody who hands any out."""
+    """Do jobs until the other end of the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()
     with suppress(EOFError, OSError):

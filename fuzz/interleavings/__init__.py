@@ -1,4 +1,4 @@
-"""Which interleavings a campaign reached: what ran while what else stood where, and who waited for whom.
+"""Which interleavings a campaign reached: pairs of operations that met, and waits of one for another.
 
 An interleaving is a pair **(A @ p, B)**: some task stood at preemption point p of operation A, and a task
 doing B got on meanwhile (it passed a preemption point, or came to its end).  A **wait** is (B, W, A): a

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fuzz.interleavings.species import Estimate, estimate
-from fuzz.interleavings.watched import pair, place, place_of
+from fuzz.interleavings.watched import pair, pair_and_reason, place, place_of
 from models.operations import OPERATIONS, Operation
 
 NO_RULE = "no rule known"
@@ -27,7 +27,7 @@ class Never:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The pairs of a campaign of ``cases``: its counts (see :class:`fuzz.machine.Tally`), and the names of
+    """The pairs of a campaign of ``cases``: its counts (see :class:`fuzz.tally.Tally`), and the names of
     the operations that each of its machines draws.
 
     All pairs are each operation at each of its points, with each operation.
@@ -52,7 +52,7 @@ class Coverage:
 
     def count(self, stopped: type[Operation], point: str, ran: type[Operation]) -> int:
         """In how many cases the one got on while the other stood there."""
-        return self.interleavings[pair(stopped.name, point, ran.name)]
+        return self.interleavings[pair(place(stopped.name, point), ran.name)]
 
     def reached_points(self, stopped: type[Operation], ran: type[Operation]) -> int:
         """At how many of its points the one stood while the other got on."""
@@ -76,7 +76,7 @@ class Coverage:
         - Nobody got on while the first stood there, nor tried.
         - No machine draws both, or one alone does (what comes anyway, as a commit, is drawn by nobody).
         """
-        tried = self._tried.get(pair(stopped.name, point, ran.name), {})
+        tried = self._tried.get(pair(place(stopped.name, point), ran.name), {})
         reason = "; or ".join(sorted(tried)) or self._unseen(stopped, point, ran)
         return Never(stopped.name, point, ran.name, reason, max(tried.values(), default=0))
 
@@ -104,7 +104,7 @@ class Coverage:
         """What stood in the way of each pair that was tried, in how many cases."""
         found: dict[str, dict[str, int]] = {}
         for name, cases in self.obstacles.items():
-            tried, _, reason = name.partition(": ")
+            tried, reason = pair_and_reason(name)
             found.setdefault(tried, {})[reason] = cases
         return found
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fuzz.interleavings.coverage import NO_RULE, Coverage
 from fuzz.interleavings.text import by_reason
+from fuzz.tables import most_frequent
 from fuzz.templates import environment
 from models.operations import OPERATIONS, Operation
 
@@ -52,7 +53,6 @@ def _cell(coverage: Coverage, stopped: type[Operation], point: str, ran: type[Op
 
 def page(coverage: Coverage) -> str:
     """The page."""
-    waits = sorted(coverage.waits.items(), key=lambda entry: (-entry[1], entry[0]))
     return (
         environment("fuzz.interleavings")
         .get_template("coverage.html")
@@ -61,7 +61,7 @@ def page(coverage: Coverage) -> str:
             operations=[operation.name for operation in OPERATIONS],
             rows=rows(coverage),
             shades=SHADES,
-            waits=waits,
+            waits=most_frequent(coverage.waits),
             never=by_reason(coverage),
         )
     )

@@ -1,4 +1,4 @@
-"""Coverage for a terminal: a matrix of operations, who waited for what, and what never came about."""
+"""Coverage for a terminal: a matrix of operations, the waits, and what never came about."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fuzz.interleavings.coverage import Coverage
+from fuzz.interleavings.watched import place
+from fuzz.tables import most_frequent
 from models.operations import OPERATIONS
 
 
@@ -18,7 +20,7 @@ def listing(coverage: Coverage) -> Iterator[Text | Table | Padding]:
     yield Text("at how many of its points one stood (row) while another got on (column)", style="bold")
     yield matrix(coverage)
     yield Text("\nwho waited for what (in how many cases)", style="bold")
-    for name, cases in sorted(coverage.waits.items(), key=lambda entry: (-entry[1], entry[0])):
+    for name, cases in most_frequent(coverage.waits):
         yield Text(f"{cases:7} {name}")
     yield Text("\nnever reached", style="bold")
     yield from _never(coverage)
@@ -60,5 +62,5 @@ def by_reason(coverage: Coverage) -> dict[str, list[tuple[str, str]]]:
     reasons: dict[str, list[tuple[str, str]]] = {}
     for never in coverage.never():
         ran = f"{never.ran} ({never.tried} tried)" if never.tried else never.ran
-        reasons.setdefault(never.reason, []).append((f"{never.stopped} @ {never.point}", ran))
+        reasons.setdefault(never.reason, []).append((place(never.stopped, never.point), ran))
     return dict(sorted(reasons.items(), key=lambda entry: (-len(entry[1]), entry[0])))

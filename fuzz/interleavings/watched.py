@@ -22,14 +22,32 @@ def place(operation: str, point: str) -> str:
     return f"{operation} @ {point}"
 
 
-def pair(operation: str, point: str, other: str) -> str:
-    """The name of an interleaving: ``other`` got on while ``operation`` stood at ``point``."""
-    return f"{place(operation, point)} / {other}"
+def pair(where: str, other: str) -> str:
+    """The name of an interleaving: ``other`` got on while the one stood at that place."""
+    return f"{where} / {other}"
 
 
 def place_of(name: str) -> str:
-    """Where one stood: what the name of a pair begins with."""
+    """Where the one stood, by the name of a pair."""
     return name.partition(" / ")[0]
+
+
+def parts_of(name: str) -> tuple[str, str, str]:
+    """Operation, point and the other operation, by the name of a pair; empty what is missing."""
+    where, _, other = name.partition(" / ")
+    operation, _, point = where.partition(" @ ")
+    return operation, point, other
+
+
+def obstacle(name: str, reason: str) -> str:
+    """The name of what stood in the way of a pair."""
+    return f"{name}: {reason}"
+
+
+def pair_and_reason(name: str) -> tuple[str, str]:
+    """The parts of the name of an obstacle."""
+    tried, _, reason = name.partition(": ")
+    return tried, reason
 
 
 @cache
@@ -42,8 +60,8 @@ def kind_of(name: str) -> str:
 class Interleavings:
     """What one case saw, each by its name, once.
 
-    ``reached`` are pairs; ``waits`` say who waited for what, held by whom; ``obstacles`` say why a pair did
-    not come about when it was tried: a pair, a colon and the reason.
+    ``reached`` are pairs; ``waits`` name an operation, what it waited for, and what its holder was doing;
+    ``obstacles`` say why a pair did not come about when it was tried (:func:`obstacle`).
     """
 
     reached: set[str] = field(default_factory=set)
@@ -63,7 +81,8 @@ class WatchedWorld(World):
         answer = super().makes_sense(step)
         if not answer and step.operation is not None and self.idle(step.task):
             for _, where in self._standing(step.task):
-                self.interleavings.obstacles.add(f"{where} / {step.operation.name}: it makes no sense")
+                tried = pair(where, step.operation.name)
+                self.interleavings.obstacles.add(obstacle(tried, "it makes no sense"))
         return answer
 
     def apply(self, step: Step) -> bool:
@@ -84,10 +103,10 @@ class WatchedWorld(World):
                 yield task, place(self._operations[task.name].name, task.stopped_at)
 
     def _look(self, task: Task, operation: Operation, standing: list[tuple[Task, str]]) -> None:
-        """The task did a step; the others stood there while it did."""
+        """Record what the task's step showed, given where the others stood."""
         seen, wait = self.interleavings, task.blocked_on
         if wait is None or task.passed:
-            seen.reached.update(f"{where} / {operation.name}" for _, where in standing)
+            seen.reached.update([pair(where, operation.name) for _, where in standing])
         if wait is None:
             return
         holders, what = tuple(wait.held_by()), kind_of(wait.name)
@@ -95,7 +114,7 @@ class WatchedWorld(World):
             seen.waits.add(f"{operation.name} waits for {what}, held by {self._what_does(holder)}")
         if not task.passed:
             seen.obstacles.update(
-                f"{where} / {operation.name}: it waits for {what}, held by the other"
+                obstacle(pair(where, operation.name), f"it waits for {what}, held by the other")
                 for other, where in standing
                 if other.name in holders
             )

@@ -16,7 +16,7 @@ from models.operations import (
 
 
 class Creation(BlockGroupMachine):
-    """Block groups between their two phases: who allocates from them, and who writes their items."""
+    """Block groups between their two phases: allocations from them, and the writing of their items."""
 
     operations = (CreateBg, Allocate, EndTransaction, Commit)
     focus = (
@@ -68,7 +68,7 @@ class Allocating(BlockGroupMachine):
 
 
 class Committing(BlockGroupMachine):
-    """Commits, by fsync and by others, one behind the other, and who waits for which."""
+    """Commits, by fsync and by others, one behind the other, and the tasks that wait for them."""
 
     operations = (CreateBg, Fsync, Commit)
     focus = ("TRANS_STATE_UNBLOCKED", "write_ctree_super")

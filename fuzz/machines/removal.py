@@ -1,4 +1,4 @@
-"""Block groups that become unused, and those who remove them."""
+"""Block groups that become unused, and their removal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from models.operations import Allocate, Clean, Commit, Free, Relocate, RunDelaye
 
 
 class Cleaning(BlockGroupMachine):
-    """Block groups that become unused, against who writes their items."""
+    """Block groups that become unused, against the writing of their items."""
 
     operations = (Allocate, Free, RunDelayedRefs, Clean, Commit)
     focus = ("dirty_bgs", "unused_bgs_lock", "inc_block_group_ro", "dirty_bgs_lock")

@@ -7,14 +7,14 @@ from models.operations import Allocate, Clean, Commit, CreateBg, Free, Relocate,
 
 
 class Trimming(BlockGroupMachine):
-    """Trim that has a discard on its way, against those who use the place of a removed block group again."""
+    """Trim that has a discard on its way, against block groups that take the place of a removed one."""
 
     operations = (CreateBg, Commit, Relocate, Trim)
     focus = ("do_trimming", "btrfs_discard_extent")
 
 
 class Freezing(BlockGroupMachine):
-    """Trim that begins or ends, against those who add and remove block groups."""
+    """Trim that begins or ends, against block groups that are added and removed."""
 
     operations = (CreateBg, Relocate, Trim)
     focus = (
@@ -27,7 +27,7 @@ class Freezing(BlockGroupMachine):
 
 
 class Scrubbing(BlockGroupMachine):
-    """Scrub, which makes block groups read-only, against those who empty and remove them."""
+    """Scrub, which makes block groups read-only, against their emptying and removal."""
 
     operations = (Free, Clean, Commit, Scrub)
     focus = ("scrub_pause_on", "scrub_chunk", "btrfs_dec_block_group_ro", "unused_bgs_lock")

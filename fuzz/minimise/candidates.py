@@ -14,11 +14,10 @@ from fuzz.minimise.lowered import (
     without_first,
 )
 from fuzz.minimise.size import LEAST_GROUP_BLOCKS, points_of
+from fuzz.prove.moves import Program
 from models.geometry import MAX_DATA_BLOCKS, File, FileKind, Geometry
 from models.operations import OPERATIONS, Allocate, CompleteBio, CreateBg, Operation, Step
 from models.simulation import kind_of_task
-
-Steps = tuple[Step, ...]
 
 
 def smaller(case: Case) -> Iterator[Case]:
@@ -58,7 +57,9 @@ def without_step(case: Case, index: int) -> Case:
 def _with_fewer_steps(case: Case) -> Iterator[Case]:
     steps = case.steps
     for length in (len(steps) // 2, len(steps) // 4, 2, 1):
-        for start in range(len(steps) - length, -1, -1) if length else ():
+        if length == 0:
+            continue
+        for start in range(len(steps) - length, -1, -1):
             yield replace(case, steps=steps[:start] + steps[start + length :])
 
 
@@ -73,7 +74,7 @@ def _with_plain_arguments(case: Case) -> Case:
     return Case(Geometry(), tuple(plain(step) for step in case.steps))
 
 
-def _simpler_steps(steps: Steps, index: int) -> Iterator[Step]:
+def _simpler_steps(steps: Program, index: int) -> Iterator[Step]:
     """The step without its preemption, with an earlier one, or with less to do."""
     step = steps[index]
     if step.until is not None:
@@ -150,12 +151,12 @@ def _by_others(case: Case) -> Iterator[Case]:
         yield replace(case, steps=renamed((*steps[:index], *swapped, *steps[index + 2 :])))
 
 
-def alike(steps: Steps, task: str) -> list[str]:
-    """The tasks that could do what that one does: CPUs are alike, and so are workers, who complete bios."""
+def alike(steps: Program, task: str) -> list[str]:
+    """The tasks that could do what that one does: CPUs are alike, and so are workers, which complete bios."""
     return sorted({step.task for step in steps if kind_of_task(step.task) == kind_of_task(task)})
 
 
-def renamed(steps: Steps) -> Steps:
+def renamed(steps: Program) -> Program:
     """Tasks and workers numbered in the order in which they come in."""
     names: dict[str, str] = {}
     for step in steps:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from fuzz.case import Case
 from fuzz.minimise.size import LEAST_GROUP_BLOCKS, cost
-from fuzz.prove.search import Covered, LimitReached, Search
+from fuzz.prove.search import LimitReached, ProgramsCovered, ProgramSearch
 from models.geometry import File, FileKind, Geometry
 from models.operations import OPERATIONS, CompleteBio, EndTransaction, Operation
 from models.reverts import Revert
@@ -24,9 +24,12 @@ SHORT = 3
 """Steps and preemptions up to which every preemption point is tried: with more there are too many."""
 LONG = 5
 """Steps and preemptions above which a program is too long to come to everything that is shorter."""
-EXECUTIONS, FEW, MANY = 1_000, 300, 3_000
-"""Of programs on one file system, after which the rest is left out; where the program is long; and where
-every preemption point is tried."""
+EXECUTIONS = 1_000
+"""Executions on one file system, after which the rest is left out."""
+FEW = 300
+"""The same where the program is long."""
+MANY = 3_000
+"""The same where every preemption point is tried."""
 
 
 def _plain(groups: int, *blocks: int) -> Geometry:
@@ -62,12 +65,13 @@ class _Asked(NamedTuple):
 
     def covers(self, other: _Asked) -> bool:
         """Whether the other one would find nothing that this has not."""
+        alike = (self.kinds, self.points) == (other.kinds, other.points)
         return (
             self.geometry == other.geometry
             and self.most >= other.most
             and self.kinds >= other.kinds
             and self.points >= other.points
-            and (self.whole or (self[1:3] == other[1:3] and self.executions >= other.executions))
+            and (self.whole or (alike and self.executions >= other.executions))
         )
 
 
@@ -77,7 +81,7 @@ class Everywhere:
 
     reverts: Sequence[Revert]
     symptom: str
-    covered: Covered = field(default_factory=Covered)
+    covered: ProgramsCovered = field(default_factory=ProgramsCovered)
     _done: list[_Asked] = field(default_factory=list)
 
     def failing(self, case: Case) -> Iterator[Iterator[Case]]:
@@ -105,7 +109,7 @@ class Everywhere:
             return
         limit = self.covered.executions + executions
         ordered = [kind for kind in OPERATIONS if kind in kinds]
-        search = Search(geometry, self.reverts, most, limit, ordered, points, self.covered)
+        search = ProgramSearch(geometry, self.reverts, most, limit, ordered, points, self.covered)
         try:
             for failure in search.failures():
                 if self.symptom in failure.broken:

@@ -8,22 +8,23 @@ steps, and thousands for one of eight, so they come when no single change makes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, islice, product
 
 from fuzz.case import Case
-from fuzz.minimise.candidates import Steps, alike, renamed, with_step
+from fuzz.minimise.candidates import alike, renamed, with_step
 from fuzz.minimise.size import FIRST_GROUP, LEAST_GROUP_BLOCKS, points_of
+from fuzz.prove.moves import Program
 from models.geometry import File, FileKind, Geometry
 from models.operations import OPERATIONS, Allocate, CompleteBio, Operation, Step
 
 CPU = "CPU 1"
 """A task that can do whatever has no task of its own."""
 NEW = "CPU 9"
-"""A task that does nothing else; it gets a name in order."""
+"""A task name that no program uses; :func:`renamed` gives it its real number."""
 FEW = range(3, 9)
-"""How many steps a program has of which any two are left out."""
+"""Program lengths for which every pair of steps is left out."""
 MOST_ALIKE = 3
 """Operations of one kind that are replaced together; of more, each by some task, there are too many ways."""
 MOST_WAYS = 20
@@ -56,7 +57,7 @@ def leaps(case: Case) -> Iterator[Case]:
     yield from _stopped_earlier(case)
 
 
-def _called_otherwise(steps: Steps, geometries: Sequence[Geometry]) -> Iterator[Case]:
+def _called_otherwise(steps: Program, geometries: Sequence[Geometry]) -> Iterator[Case]:
     """The steps on each of these file systems, with other block groups and files in the place of theirs."""
     named = {
         name: sorted(
@@ -91,12 +92,14 @@ def _stopped_elsewhere(case: Case) -> Iterator[Case]:
         gone = set(_steps_of(case.steps, first))
         rest = replace(case, steps=tuple(s for index, s in enumerate(case.steps) if index not in gone))
         for index, step in enumerate(rest.steps):
-            for point in step.operation.points if step.operation else ():
+            if step.operation is None:
+                continue
+            for point in step.operation.points:
                 stopped = with_step(rest, index, replace(step, until=point))
                 yield replace(stopped, steps=renamed(stopped.steps))
 
 
-def _steps_of(steps: Steps, first: int) -> Iterator[int]:
+def _steps_of(steps: Program, first: int) -> Iterator[int]:
     """Where a task begins an operation, and where it goes on with it."""
     yield first
     for index in range(first + 1, len(steps)):
@@ -108,29 +111,27 @@ def _steps_of(steps: Steps, first: int) -> Iterator[int]:
 
 def _by_fewer_tasks(case: Case) -> Iterator[Case]:
     """From some operation on, all that its task does is done by another one."""
-    for start, step in enumerate(case.steps):
-        for task in alike(case.steps, step.task) if step.operation is not None else ():
-            if task != step.task:
-                yield replace(case, steps=renamed(_handed_over(case.steps, start, task)))
-
-
-def _handed_over(steps: Steps, start: int, to: str) -> Steps:
-    def hand(step: Step) -> Step:
-        return replace(step, task=to) if step.task == steps[start].task else step
-
-    return (*steps[:start], *map(hand, steps[start:]))
+    for start, task, other in _alike_tasks(case.steps):
+        yield _with_tasks(case, start, {task: other})
 
 
 def exchanged(case: Case) -> Iterator[Case]:
     """From some operation on, two tasks that are alike in each other's place."""
-    for start, step in enumerate(case.steps):
-        for task in alike(case.steps, step.task) if step.operation is not None else ():
-            if task != step.task:
-                names = {task: step.task, step.task: task}
-                rest = [
-                    replace(other, task=names.get(other.task, other.task)) for other in case.steps[start:]
-                ]
-                yield replace(case, steps=renamed((*case.steps[:start], *rest)))
+    for start, task, other in _alike_tasks(case.steps):
+        yield _with_tasks(case, start, {task: other, other: task})
+
+
+def _alike_tasks(steps: Program) -> Iterator[tuple[int, str, str]]:
+    """Where a task begins an operation, the task, and each other one that is like it."""
+    for start, step in enumerate(steps):
+        if step.operation is not None:
+            yield from ((start, step.task, task) for task in alike(steps, step.task) if task != step.task)
+
+
+def _with_tasks(case: Case, start: int, others: Mapping[str, str]) -> Case:
+    """From step ``start`` on, other tasks in the place of these."""
+    rest = [replace(step, task=others.get(step.task, step.task)) for step in case.steps[start:]]
+    return replace(case, steps=renamed((*case.steps[:start], *rest)))
 
 
 def _of_simpler_kinds(case: Case) -> Iterator[Case]:
@@ -141,8 +142,10 @@ def _of_simpler_kinds(case: Case) -> Iterator[Case]:
     for kind in (kind for kind in OPERATIONS if kind in kinds):
         for simpler in (lower for lower in OPERATIONS[: OPERATIONS.index(kind)] if lower is not CompleteBio):
             places = [i for i, step in enumerate(case.steps) if isinstance(step.operation, kind | simpler)]
+            if len(places) > MOST_ALIKE:
+                continue
             by = [simpler.task] if simpler.task else tasks
-            for others in product(by, repeat=len(places)) if len(places) <= MOST_ALIKE else ():
+            for others in product(by, repeat=len(places)):
                 steps = list(case.steps)
                 for index, task in zip(places, others, strict=True):
                     until = steps[index].until if steps[index].until in simpler.points else None
@@ -154,6 +157,8 @@ def _stopped_earlier(case: Case) -> Iterator[Case]:
     """Stopped at an earlier point, on another file system."""
     for index, step in enumerate(case.steps):
         points = points_of(case.steps, index)
-        for point in points[: points.index(step.until)] if step.until in points else ():
+        if step.until not in points:
+            continue
+        for point in points[: points.index(step.until)]:
             stopped = with_step(case, index, replace(step, until=point))
             yield from (replace(stopped, geometry=geometry) for geometry in SMALL)

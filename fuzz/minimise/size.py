@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
-from fuzz.case import Case
+from fuzz.case import Case, operation_at
+from fuzz.traces.reading import LEAST as LEAST_READ
 from models.geometry import FileKind, Geometry
 from models.operations import OPERATIONS, Operation, Step
 
@@ -13,8 +14,8 @@ FIRST_GROUP = 2
 """Number of the first DATA block group: SYSTEM and METADATA are 0 and 1."""
 LEAST_GROUP_BLOCKS = 2
 """Blocks of a block group at least, as mkfs has it."""
-LEAST = {"group": FIRST_GROUP, "blocks": 1}
-"""The least value of an argument of that name; of any other number it is 0."""
+LEAST = {**LEAST_READ, "group": FIRST_GROUP}
+"""As in a trace, but only block groups that hold data are named."""
 NO_POINT = -1
 """Stands before all preemption points."""
 
@@ -69,7 +70,5 @@ def _values(operation: Operation) -> tuple[object, ...]:
 
 def points_of(steps: Sequence[Step], index: int) -> tuple[str, ...]:
     """The preemption points of what the task of that step is doing: for a resumed one, of what it began."""
-    for step in reversed(steps[: index + 1]):
-        if step.task == steps[index].task and step.operation is not None:
-            return step.operation.points
-    return ()
+    operation = operation_at(steps, index)
+    return operation.points if operation is not None else ()

@@ -27,7 +27,7 @@ SHORT = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A block: what it is used for, by whom in short and in full, and what it holds."""
+    """A block: what it is used for, its owners in short and in full, and what it holds."""
 
     block: int
     use: str
@@ -105,7 +105,7 @@ def _group(known: BlockGroupState, was_there: bool, before: FsState, state: FsSt
 def _cells(
     shown: BlockGroupState, old: BlockGroupState | None, new: BlockGroupState | None, writing: set[int]
 ) -> Iterator[Cell]:
-    """The blocks.  Of a block group that is not there only that somebody may write to its place."""
+    """The blocks.  For a block group that is not there, only the bios that write to its place are shown."""
     was: Mapping[int, BlockState] = {block.block: block for block in old.blocks} if old else {}
     for block in shown.blocks:
         bio = block.block in writing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fuzz.diagram import cell
 from fuzz.story import POWER_CUT, Broken, Frame, Story
@@ -59,6 +60,15 @@ class Lane:
     title: str
 
 
+class Stopped(NamedTuple):
+    """A lane that has begun, of a task that is still stopped."""
+
+    x: int
+    top: int
+    kind: str
+    title: str
+
+
 @dataclass(frozen=True, slots=True)
 class Arrow:
     """A wake-up."""
@@ -98,7 +108,7 @@ def timeline(story: Story) -> Timeline:
     column = WIDTHS.get(len(story.columns), NARROW)
     heads = {name: GUTTER + i * (column + GUTTER) for i, name in enumerate(story.columns)}
     drawn = Timeline(len(heads) * (column + GUTTER) + LANE, column, heads)
-    stopped: dict[str, tuple[int, int, str, str]] = {}
+    stopped: dict[str, Stopped] = {}
     for frame in story.frames:
         box = _box(frame, drawn)
         killed = [task for task, where in frame.standing if where == POWER_CUT]
@@ -146,30 +156,30 @@ def _band(broken: Broken, drawn: Timeline) -> Band:
     return Band(drawn.height, 2 * PADDING + len(lines) * LINE, broken, lines)
 
 
-def _begin_lane(stopped: dict[str, tuple[int, int, str, str]], box: Box) -> None:
+def _begin_lane(stopped: dict[str, Stopped], box: Box) -> None:
     """From here on the task is stopped, if its step did not come to an end."""
     last = box.frame.notes[-1]
     if last.mark in (Mark.STOPS, Mark.WAITS):
         title = f"{box.frame.task} {dict(box.frame.standing)[box.frame.task]}"
         x = box.x - (LANE if box.frame.task == box.frame.column else WORKERS_LANE)
-        stopped[box.frame.task] = (x, box.y + box.height, last.mark.value, title)
+        stopped[box.frame.task] = Stopped(x, box.y + box.height, last.mark.value, title)
 
 
-def _end_lane(drawn: Timeline, stopped: dict[str, tuple[int, int, str, str]], task: str, y: int) -> None:
+def _end_lane(drawn: Timeline, stopped: dict[str, Stopped], task: str, y: int) -> None:
     if task in stopped:
-        x, top, kind, title = stopped.pop(task)
-        edge = max(head for head in drawn.heads.values() if head < x + GUTTER)
-        drawn.lanes.append(Lane(x, edge, top, y, kind, title))
+        lane = stopped.pop(task)
+        edge = max(head for head in drawn.heads.values() if head < lane.x + GUTTER)
+        drawn.lanes.append(Lane(lane.x, edge, lane.top, y, lane.kind, lane.title))
 
 
-def _wake(drawn: Timeline, stopped: dict[str, tuple[int, int, str, str]], box: Box) -> None:
-    """Whom the step wakes waits no longer, and could go on."""
+def _wake(drawn: Timeline, stopped: dict[str, Stopped], box: Box) -> None:
+    """A task that the step wakes waits no longer, and could go on."""
     rows = [line for line in box.lines if line.kind == Mark.WAKES.value]
     names = [note.text for note in box.frame.notes if note.mark is Mark.WAKES]
     for line, name in zip(rows, names, strict=True):
         if name in stopped:
-            x, y = stopped[name][0], line.y - 4
+            x, y = stopped[name].x, line.y - 4
             _end_lane(drawn, stopped, name, y)
             start = box.x if x < box.x else box.x + box.width
             drawn.arrows.append(Arrow(start, x, y, f"{box.frame.task} wakes {name}"))
-            stopped[name] = (x, y, Mark.WAKES.value, f"{name} could go on")
+            stopped[name] = Stopped(x, y, Mark.WAKES.value, f"{name} could go on")

@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from fuzz.prove.fingerprint import fingerprint
 from fuzz.prove.proof import COVERAGE, Proof, prove
-from fuzz.prove.search import Covered, Found, LimitReached, Search
+from fuzz.prove.search import FailingProgram, LimitReached, ProgramsCovered, ProgramSearch
 
-__all__ = ["COVERAGE", "Covered", "Found", "LimitReached", "Proof", "Search", "fingerprint", "prove"]
+__all__ = [
+    "COVERAGE",
+    "FailingProgram",
+    "LimitReached",
+    "ProgramSearch",
+    "ProgramsCovered",
+    "Proof",
+    "fingerprint",
+    "prove",
+]

@@ -15,7 +15,7 @@ What is left out, and why that is sound:
   kept; a CPU that is idle and holds no handle is like one that never was;
 * when something happened: only the order of times matters, so they are numbered by rank;
 * what an idle task's last operation returned; the name of what a task waits for and who holds it, which
-  is text for people (what it waits *for* is there, with its closure);
+  is text (the condition that it waits for is there, with its closure);
 * the text of violations: which properties broke is there;
 * state of modules and classes: there is none, but for caches of what never changes.
 """
@@ -64,10 +64,9 @@ class _Walk:
     """One walk through the objects of a world, depth first."""
 
     def __init__(self, world: World) -> None:
-        self._names: dict[str, str] = {}
         live = sorted(name for name, task in world.sim.tasks.items() if is_live(task))
         cpus = [name for name in live if name.startswith(CPU)]
-        self._names = {name: f"{CPU}{rank}" for rank, name in enumerate(cpus)}
+        self._names: dict[str, str] = {name: f"{CPU}{rank}" for rank, name in enumerate(cpus)}
         self._live = [world.sim.tasks[name] for name in live]
         self._world = world
         self._numbers: dict[int, int] = {}

@@ -14,6 +14,7 @@ from itertools import product
 from fuzz.prove.fingerprint import CPU, is_live
 from models.btrfs.device import KEPT_BITS
 from models.operations import OPERATIONS, CompleteBio, Crash, Operation, Step
+from models.simulation import Task
 from models.world import World
 
 Program = tuple[Step, ...]
@@ -35,7 +36,7 @@ def moves(world: World, kinds: Sequence[type[Operation]] = OPERATIONS) -> Iterat
 
 
 def _tasks(world: World, operation: Operation) -> Iterator[tuple[str, bool]]:
-    """Who can start it, and whether any other idle task could as well."""
+    """The tasks that can start it, each with whether any other idle task could as well."""
     if isinstance(operation, CompleteBio):
         yield world.idle_worker(), False
         return
@@ -53,19 +54,20 @@ def _cpus(world: World) -> list[int]:
     return sorted(int(name[len(CPU) :]) for name, task in world.sim.tasks.items() if _is_busy_cpu(name, task))
 
 
-def _is_busy_cpu(name: str, task: object) -> bool:
-    return name.startswith(CPU) and is_live(task)  # type: ignore[arg-type]
+def _is_busy_cpu(name: str, task: Task) -> bool:
+    return name.startswith(CPU) and is_live(task)
 
 
 def _last(world: World) -> str:
-    """The lowest CPU behind all that are busy."""
+    """The CPU numbered one above the highest busy one."""
     return f"{CPU}{max(_cpus(world), default=0) + 1}"
 
 
 def other_places(world: World, program: Program) -> Iterator[Program]:
     """The program with its last step, which a fresh task did, done by one before each busy CPU.
 
-    ``world`` is the one in which it was run.  None if the task has come to its end: nobody sees its name.
+    ``world`` is the one in which it was run.  Yields nothing if the task has ended: its name no longer
+    matters.
     """
     step = program[-1]
     if not is_live(world.sim.tasks[step.task]):

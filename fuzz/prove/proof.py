@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fuzz.case import Case
-from fuzz.prove.search import Covered, Found, LimitReached, Search, ignore
+from fuzz.progress import ignore
+from fuzz.prove.search import FailingProgram, LimitReached, ProgramsCovered, ProgramSearch
 from models.reverts import Revert
 
 COVERAGE = """\
@@ -32,10 +33,10 @@ class Proof:
 
     symptom: str
     bound: int
-    covered: Covered
+    covered: ProgramsCovered
     complete: bool
-    shorter: Found | None = None
-    other: Found | None = None
+    shorter: FailingProgram | None = None
+    other: FailingProgram | None = None
 
     def sentences(self) -> Iterator[str]:
         """The result, a sentence a line."""
@@ -60,14 +61,14 @@ def prove(
     symptom: str,
     *,
     limit: int,
-    tick: Callable[[Covered], None] = ignore,
+    tick: Callable[[ProgramsCovered], object] = ignore,
 ) -> Proof:
     """Run every program that costs less than ``cost``, until one breaks ``symptom``.
 
     ``limit`` is how many executions there may be; ``tick`` is called before each.
     """
-    covered, other = Covered(), None
-    search = Search(case.geometry, reverts, cost - 1, limit, covered=covered, tick=tick)
+    covered, other = ProgramsCovered(), None
+    search = ProgramSearch(case.geometry, reverts, cost - 1, limit, covered=covered, tick=tick)
     try:
         for found in search.failures():
             if symptom in found.broken:

@@ -35,7 +35,10 @@ Reader = Callable[..., Iterable[object]]
 
 @cache
 def reader(kind: type) -> Reader:
-    """How to read things of that type: what is in them, in an order that belongs to their meaning."""
+    """How to read things of that type: what is in them, in an order that belongs to their meaning.
+
+    Raises TypeError for a type whose state nobody has said how to read.
+    """
     for known, read in READERS:
         if issubclass(kind, known):
             return read

@@ -9,12 +9,14 @@ changes nothing.  Every new state is also brought to its end as a case is.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from fuzz.case import Case
+from fuzz.case import Case, operation_at
+from fuzz.progress import Level, ignore
 from fuzz.prove.fingerprint import fingerprint
 from fuzz.prove.moves import Program, moves, other_places
 from models.geometry import Geometry
@@ -24,17 +26,17 @@ from models.world import Violation, World
 
 
 @dataclass(slots=True)
-class Covered:
+class ProgramsCovered:
     """How much was searched: ``executions`` of programs, ``states`` that differ and were continued; ``whole``
     says up to which cost nothing was left out.
 
-    ``level`` is where the search is: the cost, how many programs of it were run, and how many are known.
+    ``level`` is where the search is; its number is the cost.
     """
 
     executions: int = 0
     states: int = 0
     whole: int = -1
-    level: tuple[int, int, int] = (0, 0, 1)
+    level: Level = field(default_factory=Level)
 
 
 class LimitReached(Exception):  # noqa: N818 - no mistake: the search was told how much it may do
@@ -42,7 +44,7 @@ class LimitReached(Exception):  # noqa: N818 - no mistake: the search was told h
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FailingProgram:
     """A program that breaks properties, and which."""
 
     case: Case
@@ -58,18 +60,13 @@ class _Queued(NamedTuple):
     moved: bool = False
 
 
-def ignore(covered: Covered) -> None:
-    """Nobody watches."""
-    del covered
-
-
 @dataclass(slots=True)
-class Search:
+class ProgramSearch:
     """Every program on ``geometry`` of cost up to ``most``, of operations of these ``kinds``, stopped at
     these ``points`` (None: at all).
 
     ``limit`` is how many executions there may be; ``covered`` is kept up to date, and shown to ``tick``
-    before each.  Whoever iterates may lower ``most`` meanwhile.
+    before each.  The caller that iterates may lower ``most`` meanwhile.
     """
 
     geometry: Geometry
@@ -78,24 +75,24 @@ class Search:
     limit: int
     kinds: Sequence[type[Operation]] = OPERATIONS
     points: frozenset[str] | None = None
-    covered: Covered = field(default_factory=Covered)
-    tick: Callable[[Covered], None] = ignore
+    covered: ProgramsCovered = field(default_factory=ProgramsCovered)
+    tick: Callable[[ProgramsCovered], object] = ignore
     _seen: set[bytes] = field(default_factory=set)
-    _queues: list[list[_Queued]] = field(default_factory=list)
+    _queues: defaultdict[int, list[_Queued]] = field(default_factory=lambda: defaultdict(list))
 
-    def failures(self) -> Iterator[Found]:
+    def failures(self) -> Iterator[FailingProgram]:
         """The programs that fail, the cheapest first; of those that lead to the same state only one is
         continued.  Raises LimitReached."""
-        self._queues = [[] for _ in range(self.most + 3)]
+        self._queues = defaultdict(list)
         self._queues[0].append(_Queued(()))
         cost = 0
         while cost <= self.most:
             for number, queued in enumerate(self._queues[cost]):
-                self.covered.level = (cost, number, len(self._queues[cost]))
+                self.covered.level = Level(cost, number, len(self._queues[cost]))
                 broken = self._reach(queued, cost)
                 if broken:
-                    yield Found(Case(self.geometry, queued.program), cost, broken)
-            self._queues[cost] = []
+                    yield FailingProgram(Case(self.geometry, queued.program), cost, broken)
+            del self._queues[cost]
             self.covered.whole = cost
             cost += 1
 
@@ -139,7 +136,8 @@ class Search:
         if queued.fresh:
             self._queues[cost] += (_Queued(other, moved=True) for other in other_places(world, program))
         if step.until is None:
-            operation = next(s.operation for s in reversed(program) if s.task == step.task and s.operation)
+            operation = operation_at(program, len(program) - 1)
+            assert operation is not None, "whatever goes on was begun"
             self._queues[cost + 1] += (
                 queued._replace(program=(*program[:-1], replace(step, until=point)))
                 for point in dict.fromkeys(world.sim.tasks[step.task].passed)

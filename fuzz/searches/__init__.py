@@ -1,8 +1,8 @@
 """Searches: ways to draw cases, to be measured against each other.
 
 A search of a race is a sequence of cases; which one comes next may depend on those before.  All draw the same
-file systems, and a case is as long in all: so many choices that take a step, or as many operations as those
-come to.
+file systems, and cases are equally long in all of them: :data:`fuzz.random_cases.STEPS` choices, or as many
+operations as these begin.
 
 Where a search is *of the subject*, it is told which operations race: it has the machine with the fewest
 operations among which those of the race are.  The others are not told.
@@ -32,9 +32,9 @@ ROUND = 6
 """Operations of one schedule."""
 
 Cases = Callable[[str], FoundFailure | None]
-"""The next case, out of a seed of its own: how it failed."""
+"""Runs the next case, from a seed of its own; returns its failure, or None."""
 KindFor = Callable[[Revert], type[BlockGroupMachine]]
-"""Which machine to take for a race."""
+"""Returns the machine to take for a race."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def uniform(kind_for: KindFor, revert: Revert) -> Cases:
 
 
 def scheduled(strategy: type[Strategy], kind_for: KindFor, revert: Revert) -> Cases:
-    """A machine's operations; a strategy, which learns from case to case, decides who goes on."""
+    """A machine's operations; a strategy, which learns from case to case, decides which task goes on."""
     kind, one = kind_for(revert), strategy()
 
     def case(seed: str) -> FoundFailure | None:
@@ -130,7 +130,12 @@ def _operation(source: random.Random, kind: type[BlockGroupMachine]) -> Drawn:
     return source.choice(drawn(source.choice(common * (COMMON if kind.seldom else 1) + list(kind.seldom))))
 
 
-UNIFORM, DEFAULT, SUBJECT = "uniform", "default", "subject"
+UNIFORM = "uniform"
+"""The search that the others are measured against."""
+DEFAULT = "default"
+"""The search that draws as ``pytest fuzz/`` does."""
+SUBJECT = "subject"
+"""The search that has the machine of the subject only."""
 _EVEN = "operations, arguments and stops, the end among them, all equally likely"
 _ROUNDS = f"{OPERATIONS} operations, {ROUND} to a schedule"
 SEARCHES: tuple[Search, ...] = (

@@ -21,7 +21,7 @@ from functools import cache
 from typing import NamedTuple
 
 from fuzz.interleavings import Never
-from fuzz.interleavings.watched import pair
+from fuzz.interleavings.watched import obstacle, pair, parts_of, place
 from fuzz.machine import BlockGroupMachine
 from fuzz.random_cases import Pick, pools_of, random_pick
 from models.operations import OPERATIONS
@@ -44,7 +44,7 @@ class Aim(NamedTuple):
     ran: str
 
     def __str__(self) -> str:
-        return pair(*self)
+        return pair(place(self.stopped, self.point), self.ran)
 
     @classmethod
     def of(cls, never: Never) -> Aim:
@@ -67,16 +67,15 @@ def aims_among(operations: Iterable[str]) -> list[Aim]:
 
 def aim_of(name: str) -> Aim:
     """The interleaving of that name.  Raises ValueError, a line that says what there is."""
-    where, slash, ran = name.partition(" / ")
-    stopped, at, point = where.partition(" @ ")
-    if not at or not slash:
+    aim = Aim(*parts_of(name))
+    if str(aim) != name:
         raise ValueError("an interleaving is written OPERATION @ POINT / OPERATION")
-    _known(stopped)
-    _known(ran)
-    if point not in POINTS[stopped]:
-        points = ", ".join(POINTS[stopped]) or "none"
-        raise ValueError(f"{stopped} has no preemption point {point!r}; it has: {points}")
-    return Aim(stopped, point, ran)
+    for operation in aim.operations:
+        _known(operation)
+    if aim.point not in POINTS[aim.stopped]:
+        points = ", ".join(POINTS[aim.stopped]) or "none"
+        raise ValueError(f"{aim.stopped} has no preemption point {aim.point!r}; it has: {points}")
+    return aim
 
 
 def _known(operation: str) -> None:
@@ -98,7 +97,7 @@ class Aimed:
         for _ in range(steps):
             yield self._next() or random_pick(self.source, type(self.machine))
         if not self._stood:
-            self.machine.world.interleavings.obstacles.add(f"{self.aim}: {NEVER_THERE}")
+            self.machine.world.interleavings.obstacles.add(obstacle(str(self.aim), NEVER_THERE))
 
     def _next(self) -> Pick | None:
         """What brings the case nearer; None where anything will do."""
@@ -128,7 +127,7 @@ class Aimed:
         return self._begun([self.aim.ran]) or self._resumed(self.aim.ran, standing)
 
     def _meanwhile(self, standing: list[str]) -> Pick | None:
-        """Something else, to its end: perhaps it makes sense of B, or gives a task back."""
+        """Something else, to its end: after it B may make sense, or a task may be idle again."""
         others = [operation.name for operation in self.machine.operations]
         return self._resumed("", standing) or self._begun(others, None)
 
@@ -169,7 +168,7 @@ def offers(kind: type[BlockGroupMachine], operation: str, *until: str | None) ->
 
 @cache
 def resumptions(kind: type[BlockGroupMachine]) -> dict[Resumed, Pick]:
-    """One way to make each choice of who goes on."""
+    """One way to make each choice of a task that goes on."""
     return {
         one: Pick(number, position)
         for number, pool in enumerate(pools_of(kind))

@@ -1,10 +1,10 @@
-"""Cases in which a schedule strategy decides who goes on, and operations are drawn as ever.
+"""Cases in which a schedule strategy decides which task goes on, and operations are drawn as ever.
 
 What is a schedule here?  A step is taken from one preemption point to the next; only those count at which
 the running operation may be told to stop (:class:`models.operations.Operation`), so that all searches choose
-among the same interleavings.  Who may take the next step is every task that could go on, and the task to
+among the same interleavings.  The next step may be taken by every task that could go on, and by the task to
 which the machine gives the next operation that was drawn: to let that one go on is to start the operation.
-An operation that makes no sense yet waits, and is dropped if there is nobody else to go on.
+An operation that makes no sense yet waits, and is dropped if no other task can go on.
 
 A case is several rounds on one file system.  A round is a schedule of its own, of so many operations: for one
 schedule of the whole case the two or three preemptions of a strategy would be far between.
@@ -34,7 +34,7 @@ class Round:
     _next: Task | None = None
 
     def run(self) -> None:
-        """Until nobody can go on.  Raises FoundFailure."""
+        """Run until no task can go on.  Raises FoundFailure."""
         sim = self.machine.world.sim
         sim.watch = self._watch
         try:
@@ -58,7 +58,7 @@ class Round:
         return True
 
     def _choose(self, running: Task | None) -> Task | None:
-        """Who goes on; None if nobody can."""
+        """The task that goes on; None if none can."""
         able = self._able(running)
         while not able and self.drawn:
             self.drawn.pop(0)
@@ -70,7 +70,7 @@ class Round:
         return chosen
 
     def _able(self, running: Task | None) -> Sequence[Task]:
-        """Who could go on: who is running comes first, who would begin something last."""
+        """The tasks that could go on: the running one comes first, one that would begin an operation last."""
         able = [task for task in self.machine.world.sim.runnable() if task is not running]
         if running is not None:
             able.insert(0, running)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from fuzz.case import CONTENTS
+from fuzz.case import first_and_symptom
 from fuzz.traces.interpreter import interpret
 from fuzz.traces.trace import Outcome, Sign, Trace, plain
 from fuzz.traces.writing import dumps
@@ -21,8 +21,8 @@ def disagreement(trace: Trace) -> str:
     broken = {name: Sign(name, plain(expected), plain(seen)) for name, expected, seen in found.broken}
     if not broken:
         return "nothing breaks"
-    first = next(iter(broken.values()))
-    outcome = Outcome(broken.get(CONTENTS, first), first)
+    first, symptom = first_and_symptom(broken)
+    outcome = Outcome(symptom, first)
     if outcome == trace.outcome:
         return ""
     return f"{outcome.property}: {outcome.observed}; first sign {outcome.first.property}"

@@ -192,8 +192,9 @@ def operation_of(place: str, kind: type[Operation], told: Mapping[str, object]) 
         value = told[name]
         if type(value) is not type(default):
             raise TraceError(f"{where} must be a {'number' if isinstance(default, int) else 'name'}")
-        if isinstance(value, int) and value < LEAST.get(name, 0):
-            raise TraceError(f"{where} is {value}, must be at least {LEAST[name]}")
+        least = LEAST.get(name, 0)
+        if isinstance(value, int) and value < least:
+            raise TraceError(f"{where} is {value}, must be at least {least}")
         if isinstance(value, str) and name in kind.drawn and value not in kind.drawn[name]:
             raise TraceError(f"{place}: {unknown(name, value, map(str, kind.drawn[name]))}")
         if isinstance(value, str) and name not in kind.drawn and not TASK.fullmatch(value):

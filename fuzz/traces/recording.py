@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from fuzz.case import CONTENTS, Case
+from fuzz.case import Case, first_and_symptom
 from fuzz.traces.trace import Outcome, Sign, Trace, plain
 from models.geometry import Geometry
 from models.operations import Step
@@ -15,16 +15,16 @@ from models.syscalls import Failed
 from models.world import Violation, World
 
 Watch = Callable[[World, Step], None]
-"""What looks at a world after a step."""
+"""Is called with a world and the step that was just taken in it."""
 
 
 class Watched(World):
-    """A world that somebody looks at after each step, also when nobody chooses any more."""
+    """A world that calls ``watch`` after each step, also after those that come by themselves at the end."""
 
     watch: Watch | None = None
 
     def apply(self, step: Step) -> bool:
-        """As in every world; and then they look, also at what a violation left."""
+        """As in every world; then ``watch`` is called, also after a violation."""
         if not self.makes_sense(step):
             return False
         try:
@@ -69,11 +69,10 @@ class Recorder:
             self.over = True
             with suppress(Violation):  # the world has it among its violations
                 self.world.finish()
-        violations = self.world.violations
-        if not violations:
+        if not self.world.violations:
             return None
-        first = next(iter(violations.values()))
-        return Outcome(Sign.of(violations.get(CONTENTS, first)), Sign.of(first))
+        first, symptom = first_and_symptom(self.world.violations)
+        return Outcome(Sign.of(symptom), Sign.of(first))
 
 
 def how_it_stands(world: World, name: str) -> str:

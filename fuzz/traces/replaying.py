@@ -76,6 +76,6 @@ def why_not(recorder: Recorder, step: Step) -> str:
 
 
 def runnable(world: World) -> str:
-    """Who could go on, and where each is."""
+    """The tasks that could go on, and where each is."""
     tasks = [f"{task.name} ({how_it_stands(world, task.name)})" for task in world.sim.runnable()]
     return ", ".join(tasks) or "nobody"

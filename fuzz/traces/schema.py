@@ -26,22 +26,23 @@ def check(document: object) -> Mapping[str, Any]:
         raise TraceError(f'not a trace: a trace is a JSON object with "format": "{FORMAT}"')
     version = document.get("version")
     if isinstance(version, bool) or version != VERSION:
-        raise TraceError(f"format version {_short(repr(version))}: this reads version {VERSION} only")
+        raise TraceError(f"format version {short(repr(version))}: this reads version {VERSION} only")
     # The first only: the schema bounds each array before it looks at what is in it.
     error = next(_VALIDATOR.iter_errors(document), None)
     if error is not None:
-        raise TraceError(f"{_place(error)}: {_short(error.message)}")
+        raise TraceError(f"{_place(error)}: {short(error.message)}")
     return document
 
 
 def _place(error: ValidationError) -> str:
-    """Where in the document, for people: ``step 3, until`` and not ``$.steps[2].until``."""
+    """Where in the document, as it is printed: ``step 3, until`` and not ``$.steps[2].until``."""
     parts = [str(part) for part in error.absolute_path]
     if len(parts) > 1 and parts[0] == "steps":
         parts[:2] = [f"step {int(parts[1]) + 1}"]
-    return _short(", ".join(parts)) or "trace"
+    return short(", ".join(parts)) or "trace"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """One line of printable ASCII, with a mark at its end where it was cut."""
     plain = text.encode("ascii", "backslashreplace").decode("ascii").replace("\n", " ")
     return plain if len(plain) <= LONGEST_COMPLAINT else f"{plain[:LONGEST_COMPLAINT]}..."

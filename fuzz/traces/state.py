@@ -30,7 +30,7 @@ def state_lines(world: World) -> Iterator[str]:
 
 
 def spans(blocks: set[int] | list[int]) -> str:
-    """Ranges of blocks, for people."""
+    """Blocks as ranges, for printing."""
     told, ordered = [], sorted(blocks)
     while ordered:
         length = next((i for i, block in enumerate(ordered) if block != ordered[0] + i), len(ordered))

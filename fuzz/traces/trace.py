@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import models
-from fuzz.case import Case, Verdict
+from fuzz.case import Case
 from models.world import Violation
 
 LONGEST_TEXT = 1000
@@ -36,11 +36,6 @@ class Outcome:
 
     symptom: Sign
     first: Sign
-
-    @classmethod
-    def of(cls, verdict: Verdict) -> Outcome:
-        """The outcome that a verdict tells."""
-        return cls(Sign.of(verdict.symptom), Sign.of(verdict.first))
 
     @property
     def expected(self) -> str:

@@ -218,6 +218,9 @@ class Emulator:
         self.waited += seconds
         return self.waited >= self.lives
 
+    def close(self) -> None:
+        """Nothing is there."""
+
 
 class StubbedWorld(QemuWorld):
     """A case on such a stage."""
@@ -226,11 +229,8 @@ class StubbedWorld(QemuWorld):
     emulator: Emulator
 
     def __init__(self, disk: Disk, geometry: Geometry | None = None) -> None:
-        self.guest = self.emulator = Emulator()
-        self.begin(StubbedStage(disk), geometry or Geometry())
-
-    def close(self) -> None:
-        """Nothing is there."""
+        self.emulator = Emulator()
+        super().__init__(self.emulator, StubbedStage(disk), geometry or Geometry())
 
 
 def broken(world: StubbedWorld, *steps: Step) -> str:

@@ -67,8 +67,8 @@ class Guests:
 def run_of(monkeypatch: pytest.MonkeyPatch, place: Path, guests: Guests) -> Run:
     """A run in these guests."""
     monkeypatch.setattr(runs_module, "ready", lambda: Saved(Path("state"), Symbols(""), "6.1"))
-    monkeypatch.setattr(runs_module, "QemuWorld", guests)
-    monkeypatch.setattr(machine_module, "QemuWorld", guests)
+    monkeypatch.setattr(runs_module, "fresh_world", guests)
+    monkeypatch.setattr(machine_module, "fresh_world", guests)
     sizes: dict[str, int | None] = {"shards": 24, "examples": 6, "steps": 4}
     return make_run("default", sizes, 1, (), (str(place / "saved"),), target=QEMU)
 

@@ -14,8 +14,9 @@ close          :meth:`Target.close`: nothing is left behind, whatever happened
 
 An operation or a preemption that a target cannot express is refused by a rule that it states, and counted.
 What is searched are the model, :mod:`fuzz.targets.kernel` (the kernel that runs here) and
-:mod:`fuzz.targets.qemu` (Debian's, in an emulated machine); what the two that are real have in common stands
-beside them.
+:mod:`fuzz.targets.qemu` (Debian's, in an emulated machine).  What the two that are real have in common stands
+beside them: in :mod:`fuzz.targets.real` how a case takes its steps, in :mod:`fuzz.targets.actions` what the
+reference model is told of each operation.
 """
 
 from __future__ import annotations

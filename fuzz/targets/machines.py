@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from fuzz.case import Case
 from fuzz.machine import FoundFailure, TargetMachine
 from fuzz.machines import MACHINES
 from fuzz.tally import Tally
-from fuzz.targets import Target
-from fuzz.targets.seen import Counts
+from fuzz.targets.real import RealWorld
 from models.operations import Operation
 from models.world import Violation
 
@@ -19,17 +18,7 @@ FEWEST = 3
 """Operations that a machine must have left to be worth a search."""
 
 
-class RealWorld(Target, Protocol):
-    """A case on a real kernel; ``then`` says how each step left its task."""
-
-    then: list[str]
-
-    @property
-    def seen(self) -> Counts:
-        """What it counted."""
-
-
-W = TypeVar("W", bound=RealWorld)
+W = TypeVar("W", bound=RealWorld[Any])
 
 
 class RealFailure(FoundFailure):

@@ -109,7 +109,7 @@ class Guest:
             self._hear(MONITOR_SECONDS)
             self.ask("qmp_capabilities")
         except BaseException:
-            self.__exit__(None, None, None)
+            self.close()
             raise
         return self
 
@@ -117,6 +117,10 @@ class Guest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         del kind, error, trace
+        self.close()
+
+    def close(self) -> None:
+        """End the process, whatever state it is in."""
         self._process.kill()
         self._process.wait()
         if self._process.stderr is not None:

@@ -15,7 +15,7 @@ from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.switches import Switch
 from fuzz.targets.qemu.symbols import SymbolError
 from fuzz.targets.qemu.vocabulary import expressible
-from fuzz.targets.qemu.world import QemuWorld
+from fuzz.targets.qemu.world import QemuWorld, fresh_world
 from models.geometry import Geometry
 from models.operations import EndTransaction, Step
 from models.world import Violation
@@ -64,7 +64,7 @@ class QemuMachine(RealMachine[QemuWorld]):
     def new_world(self, geometry: Geometry) -> QemuWorld:
         """A fresh guest."""
         with self._in_a_guest():
-            return QemuWorld(self.saved, geometry, self.switches)
+            return fresh_world(self.saved, geometry, self.switches)
 
 
 @cache

@@ -21,7 +21,7 @@ from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import switches_of
 from fuzz.targets.qemu.switches import Switch
 from fuzz.targets.qemu.symbols import SymbolError
-from fuzz.targets.qemu.world import QemuWorld
+from fuzz.targets.qemu.world import fresh_world
 from fuzz.targets.report import render
 from fuzz.targets.searching import replayed, search
 from fuzz.targets.shortening import shorter
@@ -90,7 +90,7 @@ class Shortening:
 
     def take(self, case: Case) -> tuple[Violation | None, Case]:
         """Run a program to its end: what does not hold, and the steps that were taken."""
-        world = QemuWorld(self.saved, case.geometry, self.switches)
+        world = fresh_world(self.saved, case.geometry, self.switches)
         try:
             for step in case.steps:
                 world.apply(step)

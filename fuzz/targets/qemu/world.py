@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from fuzz.targets import oracles
 from fuzz.targets.kernel.tasks import waits_in
@@ -25,8 +25,6 @@ from fuzz.targets.qemu.stage import Answer, Stage
 from fuzz.targets.qemu.switches import Switch
 from models.geometry import Geometry
 from models.operations import CreateBg, EndTransaction, Operation, Remount, Step
-from models.properties import Mismatch
-from models.world import LIVENESS, REFUSAL, Violation
 
 END_SECONDS = 5.0
 """For a process whose guest does not answer to be gone, at most: then it has panicked."""
@@ -36,31 +34,18 @@ class Process(Protocol):
     """What runs the guest."""
 
     def ends(self, seconds: float) -> bool:
-        """Whether it is gone, or goes in that time."""
+        """Whether it has ended, or ends within that time."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 class QemuWorld(QemuCase):
-    """A case in a guest of its own.
+    """A case in a guest of its own, which runs as ``process``."""
 
-    ``switches`` are fixes that are switched off in its kernel.  Raises GuestError, GdbError or SymbolError
-    where the guest is not as it should be.
-    """
-
-    def __init__(self, machine: Saved, geometry: Geometry, switches: Sequence[Switch] = ()) -> None:
-        with ExitStack() as stack:
-            guest = stack.enter_context(machine.guest())
-            guest.wait_restored()
-            guest.gdb.greet()
-            self.guest: Process = guest
-            stage = Stage(guest.gdb, guest.agent, machine.symbols, machine.lines)
-            self.begin(stage, geometry)
-            for switch in switches:
-                switch.apply(stage)
-            self._guest = stack.pop_all()
-
-    def begin(self, stage: Stage, geometry: Geometry) -> None:
-        """A fresh file system of this geometry on the stage."""
+    def __init__(self, process: Process, stage: Stage, geometry: Geometry) -> None:
         super().__init__(stage, geometry)
+        self.process = process
         self._started = 0
         stage.silence = self.let_go
         stage.at(stage.symbols.span(TRIES_AGAIN).start, self._tries)
@@ -70,24 +55,13 @@ class QemuWorld(QemuCase):
         with self._living():
             return super().makes_sense(step)
 
-    def apply(self, step: Step) -> bool:
-        """Take a step, wait until it is over, and judge it; False if it makes no sense here.
-
-        Raises Violation.
-        """
-        if not self.makes_sense(step):
-            return False
-        (self.drained if self.draining else self.program).append(step)
+    def carry_out(self, step: Step) -> None:
+        """As everywhere, while the guest lives.  Raises Violation."""
         with self._living():
-            self._do(step)
-            self.settle()
-            stands = self.how_it_stands(step)
-            if not self.draining:
-                self.then.append(stands)
-            (judge_quiet if self.quiet else judge_log)(self)
-        return True
+            super().carry_out(step)
 
-    def _do(self, step: Step) -> None:
+    def begin(self, step: Step) -> None:
+        """As everywhere; a task that holds a handle open ends it."""
         match step.operation:
             case None:
                 self._go_on(self.jobs[step.task], step)
@@ -156,14 +130,17 @@ class QemuWorld(QemuCase):
                 self.seen.held[job.point] += 1
                 job.in_handle = job.point == points.HANDLE
         for job in hanging:
-            stack = " < ".join(job.stack) or "it runs"
-            self.complain(LIVENESS, "no task waits for ever", f"{job.task} is in {job.operation}: {stack}")
+            self.hangs(job, " < ".join(job.stack) or "it runs")
+
+    def judge(self) -> None:
+        """The log can be read at any time, contents in quiet only.  Raises Violation."""
+        (judge_quiet if self.quiet else judge_log)(self)
 
     def end(self, job: Job, answer: Answer) -> None:
-        """An operation came back: tell the reference, and ask whether it may have.  Raises Violation."""
+        """An operation came back: tell the reference, and judge how.  Raises Violation."""
         del self.jobs[job.task]
         self.holds.disarm(job.vcpu)
-        job.output = answer.output
+        job.result = answer.output
         if job.until in points.HOLDS:
             self.seen.passed[job.until] += 1
         if answer.code:
@@ -171,8 +148,7 @@ class QemuWorld(QemuCase):
             judge_log(self)  # where the file system is aborted, that is what is wrong
             allowed = next((text for text in job.command.refusals if text in job.error), "")
             if not allowed:
-                observed = f"{job.operation} fails: {job.error}"
-                self.complain(REFUSAL, "the kernel refuses for lack of space only", observed)
+                self.is_refused(job)
             self.seen.error[f"{job.operation.name}: {allowed}"] += 1
         job.command.end(self, job.operation, job)
 
@@ -191,17 +167,13 @@ class QemuWorld(QemuCase):
 
     # The end
 
-    def complain(self, name: str, expected: str, observed: str) -> NoReturn:
-        """A property does not hold.  Raises Violation."""
-        raise Violation(name, Mismatch(expected, observed))
-
     @contextmanager
     def _living(self) -> Iterator[None]:
         """A guest that is gone has panicked.  Raises Violation for that."""
         try:
             yield
         except (GuestError, GdbError) as error:
-            if self.guest.ends(END_SECONDS):
+            if self.process.ends(END_SECONDS):
                 self.complain(oracles.LOG, "the kernel goes on", f"it panicked ({error})")
             raise
 
@@ -230,4 +202,20 @@ class QemuWorld(QemuCase):
 
     def close(self) -> None:
         """The guest is gone, whatever state it is in."""
-        self._guest.close()
+        self.process.close()
+
+
+def fresh_world(machine: Saved, geometry: Geometry, switches: Sequence[Switch] = ()) -> QemuWorld:
+    """A case in a fresh copy of the machine, with fixes switched off in its kernel.
+
+    Raises GuestError, GdbError or SymbolError where the guest is not as it should be.
+    """
+    with ExitStack() as stack:
+        guest = stack.enter_context(machine.guest())
+        guest.wait_restored()
+        guest.gdb.greet()
+        world = QemuWorld(guest, Stage(guest.gdb, guest.agent, machine.symbols, machine.lines), geometry)
+        for switch in switches:
+            switch.apply(world.stage)
+        stack.pop_all()  # from now on the world closes it
+    return world

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from fuzz.targets.qemu.errors import QemuError
+
 REGISTERS = (
     *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
     *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip"),
@@ -29,7 +31,7 @@ LONGEST_READ = 1 << 11
 STOP = re.compile(r"T(?P<signal>[0-9a-f]{2})(?:thread:p[0-9a-f]+\.(?P<thread>[0-9a-f]+);)?")
 
 
-class GdbError(Exception):
+class GdbError(QemuError):
     """The stub does not answer, or refuses; the message is one line."""
 
 

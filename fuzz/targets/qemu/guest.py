@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.gdb import Gdb
 from fuzz.targets.qemu.lifeline import on_lifeline
 from fuzz.targets.qemu.package import MissingError
@@ -65,7 +66,7 @@ TASK = re.compile(r"CPU (?P<number>[1-9])")
 """A task that may have a vCPU of its own."""
 
 
-class GuestError(Exception):
+class GuestError(QemuError):
     """The guest is not what it should be: it died, it does not answer.  The message is one line."""
 
 

@@ -9,11 +9,9 @@ from functools import cache
 from fuzz.machine import TASKS
 from fuzz.tally import Tally
 from fuzz.targets.machines import Found, RealMachine, SearchEndedError, fitted
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.switches import Switch
-from fuzz.targets.qemu.symbols import SymbolError
 from fuzz.targets.qemu.vocabulary import expressible
 from fuzz.targets.qemu.world import QemuWorld, fresh_world
 from models.geometry import Geometry
@@ -39,7 +37,7 @@ class QemuMachine(RealMachine[QemuWorld]):
             yield
         except Violation as violation:  # it died when it was asked what makes sense
             raise self.failure(violation) from violation
-        except (GuestError, GdbError, SymbolError) as error:
+        except QemuError as error:
             self.failed = True
             self.found.ended = str(error)
             raise SearchEndedError(self.found.ended) from error

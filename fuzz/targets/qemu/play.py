@@ -30,7 +30,7 @@ class Run:
 
 
 def play(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) -> Run:
-    """Run a script in a fresh guest.  Raises GuestError, GdbError, SymbolError where it gets nowhere."""
+    """Run a script in a fresh guest.  Raises QemuError where it gets nowhere."""
     began = time.monotonic()
     with saved.guest() as guest:
         guest.wait_restored()

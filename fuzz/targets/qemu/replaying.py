@@ -18,7 +18,7 @@ def play(case: Case, reverts: Sequence[Revert], say: Callable[[str], object]) ->
     """Run a program, with fixes switched off, saying how each step left its task; what does not hold.
 
     Raises TargetUnavailable; ValueError for a fix that cannot be switched off, or files that do not fit;
-    GuestError, GdbError or SymbolError where the guest is not as it should be.
+    QemuError where the guest is not as it should be.
     """
     switches = switches_of(reverts)
     world = fresh_world(ready(), case.geometry, switches)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuzz.targets.qemu.cache import unfinished
-from fuzz.targets.qemu.gdb import GdbError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.guest import BOOT_OPTIONS, MACHINE, Guest, GuestError, qemu
 from fuzz.targets.qemu.initramfs import READY, build
 from fuzz.targets.qemu.package import Package
@@ -55,7 +55,7 @@ def saved(cache: Path, kernel: Package) -> Saved:
 def prepared(machine: Saved, lines: Sequence[str]) -> Saved:
     """The machine as it is when it has run these lines of shell; made now, if it is not in the cache.
 
-    Raises GuestError.
+    Raises QemuError.
     """
     before = machine.state.parent
     key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -77,15 +77,12 @@ def _prepare(machine: Saved, lines: Sequence[str], place: Path, directory: Path)
     whole.mkdir()
     with machine.guest() as guest:
         guest.wait_restored()
-        try:
-            guest.gdb.greet()
-            stage = Stage(guest.gdb, guest.agent, machine.symbols, machine.lines)
-            for line in lines:
-                stage.do(line)
-            stage.stop()
-            guest.save(whole / STATE)
-        except GdbError as error:
-            raise GuestError(str(error)) from error
+        guest.gdb.greet()
+        stage = Stage(guest.gdb, guest.agent, machine.symbols, machine.lines)
+        for line in lines:
+            stage.do(line)
+        stage.stop()
+        guest.save(whole / STATE)
     whole.rename(directory)
 
 
@@ -123,7 +120,7 @@ def _boot(directory: Path, kernel: Package, initramfs: bytes) -> None:
                 functions = stage.do(KALLSYMS)
                 stage.stop()
                 guest.save(whole / STATE)
-            except (GuestError, GdbError) as error:
+            except QemuError as error:
                 said = guest.console().strip().splitlines()[-1:]
                 raise GuestError(f"{error}; the kernel's last line: {said[0] if said else 'none'}") from error
         (whole / SYMBOLS).write_text(functions)

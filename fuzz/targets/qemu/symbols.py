@@ -6,13 +6,15 @@ import bisect
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from fuzz.targets.qemu.errors import QemuError
+
 PAGE = 4096
 """A function that no symbol stands behind is taken to be this long at most."""
 CODE = "tT"
 """The kinds of symbols that are code."""
 
 
-class SymbolError(Exception):
+class SymbolError(QemuError):
     """This kernel has no such function; the message is one line."""
 
 

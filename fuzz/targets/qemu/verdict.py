@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.play import Run, play
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import Part, Script
-from fuzz.targets.qemu.symbols import SymbolError
 
 WITH_FIX, WITHOUT_FIX = "with the fix as shipped", "with the fix switched off"
 GOOD, BAD = "the outcome is good", "the historical failure"
@@ -96,7 +94,7 @@ def judge(
 def _judged(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) -> Judged:
     try:
         run = play(saved, script, parts, fixed=fixed)
-    except (GuestError, GdbError, SymbolError) as error:
+    except QemuError as error:
         return Judged(fixed, None, (str(error),))
     return Judged(fixed, run, tuple(faults(script, run, fixed=fixed)))
 

@@ -15,8 +15,8 @@ from fuzz.targets.kernel.tasks import waits_in
 from fuzz.targets.qemu import points
 from fuzz.targets.qemu.case import QemuCase
 from fuzz.targets.qemu.commands import COMMANDS
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError, vcpu_of
+from fuzz.targets.qemu.errors import QemuError
+from fuzz.targets.qemu.guest import vcpu_of
 from fuzz.targets.qemu.job import Job
 from fuzz.targets.qemu.judging import judge_log, judge_quiet, remount
 from fuzz.targets.qemu.saved import Saved
@@ -172,7 +172,7 @@ class QemuWorld(QemuCase):
         """A guest that is gone has panicked.  Raises Violation for that."""
         try:
             yield
-        except (GuestError, GdbError) as error:
+        except QemuError as error:
             if self.process.ends(END_SECONDS):
                 self.complain(oracles.LOG, "the kernel goes on", f"it panicked ({error})")
             raise
@@ -208,7 +208,7 @@ class QemuWorld(QemuCase):
 def fresh_world(machine: Saved, geometry: Geometry, switches: Sequence[Switch] = ()) -> QemuWorld:
     """A case in a fresh copy of the machine, with fixes switched off in its kernel.
 
-    Raises GuestError, GdbError or SymbolError where the guest is not as it should be.
+    Raises QemuError where the guest is not as it should be.
     """
     with ExitStack() as stack:
         guest = stack.enter_context(machine.guest())

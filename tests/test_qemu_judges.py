@@ -13,7 +13,8 @@ from fuzz.targets.qemu import settling
 from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.payload import line
 from fuzz.targets.qemu.points import HOLDS
-from fuzz.targets.qemu.stage import Answer, Look
+from fuzz.targets.qemu.stage import Answer
+from fuzz.targets.qemu.tasks import Look
 from models.operations import (
     Allocate,
     Commit,
@@ -275,8 +276,8 @@ def test_a_task_that_tries_again_and_again_waits() -> None:
     world.stage.sleeping = {"btrfs balance": ""}
     tries = world.stage.symbols.span("replace_file_extents").start
 
-    def look(task: object) -> Look:
-        del task
+    def look(vcpu: int) -> Look:
+        del vcpu
         for served in list(world.stage._served[tries]):
             served(2)
         return Look(None, ())

@@ -15,9 +15,10 @@ from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.holding import Holds
 from fuzz.targets.qemu.points import at as entered
 from fuzz.targets.qemu.points import behind
-from fuzz.targets.qemu.stage import Answer, Look, SilentError, Stage, Task
+from fuzz.targets.qemu.stage import Answer, SilentError, Stage
 from fuzz.targets.qemu.switches import Call, Entered, NotTolerated, Returned, Skip
 from fuzz.targets.qemu.symbols import Span, SymbolError, Symbols
+from fuzz.targets.qemu.tasks import Look, Task
 
 SYMBOLS = Symbols(
     "0000000000001000 t caller\t[btrfs]\n0000000000001010 T callee\t[btrfs]\n0000000000001020 d data\t[btrfs]"
@@ -252,7 +253,7 @@ def test_a_silent_guest_is_told_to_somebody(monkeypatch: pytest.MonkeyPatch) -> 
 def test_how_a_task_stands(output: str, look: Look) -> None:
     """If a thread that waits for another were what a task waits in, it would seem to wait while that runs."""
     with staged(answer=lambda _: (0, output)) as (stage, _):
-        assert stage.look(Task(1, 9, "/tasks/1")) == look
+        assert Task(stage, 1, 9, "/tasks/1").look() == look
 
 
 # Holds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fuzz.targets.qemu.stage import Task
+from fuzz.targets.qemu.tasks import Task
 from models.operations import Operation
 
 if TYPE_CHECKING:

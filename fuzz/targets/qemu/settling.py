@@ -15,7 +15,7 @@ from fuzz.targets.qemu.saved import SPINNING
 
 if TYPE_CHECKING:
     from fuzz.targets.qemu.job import Job
-    from fuzz.targets.qemu.stage import Look
+    from fuzz.targets.qemu.tasks import Look
     from fuzz.targets.qemu.world import QemuWorld
 
 LOOKS, PAUSE = 4, 0.02
@@ -39,7 +39,7 @@ def settle(world: QemuWorld) -> list[Job]:
     while running := [job for job in world.jobs.values() if not world.stage.held(job.vcpu)]:
         waiting = 0
         for job in running:
-            look = world.stage.look(job.process)
+            look = job.process.look()
             if look.answer is not None:
                 world.end(job, look.answer)
                 began = time.monotonic()

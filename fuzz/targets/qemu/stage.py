@@ -11,12 +11,11 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fuzz.targets.qemu.gdb import Gdb, Stop
 from fuzz.targets.qemu.guest import VCPUS, GuestError
-from fuzz.targets.qemu.initramfs import LOST, TASKS
+from fuzz.targets.qemu.initramfs import LOST
 from fuzz.targets.qemu.symbols import Symbols
 
 ANSWER_SECONDS = 120.0
@@ -28,16 +27,6 @@ END = b"\x01"
 """Stands behind the output of a command."""
 ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d*) (?P<code>\w+)\n", re.DOTALL)
 """What the agent says of a command."""
-FRAME = re.compile(r"\[<0>\] (?P<function>\w+)(?:\.[\w.]+)?\+0x")
-"""A line of ``/proc/PID/stack``."""
-WAITS_FOR_THREADS = frozenset(
-    {
-        *("futex_wait_queue", "futex_wait", "do_futex", "__x64_sys_futex", "hrtimer_nanosleep"),
-        *("do_nanosleep", "common_nsleep", "__x64_sys_clock_nanosleep", "do_syscall_64"),
-        "entry_SYSCALL_64_after_hwframe",
-    }
-)
-"""Functions of the way into the kernel, and those in which one thread of a tool waits for the other."""
 SIGTRAP = 5
 
 
@@ -61,25 +50,6 @@ class Answer(NamedTuple):
 
     code: int
     output: str
-
-
-class Look(NamedTuple):
-    """A task at one moment: how it ended, if it did; else the functions that its threads sleep in."""
-
-    answer: Answer | None
-    stack: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A command that runs on a vCPU of its own.
-
-    ``log`` is the guest's file with its output; beside it, ``log.code`` has its exit code when it has ended.
-    """
-
-    vcpu: int
-    pid: int
-    log: str
 
 
 class Stage:
@@ -200,40 +170,6 @@ class Stage:
         if answer.code:
             raise GuestError(f"{line!r} exits with {answer.code} in the guest: {_one_line(answer.output)}")
         return answer.output
-
-    def start(self, vcpu: int, line: str, name: str) -> Task:
-        """Run a command on a vCPU, beside everything else; its output goes to ``/tasks/NAME``."""
-        log = f"/{TASKS}/{name}"
-        inner = line.replace("'", "'\\''")
-        pid = self.do(
-            f"(taskset -c {vcpu} sh -c 'echo $$ > {log}.pid; exec {inner}' > {log} 2>&1; "
-            f"echo $? > {log}.code) > /dev/null & "
-            f"while [ ! -s {log}.pid ]; do usleep 1000; done; cat {log}.pid"
-        )
-        return Task(vcpu, int(pid), log)
-
-    def ended(self, task: Task) -> Answer | None:
-        """How a task ended, if it did."""
-        # The shell makes the file before it writes to it.
-        told = self.ask(f"if [ -s {task.log}.code ]; then cat {task.log}.code; else echo; fi; cat {task.log}")
-        code, _, output = told.output.partition("\n")
-        return Answer(int(code), output) if code else None
-
-    def waits_in(self, task: Task) -> str:
-        """The kernel function in which a task sleeps; empty if it runs or is gone."""
-        found = FRAME.match(self.ask(f"cat /proc/{task.pid}/stack 2> /dev/null").output)
-        return found["function"] if found else ""
-
-    def look(self, task: Task) -> Look:
-        """How a task stands.  What runs has no stack; a thread that waits for another one is left out."""
-        told = self.ask(
-            f"if read -r code < {task.log}.code; then echo $code; cat {task.log}; "
-            f"else echo; cat /proc/{task.pid}/task/*/stack; fi 2> /dev/null"
-        ).output
-        code, _, rest = told.partition("\n")
-        if code:
-            return Look(Answer(int(code), rest), ())
-        return Look(None, tuple(name for name in FRAME.findall(rest) if name not in WAITS_FOR_THREADS))
 
     def place(self, vcpu: int) -> int:
         """The address at which a vCPU is now."""

@@ -23,6 +23,7 @@ from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.settling import TRIES_AGAIN, settle
 from fuzz.targets.qemu.stage import Answer, Stage
 from fuzz.targets.qemu.switches import Switch
+from fuzz.targets.qemu.tasks import start
 from models.geometry import Geometry
 from models.operations import CreateBg, EndTransaction, Operation, Remount, Step
 
@@ -82,7 +83,7 @@ class QemuWorld(QemuCase):
         self._started += 1
         self.groups.makers.discard(vcpu)
         until = self._arm(vcpu, operation, step)  # before it starts: it may come there at once
-        process = self.stage.start(vcpu, line, str(self._started))
+        process = start(self.stage, vcpu, line, str(self._started))
         self.jobs[step.task] = Job(step.task, operation, command, process, memo, until)
 
     def _go_on(self, job: Job, step: Step) -> None:

@@ -12,9 +12,9 @@ from stub import RIP, RSP, Stub, agent, stubbed
 
 from fuzz.targets.qemu import stage as module
 from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.hold import at as entered
+from fuzz.targets.qemu.hold import behind
 from fuzz.targets.qemu.holding import Holds
-from fuzz.targets.qemu.points import at as entered
-from fuzz.targets.qemu.points import behind
 from fuzz.targets.qemu.stage import Answer, SilentError, Stage
 from fuzz.targets.qemu.switches import Call, Entered, NotTolerated, Returned, Skip
 from fuzz.targets.qemu.symbols import Span, SymbolError, Symbols

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from fuzz.targets.qemu.gdb import WORD
-from fuzz.targets.qemu.points import Hold
+from fuzz.targets.qemu.hold import Hold
 from fuzz.targets.qemu.stage import Stage
 
 STACK = 1 << 14

@@ -12,9 +12,9 @@ from fuzz.targets.oracles import Values, check, complaints
 from models.properties import Mismatch
 
 
-def files_of(volume: Volume, *, direct: bool = False) -> dict[int, Values]:
-    """All files."""
-    return {number: volume.read(number, direct=direct) for number in volume.files()}
+def files_of(volume: Volume) -> dict[int, Values]:
+    """What all files hold."""
+    return {number: volume.read(number) for number in volume.files()}
 
 
 def btrfs_check(image: int) -> Iterator[Mismatch]:

@@ -20,7 +20,7 @@ class Holds:
         self.came: dict[int, str] = {}
         self._armed: dict[int, list[tuple[int, Callable[[int], None]]]] = {}
 
-    def arm(self, vcpu: int, holds: Mapping[str, Hold], behind: Iterable[str] = ()) -> None:
+    def arm(self, vcpu: int, holds: Mapping[str, Hold], behind: Iterable[str]) -> None:
         """Hold it at one of these, as soon as it has come the whole way there.
 
         A vCPU that is held may be on the way already: what it is in, by its stack, it has come to, and so it

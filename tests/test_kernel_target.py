@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from fuzz.__main__ import main
-from fuzz.case import Case
+from fuzz.case import CONTENTS, Case
 from fuzz.targets.kernel.replaying import play
 from fuzz.targets.kernel.requirements import missing
-from fuzz.targets.oracles import CONTENTS, DURABLE
+from fuzz.targets.oracles import DURABLE
 from fuzz.traces import load
 from models.faults import DATA_BIO, SUPERBLOCK, TREE_BLOCK
 from models.geometry import Geometry

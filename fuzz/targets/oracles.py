@@ -16,7 +16,6 @@ from models.properties.values import value_text
 from models.reference import Reference
 from models.reference.snapshots import Snapshot
 
-CONTENTS = "every_block_reads_as_its_last_write_or_a_concurrent_one"
 DURABLE = "a_block_holds_its_last_durable_write_or_a_newer_one"
 FILES = "a_durable_file_is_there"
 SNAPSHOTS = "a_snapshot_stays_as_it_was_taken"

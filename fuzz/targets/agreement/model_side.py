@@ -17,7 +17,7 @@ from models.syscalls import Failed
 from models.syscalls.buffered import dirty_files
 from models.world import World
 
-KTHREAD = "transaction kthread, woken"
+WOKEN_KTHREAD = "transaction kthread, woken"
 """Who commits for a task that has queued so much that it waits for a commit.  It is no task of a program."""
 ENDLESS = 10_000
 """Steps after which a model that does not come to rest is taken to run for ever."""
@@ -40,8 +40,9 @@ class ModelSide(World):
 
     def complete(self, values: frozenset[int]) -> None:
         """Every bio of these values, one after the other.  Raises Violation."""
-        for bio in [bio for bio in self.fs.device.in_flight if not values.isdisjoint(bio.values)]:
-            self.apply(Step(self.idle_worker(), CompleteBio(bio.submitter, bio.index)))
+        bios = zip(self.in_flight(), self.values_in_flight(), strict=True)
+        for bio in [bio for bio, written in bios if not values.isdisjoint(written)]:
+            self.apply(Step(self.idle_worker(), bio))
             self._come_to_rest()
 
     def _come_to_rest(self) -> None:
@@ -60,12 +61,12 @@ class ModelSide(World):
                 return Step(name, EndTransaction())
         running = self.fs.transactions.running
         asked = running is not None and running.state is TransState.BLOCKED
-        return Step(KTHREAD, Commit()) if asked and self.idle(KTHREAD) else None
+        return Step(WOKEN_KTHREAD, Commit()) if asked and self.idle(WOKEN_KTHREAD) else None
 
     def _end(self, task: Task) -> None:
         operation, result = self.operation_of(task.name), task.result
         super()._end(task)
-        if task.name != KTHREAD and not isinstance(operation, EndTransaction | CompleteBio):
+        if task.name != WOKEN_KTHREAD and not isinstance(operation, EndTransaction | CompleteBio):
             outcome = errno.errorcode[result.code] if isinstance(result, Failed) else DONE
             made = result.ino if isinstance(result, Inode) else -1
             self._ended.append(Ended(task.name, operation, outcome, made))
@@ -86,7 +87,7 @@ class ModelSide(World):
     def _blocked(self) -> list[tuple[str, Operation, Task]]:
         tasks = [(name, task) for name, task in sorted(self.sim.tasks.items()) if task.state is State.BLOCKED]
         busy = [(name, self.operation_of(name), task) for name, task in tasks]
-        return [one for one in busy if one[0] != KTHREAD and not isinstance(one[1], CompleteBio)]
+        return [one for one in busy if one[0] != WOKEN_KTHREAD and not isinstance(one[1], CompleteBio)]
 
     def values_in_flight(self) -> Sequence[frozenset[int]]:
         """The values of each bio."""

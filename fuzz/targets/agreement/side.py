@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fuzz.targets.oracles import AfterCrash
+from fuzz.targets.oracles import AfterCrash, Values
 from models.geometry import Geometry
 from models.operations import Operation, Step
 from models.reference import Reference
@@ -14,8 +14,6 @@ from models.reference import Reference
 DONE = "done"
 """An operation that was not refused."""
 
-Values = list[int | None]
-"""What the blocks of a file read as; None is a block that holds no whole value."""
 Files = Mapping[int, Values]
 
 

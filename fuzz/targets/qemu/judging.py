@@ -6,6 +6,7 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
+from fuzz.case import CONTENTS
 from fuzz.targets import oracles
 from fuzz.targets.oracles import Allowed, Values
 from fuzz.targets.qemu.commands.base import NO_SPACE
@@ -85,11 +86,11 @@ def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:
     for number, blocks in sorted(allowed.items()):
         if len(live.get(number, [])) != len(blocks):
             observed = f"{len(live[number])} can be read" if number in live else "it is not there"
-            world.complain(oracles.CONTENTS, f"file {number} has {len(blocks)} blocks", observed)
+            world.complain(CONTENTS, f"file {number} has {len(blocks)} blocks", observed)
     for number in sorted(live.keys() - allowed.keys() - _left_over(world)):
-        world.complain(oracles.CONTENTS, f"file {number} is gone", f"{len(live[number])} blocks can be read")
+        world.complain(CONTENTS, f"file {number} is gone", f"{len(live[number])} blocks can be read")
     for mismatch in oracles.contents(live, allowed, {}):
-        world.complain(oracles.CONTENTS, *mismatch)
+        world.complain(CONTENTS, *mismatch)
     snapshots = {place.removeprefix("/mnt/"): files for place, files in found.items()}
     for mismatch in oracles.snapshots(snapshots, world.reference, {}):
         world.complain(oracles.SNAPSHOTS, *mismatch)

@@ -11,7 +11,7 @@ class Aspect(enum.StrEnum):
 
     OUTCOME = "outcome of an operation"
     WAIT = "who waits"
-    WHERE = "for what who waits"
+    WHERE = "what a waiting task waits for"
     IN_FLIGHT = "writes in flight"
     CONTENTS = "contents of files"
     SNAPSHOTS = "contents of snapshots"

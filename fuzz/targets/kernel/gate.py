@@ -1,9 +1,10 @@
 """The gate: a process that serves a block device as one file over FUSE, and lets through what it is told to.
 
-One thread, one loop: a request is answered at once, or held until somebody says what becomes of it.  A
-write takes effect when it is completed.  Orders come over a SEQPACKET socket (:mod:`control` has the other
-end).  The process ends with its parent, the keeper and the socket, and when it has held a request for too
-long; then the kernel fails whatever waits, so that no task hangs for good.
+One thread, one loop: a request is answered at once, or held until somebody says what becomes of it.  A write
+takes effect when it is completed.  Orders come over a SEQPACKET socket, of which
+:mod:`fuzz.targets.kernel.control` has the other end.  The process ends with its parent, the keeper and the
+socket, and when it has held a request for too long; then the kernel fails whatever waits, so that no task
+hangs for good.
 """
 
 from __future__ import annotations
@@ -112,8 +113,8 @@ class Gate:
 
     # Orders
 
-    def order(self, order: dict[str, object]) -> tuple[dict[str, object], list[int]]:
-        """Obey; what to answer, with which file descriptors."""
+    def obey(self, order: dict[str, object]) -> tuple[dict[str, object], list[int]]:
+        """Do what is ordered; what to answer, with which file descriptors."""
         match order:
             case {"do": "release", "number": int(number), "error": int(error)}:
                 pending = self.held.pop(number)
@@ -193,7 +194,7 @@ def serve(gate: Gate, control: socket.socket, keeper: int) -> str:
                 message = control.recv(LONGEST_ORDER)
                 if not message:
                     return "the search has gone"
-                answer, descriptors = gate.order(json.loads(message))
+                answer, descriptors = gate.obey(json.loads(message))
                 socket.send_fds(control, [json.dumps(answer).encode()], descriptors)
                 for descriptor in descriptors:
                     os.close(descriptor)

@@ -58,7 +58,7 @@ class Allocating(Action[W, Allocate]):
         return world.new_number(), world.reference.now()
 
     def end(self, world: W, operation: Allocate, job: RealJob) -> None:
-        """It is there, or nothing of it."""
+        """The file is there, or nothing of it."""
         assert isinstance(job.memo, tuple)
         number, started = job.memo
         if not job.error:
@@ -69,7 +69,7 @@ class Freeing(Action[W, Free]):
     """A file is removed."""
 
     def makes_sense(self, world: W, operation: Free) -> bool:
-        """While nobody uses the file, and nothing of it is in flight."""
+        """While no operation uses the file, and nothing of it is in flight."""
         return world.has_file(operation.file) and not world.is_used(operation.file)
 
     def end(self, world: W, operation: Free, job: RealJob) -> None:

@@ -48,25 +48,25 @@ def left(then: list[str], violation: Violation, steps: int) -> tuple[str, ...]:
 
 
 class RealMachine(TargetMachine[W]):
-    """A machine on a real kernel.  ``found`` hears of each failure, also of one that does not come again."""
+    """A machine on a real kernel.  ``found`` gets each failure, also one that does not come again."""
 
     def __init__(self, tally: Tally, found: Found) -> None:
         super().__init__(tally)
         self.found = found
 
     def count(self) -> None:
-        """What the case did, and what became of it."""
+        """Add what the case did to the tally."""
         self.tally.add_program(self.world.program)
         self.tally.seen.update(self.world.seen.counts())
 
     def failure(self, violation: Violation) -> FoundFailure:
-        """As everywhere, with what only a live run knows."""
+        """As in the base class, with what only a run on a real kernel knows."""
         case = super().failure(violation).case
         self.found.append(RealFailure(violation, case, left(self.world.then, violation, len(case.steps))))
         return self.found[-1]
 
     def teardown(self) -> None:
-        """As everywhere; where not even mkfs came to its end there is nothing to end."""
+        """As in the base class; if mkfs failed there is no world to end."""
         if "world" in vars(self):
             super().teardown()
 

@@ -1,6 +1,6 @@
 """A case on a real kernel, wherever that runs: what its state is, and how a step is taken.
 
-What a step is there, when it is over and who judges it is in :mod:`fuzz.targets.kernel.world` and
+What a step does there, when it is over and how it is judged is in :mod:`fuzz.targets.kernel.world` and
 :mod:`fuzz.targets.qemu.world`.
 """
 
@@ -70,7 +70,7 @@ class RealWorld(Target, Generic[J]):
 
     @property
     def quiet(self) -> bool:
-        """Whether nobody is inside an operation."""
+        """Whether no task is inside an operation."""
         return not self.jobs
 
     def file_sizes(self) -> Mapping[int, int]:

@@ -95,7 +95,7 @@ class Comparison:
         yield from self._in_flight(counts)
 
     def _waits(self, counts: Counts) -> Iterator[Difference]:
-        """Who is inside an operation, and where."""
+        """Which tasks are inside an operation, and where."""
         model, kernel = self.pair.model.inside(), self.pair.kernel.inside()
         running = {type(one.operation) for one in (*model.values(), *kernel.values())}
         self.beside_snapshot |= {Snapshot, StartNocowDio} <= running

@@ -1,4 +1,4 @@
-"""Something that the two sides do not have in common."""
+"""A difference between the two sides."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STANDS = (Aspect.WAIT, Aspect.WHERE, Aspect.IN_FLIGHT)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``subject`` is what differs, for people, then what either side shows.
+    """``subject`` says what differs, ``model`` and ``kernel`` what either side shows.
 
     For rules: the ``task``, and a ``number``, which is a write's value, a file's or snapshot's number, or a
     block group's address; the model's where it has one.

@@ -1,4 +1,4 @@
-"""The model as a side: after each step everybody goes on by himself, as in a kernel that nobody preempts."""
+"""The model as a side: after each step every task goes on by itself, as in a kernel without preemption."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from models.syscalls.buffered import dirty_files
 from models.world import World
 
 WOKEN_KTHREAD = "transaction kthread, woken"
-"""Who commits for a task that has queued so much that it waits for a commit.  It is no task of a program."""
+"""The task that commits for one that has queued so much that it waits for a commit.  No program has it."""
 ENDLESS = 10_000
 """Steps after which a model that does not come to rest is taken to run for ever."""
 
 
 class ModelSide(World):
-    """A world of which nobody chooses the schedule.
+    """A world whose schedule is not chosen.
 
     A handle that a task keeps open ends with the operation that began it: no system call leaves one behind.
     """
@@ -34,7 +34,7 @@ class ModelSide(World):
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
 
     def take(self, step: Step) -> None:
-        """Start the operation; then whoever can goes on.  Raises Violation."""
+        """Start the operation; then every task goes on that can.  Raises Violation."""
         self.apply(Step(step.task, step.operation))
         self._come_to_rest()
 
@@ -154,4 +154,4 @@ class ModelSide(World):
         return AfterCrash.of(self.reference, {})
 
     def settle_again(self) -> None:
-        """Time is no matter."""
+        """The model needs no time."""

@@ -111,7 +111,10 @@ def reply(unique: int, body: bytes = b"", error: int = 0) -> bytes:
 
 
 def init_out(body: bytes) -> bytes:
-    """The answer to INIT: many asynchronous requests at once, also for direct IO."""
+    """The answer to INIT: many asynchronous requests at once, also for direct IO.
+
+    Raises ValueError where the kernel speaks too old a protocol.
+    """
     major, minor, readahead, offered, *_ = INIT_IN.unpack_from(body)
     if (major, minor) < (MAJOR, MINOR):
         raise ValueError(f"the kernel speaks FUSE {major}.{minor}, and {MAJOR}.{MINOR} is needed")

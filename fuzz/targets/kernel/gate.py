@@ -1,6 +1,6 @@
 """The gate: a process that serves a block device as one file over FUSE, and lets through what it is told to.
 
-One thread, one loop: a request is answered at once, or held until somebody says what becomes of it.  A write
+One thread, one loop: a request is answered at once, or held until an order says what becomes of it.  A write
 takes effect when it is completed.  Orders come over a SEQPACKET socket, of which
 :mod:`fuzz.targets.kernel.control` has the other end.  The process ends with its parent, the keeper and the
 socket, and when it has held a request for too long; then the kernel fails whatever waits, so that no task
@@ -28,7 +28,7 @@ from fuzz.targets.kernel.rules import Kind, Rules, kind_of
 from fuzz.targets.kernel.store import Store
 
 PATIENCE = 30.0
-"""Seconds for which a request may be held: far longer than any case, short for whoever waits in D state."""
+"""Seconds for which a request may be held: far longer than a case takes, short for a task in D state."""
 LONGEST_ORDER = 64 * 1024
 
 
@@ -81,7 +81,7 @@ class Gate:
             self.complete(pending)
 
     def complete(self, pending: Pending, error: int = 0) -> None:
-        """Do what was asked, and say so; or fail it."""
+        """Do what a request asks for, and answer it; or fail it."""
         if self.broken:
             error = error or errno.EIO
         elif not error and self.rules.fails(pending.kind):
@@ -108,7 +108,7 @@ class Gate:
         return b""
 
     def _send(self, message: bytes) -> None:
-        with contextlib.suppress(FileNotFoundError):  # whoever asked was killed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # the process that asked was killed meanwhile
             os.write(self.device, message)
 
     # Orders
@@ -154,7 +154,7 @@ class Gate:
                 raise ValueError(f"the gate does not know this order: {order}")
 
     def state(self) -> dict[str, object]:
-        """What is held, and what happened since somebody asked."""
+        """What is held, and what happened since the last such order."""
         written, self.written = self.written, []
         return {
             "held": [
@@ -169,7 +169,7 @@ class Gate:
         }
 
     def overdue(self) -> str:
-        """Of whom it holds a request for too long; empty if of nobody."""
+        """The requests that were held for too long, as text; empty if there are none."""
         late = [held for held in self.held.values() if time.monotonic() - held.since > PATIENCE]
         return ", ".join(
             f"{held.kind} at {held.io.offset:#x} of writes {sorted(set(tags_of(held.io.data)))}"
@@ -178,7 +178,7 @@ class Gate:
 
 
 def serve(gate: Gate, control: socket.socket, keeper: int) -> str:
-    """Answer until the other side or the keeper (a pidfd) is gone, or somebody has waited for too long.
+    """Answer until the other side or the keeper (a pidfd) is gone, or a request was held for too long.
 
     Returns which of them it was.
     """

@@ -205,7 +205,7 @@ def used_bytes(fs: int) -> dict[int, int]:
 
 def chunk_range(fs: int, start: int) -> tuple[int, int]:
     """Where the chunk at ``start`` begins and ends, or where one was: what is behind it up to the next chunk
-    counts as its own, as nobody knows its length any more."""
+    counts as its own, as its length is not known any more."""
     behind = [chunk.logical for chunk in chunks(fs) if chunk.logical > start]
     return start, min(behind, default=2**64)
 

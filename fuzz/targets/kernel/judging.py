@@ -1,4 +1,4 @@
-"""When a live kernel is judged: in quiet, after a loss of power or an umount, and at the end of a case."""
+"""How a live kernel is judged: in quiet, after a loss of power or an umount, and at the end of a case."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEEP_ALL = 15
 
 
 def judge_quiet(world: KernelWorld) -> None:
-    """Nothing moves: look at everything.  Raises Violation."""
+    """Judge everything, while nothing moves.  Raises Violation."""
     for number, value in world.unsettled:
         if world.has_file(number) and not world.struck:
             ioctls.wait_ordered(world.volume.buffered(number))

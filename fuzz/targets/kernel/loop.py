@@ -46,7 +46,7 @@ def loop_device(backing: int, *, direct: bool) -> Iterator[str]:
 
 
 def _take(control: int, config: bytearray) -> tuple[str, int]:
-    """The first device that nobody else has."""
+    """The first device that is free."""
     for _ in range(ATTEMPTS):
         path = f"/dev/loop{libc.ioctl(control, LOOP_CTL_GET_FREE)}"
         device = os.open(path, os.O_RDWR | os.O_CLOEXEC)

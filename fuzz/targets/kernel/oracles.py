@@ -1,4 +1,4 @@
-"""What of a live kernel is to be judged: its files, its image, its own log."""
+"""What is judged of a live kernel: its files, its image, its log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def btrfs_check(image: int) -> Iterator[Mismatch]:
 
 
 class KernelLog:
-    """The kernel's log from now on.  Where it may not be read, it says nothing (``readable`` is false)."""
+    """The kernel's log from now on.  Where it may not be read, it is empty (``readable`` is false)."""
 
     def __init__(self) -> None:
         try:

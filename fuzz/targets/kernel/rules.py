@@ -1,4 +1,4 @@
-"""Which requests the gate keeps for itself: told by what they are, not by where they go.
+"""Which requests the gate holds or fails: by what they are, not by where they go.
 
 The kernel decides where a block goes, so a data write is known by the value in it, a tree block by the
 file system's id in its header, the superblock by its magic.

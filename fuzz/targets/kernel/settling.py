@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fuzz.targets.kernel.world import KernelWorld
 
-LOOKS, PAUSE = 4, 0.004
-"""How often all has to look the same, and the seconds between."""
+LOOKS = 4
+"""How often in succession everything has to look the same."""
 WRITEBACK_LOOKS = 2
-"""The same where no task waits: bios may still be on their way to the gate."""
+"""As :data:`LOOKS`, where no task waits: bios may still be on their way to the gate."""
+PAUSE = 0.004
+"""Seconds between two looks."""
 ARRIVAL = 2.0
 """Seconds that pages in writeback have to come to the gate."""
 PATIENCE = 20.0
 """Seconds after which a task that waits for nothing that is held is taken to hang."""
 
 OUTSIDE = ("futex_do_wait", "futex_wait_queue", "futex_wait_queue_me")
-"""Where the thread of a task is that has not come to its system call yet, or has come back from it."""
+"""Where a task's thread waits before its system call and after it."""
 Look = tuple[object, ...] | None
 
 
@@ -53,8 +55,8 @@ def settle(world: KernelWorld) -> list[str]:
 
 
 def _arrived(world: KernelWorld, began: float) -> bool:
-    """Whether every page in writeback has come to the gate.  What looks alike on a busy machine may be on its
-    way, and whoever took it for quiet would wait for pages that are held a moment later.
+    """Whether every page in writeback has come to the gate.  On a busy machine a page may be on its way while
+    nothing seems to move; a judge that took this for quiet would then wait for the page, which is held.
 
     Where a task stands at a flush, bios may queue up behind it in the loop device.
     """
@@ -64,7 +66,7 @@ def _arrived(world: KernelWorld, began: float) -> bool:
 
 
 def _look(world: KernelWorld) -> Look:
-    """What does not change while everybody waits; None while somebody runs."""
+    """What does not change while all tasks wait; None while one runs."""
     requests = world.look()
     stacks = [tuple(world.machinery.worker(task).stack()) for task in sorted(world.jobs)]
     if any(not stack or stack[0] in OUTSIDE for stack in stacks):
@@ -73,7 +75,7 @@ def _look(world: KernelWorld) -> Look:
 
 
 def _pause(world: KernelWorld) -> None:
-    """A little, but no longer than until somebody comes back."""
+    """Wait a little, but no longer than until the first task comes back."""
     job = next(iter(world.jobs.values()), None)
     if job is None:
         time.sleep(PAUSE)

@@ -1,4 +1,4 @@
-"""Who runs the system calls: a thread for each task, so that one that waits in the kernel holds up nobody.
+"""The threads that run system calls: one for each task, so that one that waits in the kernel blocks no other.
 
 Where it waits the kernel itself says, in ``/proc/self/task/TID/stack``.
 """
@@ -31,7 +31,7 @@ class Job:
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Do it."""
+        """Run the job in the task's thread."""
         try:
             self.result = self.call()
         except OSError as error:
@@ -53,7 +53,7 @@ class Worker:
             self._jobs.get().run()
 
     def start(self, job: Job) -> None:
-        """Begin; the job says when it is done."""
+        """Begin a job; its ``done`` is set when it has ended."""
         self._jobs.put(job)
 
     def stack(self) -> list[str]:

@@ -32,8 +32,10 @@ default (seen on 6.18).  The task cannot be killed meanwhile.
 SNAPSHOT = "snapshot-"
 CREATE_BG = "create-bg-"
 """How the names begin of the files that force a block group into being; they live that long only."""
-ATTEMPTS, PAUSE = 2_000, 0.005
-"""How often to try an umount, and the seconds between: some reference to a mount is given up late."""
+ATTEMPTS = 2_000
+"""How often to try an umount: some reference to a mount is given up late."""
+PAUSE = 0.005
+"""Seconds between two attempts."""
 
 
 def mount(backing: int, place: Path, *, direct: bool) -> None:
@@ -135,7 +137,7 @@ class Volume:
             os.unlink(name, dir_fd=self.root)
 
     def free_bytes(self) -> int:
-        """What DATA space has that is neither used nor promised."""
+        """The bytes of DATA space that are neither used nor promised."""
         space = Path(f"/sys/fs/btrfs/{ioctls.fsid(self.root)}/allocation/data")
         taken = ("bytes_used", "bytes_reserved", "bytes_pinned", "bytes_may_use", "bytes_readonly")
         total = int((space / "total_bytes").read_text(encoding="ascii"))

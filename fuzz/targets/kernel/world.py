@@ -22,7 +22,7 @@ from models.geometry import Geometry
 from models.operations import Commit, CompleteBio, Crash, Inject, Operation, Remount, Step, Writeback
 
 KTHREAD = "transaction kthread"
-"""Who does what is left at the end of a case."""
+"""The task that does what is left at the end of a case."""
 
 
 class KernelWorld(RealWorld[Job]):
@@ -81,7 +81,7 @@ class KernelWorld(RealWorld[Job]):
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is held and nobody is inside an operation."""
+        """Whether nothing is held and no task is inside an operation."""
         return not self.io.requests and super().quiet
 
     def makes_sense(self, step: Step) -> bool:
@@ -104,7 +104,7 @@ class KernelWorld(RealWorld[Job]):
     # What a step needs
 
     def new_value(self, number: int) -> int:
-        """A value that nobody has written before, for a file."""
+        """A value that has not been written before, for a file."""
         return self.io.new_value(number)
 
     def force_group(self, number: int) -> None:
@@ -114,7 +114,7 @@ class KernelWorld(RealWorld[Job]):
     # Doing it
 
     def begin(self, step: Step) -> None:
-        """As everywhere; some steps are the gate's or the mount's, and no task's."""
+        """As in the base class; some steps are done to the gate or the mount."""
         if step.until and stop_for(step) is None:
             self.seen.refused[f"preemption: {NO_STOP}"] += 1
         match step.operation:
@@ -168,7 +168,7 @@ class KernelWorld(RealWorld[Job]):
         return state.requests
 
     def _lost(self, value: int) -> None:
-        """A block of that value could not be written: nobody knows what it holds, of all that was."""
+        """A block of that value could not be written: it may hold any value that was written to it."""
         number = self.io.file_of(value)
         file = self.reference.files.get(number)
         for block, state in enumerate(file.blocks if file else ()):

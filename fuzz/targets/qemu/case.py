@@ -23,7 +23,7 @@ from models.operations import CompleteBio, EndTransaction, Remount, Step
 class QemuCase(RealWorld[Job]):
     """A case in the guest, on a stage.
 
-    ``dirty`` are files with pages that nobody has written back, ``rubbish`` files to be removed in quiet,
+    ``dirty`` are files with pages that have not been written back, ``rubbish`` files to be removed in quiet,
     ``unremoved`` those that are still there, as there was no space to remove them.
     """
 
@@ -51,7 +51,7 @@ class QemuCase(RealWorld[Job]):
         return task in self.jobs and self.jobs[task].in_handle
 
     def in_flight(self) -> Sequence[CompleteBio]:
-        """There is none that somebody could complete."""
+        """None: bios complete by themselves."""
         return ()
 
     def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
@@ -66,7 +66,7 @@ class QemuCase(RealWorld[Job]):
         return self.groups.numbers()
 
     def free_bytes(self) -> int:
-        """What DATA space has that is neither used nor promised.  Waits for nobody."""
+        """What DATA space has that is neither used nor promised.  Waits for no task."""
         told = self.stage.do(f"cd {SPACE} && cat total_bytes {' '.join(TAKEN)}").split()
         total, *taken = map(int, told)
         return max(0, total - sum(taken))
@@ -100,17 +100,17 @@ class QemuCase(RealWorld[Job]):
     # Names for what a step makes
 
     def new_value(self) -> int:
-        """A value that nobody has written before."""
+        """A value that has not been written before."""
         self._values += 1
         return self._values
 
     def new_name(self, kind: str) -> str:
-        """The path of what is no file of the program."""
+        """A new path, for something that is no file of the program."""
         self._names += 1
         return f"/mnt/{kind}-{self._names}"
 
     def payload(self, value: int, blocks: int) -> str:
-        """A file in the guest's memory with blocks of a value."""
+        """The path of a new file in the guest's memory, with blocks of a value."""
         path = f"/tmp/{value}"  # noqa: S108 - the guest's
         self.stage.do(f"awk '{program([value] * blocks)}' > {path}")
         return path

@@ -53,13 +53,13 @@ BOOT_OPTIONS = (
     "nowatchdog",
 )
 BOOT_SECONDS = 180.0
-"""To the agent's first word at most; on an idle machine it takes some 5."""
+"""To wait for the agent's first word, at most; on an idle machine it takes some 5."""
 MONITOR_SECONDS = 60.0
-"""For an answer of QEMU's monitor at most."""
+"""To wait for an answer of QEMU's monitor, at most."""
 CPU_SECONDS = 900
 """Processor time that a QEMU may use before the kernel kills it."""
 CONSOLE_BYTES = 1 << 16
-"""Of the console's last output, kept inside QEMU."""
+"""How much of the console's last output is kept, inside QEMU."""
 
 
 TASK = re.compile(r"CPU (?P<number>[1-9])")
@@ -129,9 +129,9 @@ class Guest:
         self._ours.close()
 
     def ends(self, seconds: float) -> bool:
-        """Whether the process is gone, or goes in that time: with these options that is how a panic ends.
+        """Whether the process has ended, or ends within that time, as after a panic with these options.
 
-        Its sockets are closed a little earlier than it is gone.
+        Its sockets are closed a little before that.
         """
         try:
             self._process.wait(seconds)
@@ -140,7 +140,7 @@ class Guest:
         return True
 
     def ask(self, command: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
-        """Let the monitor do something; what it returns.  Raises GuestError."""
+        """Run a command of the monitor; what it returns.  Raises GuestError."""
         try:
             self._monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
         except OSError:
@@ -162,7 +162,7 @@ class Guest:
         self._wait_migration()
 
     def wait_restored(self) -> None:
-        """Until the state that it was started with is in.  Raises GuestError."""
+        """Wait until the state that it was started with is loaded.  Raises GuestError."""
         self._wait_migration()
 
     def _wait_migration(self) -> None:

@@ -19,7 +19,7 @@ class Job:
 
     ``in_handle``: it is held with an open transaction handle, and counts as done until ``operation`` is the
     end of that.  ``stack`` is what it slept in when it was looked at last, ``same`` how often in succession
-    it was that, ``tries`` how often it has come to where it tries again what somebody is in the way of.
+    it was that, ``tries`` how often it has come to where it tries again because another task is in its way.
     ``result`` is what its command printed.
     """
 

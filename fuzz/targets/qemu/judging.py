@@ -1,4 +1,4 @@
-"""When the guest is judged: its log after each step, in quiet its files, at an umount its disk."""
+"""How the guest is judged: its log after each step, its files in quiet, its disk at an umount."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ READ_ONLY = "forced readonly"
 MOUNTED = "/dev/ram0 /mnt btrfs "
 """In /proc/mounts: what stands before the options."""
 READ = "= all is read"
-"""Behind what ``look`` prints; what the kernel said meanwhile follows."""
+"""Printed after what ``look`` prints; what the kernel said meanwhile follows."""
 WRITABLE = "the file system stays writable"
 
 
@@ -51,7 +51,7 @@ def judge_quiet(world: QemuWorld) -> None:
 
 
 def _remove_rubbish(world: QemuWorld) -> None:
-    """Remove what is in nobody's reference; where space is short it stays until later.  Raises Violation."""
+    """Remove files that the reference does not have; where space is short, later.  Raises Violation."""
     judge_log(world)  # where the file system is aborted, that is what is wrong
     removed = world.stage.ask(f"rm -f {' '.join(world.rubbish)}")
     if not removed.code:
@@ -64,7 +64,7 @@ def _remove_rubbish(world: QemuWorld) -> None:
 def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:
     """Read the log, files and snapshots, and judge them; what the files hold.  Raises Violation.
 
-    The log is read behind the files, too: what the kernel says of them may be said nowhere else.
+    The log is read after the files, too: the kernel may only complain of them when they are read.
     """
     names = oracles.taken(world.reference)
     places = ["/mnt", *(f"/mnt/{name}" for name in names)]

@@ -20,7 +20,7 @@ from models.world import Violation
 from strategies.operations import Drawn, Resumed
 
 FEWEST = 2
-"""Operations that are worth a search: bios complete without one."""
+"""Operations that a machine must have left to be worth a search: here bios complete without one."""
 
 
 class QemuMachine(RealMachine[QemuWorld]):
@@ -32,7 +32,7 @@ class QemuMachine(RealMachine[QemuWorld]):
 
     @contextmanager
     def _in_a_guest(self) -> Iterator[None]:
-        """Raises SearchEndedError where the guest is not as it should be: nobody must drive a dead one on."""
+        """Raises SearchEndedError where the guest is not as it should be, for a dead one cannot go on."""
         try:
             yield
         except Violation as violation:  # it died when it was asked what makes sense
@@ -43,17 +43,17 @@ class QemuMachine(RealMachine[QemuWorld]):
             raise SearchEndedError(self.found.ended) from error
 
     def advance(self, choice: Drawn | Resumed) -> None:
-        """As everywhere."""
+        """As in the base class.  Raises SearchEndedError."""
         with self._in_a_guest():
             super().advance(choice)
 
     def teardown(self) -> None:
-        """As everywhere."""
+        """As in the base class.  Raises SearchEndedError."""
         with self._in_a_guest():
             super().teardown()
 
     def start(self, choice: Drawn) -> Step | None:
-        """As everywhere; only who has a handle can end it."""
+        """As in the base class; only a task that has a handle can end it."""
         if isinstance(choice.operation, EndTransaction):
             holder = next((task for task in TASKS if self.world.has_handle(task)), None)
             return Step(holder, choice.operation, choice.until) if holder else None

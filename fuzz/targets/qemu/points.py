@@ -17,7 +17,7 @@ COMMIT = "btrfs_commit_transaction"
 NEW_GROUP = "btrfs_make_block_group"
 PHASE_2 = "btrfs_create_pending_block_groups"
 DATA = "btrfs_prealloc_file_range|cow_file_range|btrfs_dio_iomap_begin"
-"""Who reserves extents for data; others reserve for tree blocks."""
+"""The callers that reserve extents for data; others reserve them for tree blocks."""
 DIO = "btrfs_dio_iomap_begin"
 REMOVE = "btrfs_remove_block_group"
 SNAPSHOT = "btrfs_mksnapshot"
@@ -238,5 +238,5 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 
 
 def refusal(point: str) -> str:
-    """Why nobody can be held there; empty if somebody can."""
+    """Why no task can be held there; empty if one can."""
     return "" if point in HOLDS else REFUSED.get(point, "the model has no such point")

@@ -20,13 +20,13 @@ from fuzz.targets.qemu.symbols import Symbols
 STATE, SYMBOLS = "state", "kallsyms"
 """Files of a saved machine."""
 LINES = 1
-"""That the agent has run when the machine is saved; it runs none of the same number again."""
+"""How many lines the agent has run when the machine is saved; it runs none of the same number again."""
 MODULE = "btrfs"
 """The module whose functions tasks are held at."""
 SPINNING = ("mutex_spin_on_owner", "rwsem_spin_on_owner", "osq_lock")
 """Functions of the kernel in which a task waits for another one that runs, or is held, without sleeping."""
 KALLSYMS = f"grep -E -A 1 '[[]{MODULE}[]]| ({'|'.join(SPINNING)})$' /proc/kallsyms | grep -v ^--"
-"""Where these are, and what stands behind each."""
+"""The command that lists where these are, with the symbol after each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Saved:
     lines: int = LINES
 
     def guest(self) -> Guest:
-        """A fresh copy of it.  The machine stands still until somebody resumes it."""
+        """A fresh copy of it.  The machine stands still until it is resumed."""
         return Guest(["-S", "-incoming", f"exec:cat < {shlex.quote(str(self.state))}"])
 
 
@@ -87,7 +87,7 @@ def _prepare(machine: Saved, lines: Sequence[str], place: Path, directory: Path)
 
 
 def _key(kernel: Package, initramfs: bytes) -> str:
-    """Equal for machines that can stand in for each other."""
+    """A key that is equal for machines that can stand in for each other."""
     version = subprocess.run(  # noqa: S603 - the emulator
         [qemu(), "--version"], capture_output=True, check=True
     ).stdout

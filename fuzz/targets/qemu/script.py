@@ -30,7 +30,7 @@ class Move:
     """What one task does in the guest.
 
     ``steps`` are the steps of the trace that it stands for, as ``operation`` or ``operation until point``;
-    ``line`` is a command, without pipes.  ``hold`` are kernel functions that the task comes to one behind
+    ``line`` is a command, without pipes.  ``hold`` are kernel functions that the task comes to one after
     the other: it is held at the last.  Without, the move is over when the task has ended, sleeps in one of
     ``waits_in``, or came to the function ``comes_to``; held tasks go on when all moves are over.
     """

@@ -15,9 +15,9 @@ from fuzz.targets.qemu.stage import Stage
 from fuzz.targets.qemu.symbols import SymbolError
 
 CALL, CALL_LENGTH = b"\xe8", 5
-"""``call`` with a distance of 32 bits, from behind it."""
+"""``call`` with a distance of 32 bits, counted from its end."""
 COMPARE_EAX = b"\x83\xf8"
-"""``cmp eax`` with a number of 8 bits, which stands behind."""
+"""``cmp eax`` with a number of 8 bits, which follows."""
 NEVER_RETURNED = 0x7F
 """No kernel function that returns an error code returns this."""
 
@@ -128,7 +128,7 @@ class Entered:
     function: str
 
     def watch(self, stage: Stage) -> Count:
-        """Count who comes to it."""
+        """Count the calls while a task is held."""
         count = Count()
 
         def look(vcpu: int) -> None:
@@ -140,7 +140,7 @@ class Entered:
 
 
 def calls(code: bytes, start: int, target: int, behind: bytes) -> list[int]:
-    """Where code at ``start`` calls ``target``, and ``behind`` stands behind the call."""
+    """Where code at ``start`` calls ``target``, and ``behind`` follows the call."""
     found = []
     for match in re.finditer(re.escape(CALL), code):
         place, end = match.start(), match.start() + CALL_LENGTH

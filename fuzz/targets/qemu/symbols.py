@@ -9,7 +9,7 @@ from typing import NamedTuple
 from fuzz.targets.qemu.errors import QemuError
 
 PAGE = 4096
-"""A function that no symbol stands behind is taken to be this long at most."""
+"""The longest that a function is taken to be if no symbol follows it."""
 CODE = "tT"
 """The kinds of symbols that are code."""
 
@@ -42,7 +42,7 @@ class Symbols:
         return self._functions
 
     def start_of(self, address: int) -> int | None:
-        """Where the function begins that an address lies in; None for one before or far behind all."""
+        """The start of the function that an address lies in; None before the first and far after the last."""
         place = bisect.bisect_right(self._starts, address)
         start = self._starts[place - 1] if place else None
         return start if start is not None and address - start < PAGE else None

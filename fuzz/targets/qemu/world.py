@@ -28,11 +28,11 @@ from models.geometry import Geometry
 from models.operations import CreateBg, EndTransaction, Operation, Remount, Step
 
 END_SECONDS = 5.0
-"""For a process whose guest does not answer to be gone, at most: then it has panicked."""
+"""For the process of a guest that does not answer to end, at most: then the guest has panicked."""
 
 
 class Process(Protocol):
-    """What runs the guest."""
+    """The process that runs the guest."""
 
     def ends(self, seconds: float) -> bool:
         """Whether it has ended, or ends within that time."""
@@ -52,17 +52,17 @@ class QemuWorld(QemuCase):
         stage.at(stage.symbols.span(TRIES_AGAIN).start, self._tries)
 
     def makes_sense(self, step: Step) -> bool:
-        """As a case says; some of it the guest is asked.  Raises Violation where it has panicked."""
+        """As in the base class, which asks the guest.  Raises Violation where it has panicked."""
         with self._living():
             return super().makes_sense(step)
 
     def carry_out(self, step: Step) -> None:
-        """As everywhere, while the guest lives.  Raises Violation."""
+        """As in the base class; a guest that dies meanwhile is a violation.  Raises Violation."""
         with self._living():
             super().carry_out(step)
 
     def begin(self, step: Step) -> None:
-        """As everywhere; a task that holds a handle open ends it."""
+        """As in the base class; end-transaction lets a task go that holds its handle open."""
         match step.operation:
             case None:
                 self._go_on(self.jobs[step.task], step)
@@ -117,14 +117,14 @@ class QemuWorld(QemuCase):
                 self.stage.release(job.vcpu)
 
     def _disarm(self, job: Job) -> None:
-        """It is to be held nowhere any more."""
+        """From now on hold it nowhere."""
         self.holds.disarm(job.vcpu)
         job.until = ""
 
     def settle(self) -> None:
         """Wait until every task has ended, is held, or waits for one that is.  Raises Violation."""
         hanging = settle(self)
-        for job in self.jobs.values():  # one may come to its hold in a step of somebody else
+        for job in self.jobs.values():  # one may come to its hold in another task's step
             if self.stage.held(job.vcpu) and not job.point:
                 self._disarm(job)
                 job.point = self.holds.came[job.vcpu]
@@ -195,14 +195,14 @@ class QemuWorld(QemuCase):
             step = self.next_to_drain()
             if step is not None:
                 self.apply(step)
-            else:  # nobody is held any more, so all come to their end
+            else:  # no task is held any more, so all come to their end
                 with self._living():
                     self.settle()
         with self._living():
             remount(self)
 
     def close(self) -> None:
-        """The guest is gone, whatever state it is in."""
+        """End the guest, whatever state it is in."""
         self.process.close()
 
 

@@ -1,4 +1,4 @@
-"""What a system call of a task has to say for itself."""
+"""The interface of an operation that is a system call of a task."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class CallFree(Freeing["KernelWorld"], Call[Free]):
     """unlink; with the last descriptor the extents go."""
 
     def begin(self, world: KernelWorld, task: str, operation: Free) -> Begun:
-        """From now on nobody can find it."""
+        """From now on it cannot be found."""
         del task
         world.reference.remove_file(operation.file)
         volume = world.volume

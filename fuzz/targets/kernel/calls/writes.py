@@ -59,7 +59,7 @@ class CallWriteback(Call[Writeback]):
     """sync_file_range, which waits for nothing; the bios are held."""
 
     def makes_sense(self, world: KernelWorld, operation: Writeback) -> bool:
-        """While the file has pages that nobody has synced."""
+        """While the file has pages that have not been written back."""
         return bool(world.dirty.get(operation.file))
 
     def begin(self, world: KernelWorld, task: str, operation: Writeback) -> Begun:

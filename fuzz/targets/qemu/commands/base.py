@@ -1,4 +1,4 @@
-"""What a command of a task has to say for itself."""
+"""The interface of an operation that is a command in the guest."""
 
 from __future__ import annotations
 

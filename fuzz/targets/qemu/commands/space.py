@@ -30,7 +30,7 @@ class CommandCreateBg(Command[CreateBg]):
 
     def begin(self, world: QemuCase, operation: CreateBg) -> Begun:
         """In a file of its own.  Half of the holes are left out, so it is still less than there is in all
-        when somebody takes a few meanwhile; and where somebody took nearly all, a block is asked for."""
+        when other tasks take a few meanwhile; and if they took nearly all, a block is asked for."""
         del operation
         path = world.new_name("create-bg")
         world.rubbish.append(path)
@@ -50,7 +50,7 @@ class CommandAllocate(Allocating["QemuCase"], Command[Allocate]):
         return Begun(f"fallocate -l {operation.blocks * BLOCK} /mnt/{number}", memo)
 
     def end(self, world: QemuCase, operation: Allocate, job: RealJob) -> None:
-        """It is there, or will not be."""
+        """The file is there, or is to be removed."""
         super().end(world, operation, job)
         if job.error and isinstance(job.memo, tuple):
             number, _ = job.memo
@@ -61,13 +61,13 @@ class CommandFree(Freeing["QemuCase"], Command[Free]):
     """rm."""
 
     def begin(self, world: QemuCase, operation: Free) -> Begun:
-        """From now on nobody can find it."""
+        """From now on it cannot be found."""
         world.reference.remove_file(operation.file)
         world.dirty.discard(operation.file)
         return Begun(f"rm /mnt/{operation.file}")
 
     def end(self, world: QemuCase, operation: Free, job: RealJob) -> None:
-        """It is gone, or nobody could remove it."""
+        """It is gone, or could not be removed."""
         super().end(world, operation, job)
         if job.error:
             world.unremoved.add(operation.file)

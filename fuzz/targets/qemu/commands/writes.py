@@ -55,7 +55,7 @@ class CommandWriteback(Command[Writeback]):
     """A direct read, which has to write back the dirty pages that are in its way, in the task itself."""
 
     def makes_sense(self, world: QemuCase, operation: Writeback) -> bool:
-        """While the file has pages that nobody has synced."""
+        """While the file has pages that have not been written back."""
         return operation.file in world.dirty
 
     def begin(self, world: QemuCase, operation: Writeback) -> Begun:

@@ -111,6 +111,14 @@ def test_relocation_waits_for_a_write_in_place() -> None:
     assert "relocate group 2  -- waits in btrfs_wait_ordered" in played.lines[1]
 
 
+def test_a_task_whose_own_io_comes_late_has_not_come_to_its_wait() -> None:
+    """If it counted as waiting there, a busy machine would show a relocation in the middle of a commit in the
+    place of its wait for the write that is held."""
+    played = play(load(SEED_2).case, ("-m", "tests.gates", "is_late_with_the_rest"))
+    assert played.broken == ""
+    assert "relocate group 2  -- waits in btrfs_wait_ordered" in played.lines[1]
+
+
 def test_replay_does_a_trace_on_the_live_kernel(capsys: pytest.CaptureFixture[str]) -> None:
     """With the fix in, as it is in every kernel of today, the program passes."""
     assert main(["replay", str(SEED_2), "--target", "kernel"]) == 0

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fuzz.targets.kernel import libc, namespace
 from fuzz.targets.kernel.control import GATE, GateControl
 from fuzz.targets.kernel.image import mkfs
+from fuzz.targets.kernel.loop import in_flight
 from fuzz.targets.kernel.oracles import KernelLog
 from fuzz.targets.kernel.tasks import Worker
 from fuzz.targets.kernel.volume import Volume, mount
@@ -50,10 +51,14 @@ class Machinery:
         """Mount what the gate serves.  Raises OSError."""
         backing = os.open(self._disk / "disk", os.O_RDWR | os.O_CLOEXEC)
         try:
-            mount(backing, self.place, direct=True)
+            self._device = mount(backing, self.place, direct=True)
         finally:
             os.close(backing)
         return Volume(self.place)
+
+    def in_flight(self) -> int:
+        """How many requests the mounted device has not completed."""
+        return in_flight(self._device)
 
     def mount_image(self, image: int) -> Volume:
         """Mount an image in memory, at another place.  Raises OSError."""

@@ -1,6 +1,7 @@
 """When a step is over: every task has ended, or waits for a request that the gate holds.
 
-That a task waits is seen from outside: nothing comes to the gate and no kernel stack changes for a while.
+That a task waits is seen from outside: nothing comes to the gate, is on its way there or changes a kernel
+stack for a while.
 Where nothing is held a task can wait for nothing but the kernel itself, and has longer.
 """
 
@@ -19,10 +20,12 @@ WRITEBACK_LOOKS = 2
 PAUSE = 0.004
 """Seconds between two looks."""
 ARRIVAL = 2.0
-"""Seconds that pages in writeback have to come to the gate."""
+"""Seconds without a change that IO has to come to the gate, and a task that was woken has to get a CPU."""
 PATIENCE = 20.0
 """Seconds after which a task that waits for nothing that is held is taken to hang."""
 
+FLUSHES = "write_all_supers"
+"""The function in which a commit waits for flushes, which are not among the requests that a device counts."""
 OUTSIDE = ("futex_do_wait", "futex_wait_queue", "futex_wait_queue_me")
 """Where a task's thread waits before its system call and after it."""
 Look = tuple[object, ...] | None
@@ -33,8 +36,8 @@ def settle(world: KernelWorld) -> list[str]:
 
     Returns the tasks that hang: they do not come back although nothing is held.  Raises Violation.
     """
-    began, same = time.monotonic(), 0
-    last: Look = None
+    began = moved = time.monotonic()
+    same, last = 0, None
     while True:
         ended = [job for job in world.jobs.values() if job.done.is_set()]
         look = _look(world)
@@ -44,25 +47,40 @@ def settle(world: KernelWorld) -> list[str]:
             began = time.monotonic()
         if not world.jobs and not world.submitting:
             return []
-        same = same + 1 if look == last and look is not None and not ended else 0
+        if look is None or look != last or ended:
+            moved = time.monotonic()
+            same = 0
+        else:
+            same = same + 1 if _at_rest(world, moved) else 0
         last = look
         still = same >= (LOOKS if world.jobs else WRITEBACK_LOOKS)
-        if still and (world.io.requests or not world.jobs) and _arrived(world, began):
+        if still and (world.io.requests or not world.jobs):
             return []
         if time.monotonic() - began > PATIENCE:
             return sorted(world.jobs)
         _pause(world)
 
 
-def _arrived(world: KernelWorld, began: float) -> bool:
-    """Whether every page in writeback has come to the gate.  On a busy machine a page may be on its way while
-    nothing seems to move; a judge that took this for quiet would then wait for the page, which is held.
+def _at_rest(world: KernelWorld, moved: float) -> bool:
+    """Whether what seems to stand still does; ``moved`` is when it was seen to move last.
+
+    On a busy machine a task that was woken may wait for a CPU, and IO may be on its way to the gate or back.
+    If the step were taken to be over, it would be recorded to wait for that, and a judge might wait for a
+    page that is held a moment later.
 
     Where a task stands at a flush, bios may queue up behind it in the loop device.
     """
-    if world.io.stopped() or time.monotonic() - began > ARRIVAL:
+    if time.monotonic() - moved > ARRIVAL:
         return True
-    return world.volume.pages_in_writeback() <= world.io.held_pages()
+    workers = [world.machinery.worker(task) for task in world.jobs]
+    if any(worker.runs() for worker in workers):
+        return False
+    if world.io.stopped():
+        return True
+    if any(FLUSHES in worker.stack() for worker in workers):
+        return False
+    arrived = world.machinery.in_flight() <= len(world.io.requests)
+    return arrived and world.volume.pages_in_writeback() <= world.io.held_pages()
 
 
 def _look(world: KernelWorld) -> Look:

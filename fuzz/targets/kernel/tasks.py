@@ -56,6 +56,13 @@ class Worker:
         """Begin a job; its ``done`` is set when it has ended."""
         self._jobs.put(job)
 
+    def runs(self) -> bool:
+        """Whether the thread runs, or would if it had a CPU: its stack is the one that it slept in last."""
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/self/task/{self._thread.native_id}/stat").read_text(encoding="ascii")
+            return text.rpartition(")")[2].split()[0] == "R"
+        return False
+
     def stack(self) -> list[str]:
         """The functions in which the thread is in the kernel, the innermost first; empty if it is in none."""
         with contextlib.suppress(OSError):

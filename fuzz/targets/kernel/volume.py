@@ -38,10 +38,11 @@ PAUSE = 0.005
 """Seconds between two attempts."""
 
 
-def mount(backing: int, place: Path, *, direct: bool) -> None:
-    """Mount the file system in the file behind a descriptor.  Raises OSError."""
+def mount(backing: int, place: Path, *, direct: bool) -> str:
+    """Mount the file system in the file behind a descriptor; on which device.  Raises OSError."""
     with loop_device(backing, direct=direct) as device:
         libc.mount(device, str(place), "btrfs", libc.MS_NOATIME, OPTIONS)
+        return device
 
 
 class Volume:

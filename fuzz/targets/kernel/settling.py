@@ -1,8 +1,8 @@
 """When a step is over: every task has ended, or waits for a request that the gate holds.
 
-That a task waits is seen from outside: nothing comes to the gate, is on its way there or changes a kernel
-stack for a while.
-Where nothing is held a task can wait for nothing but the kernel itself, and has longer.
+That a task waits is seen from outside: for a while nothing comes to the gate or is on its way there, and no
+kernel stack changes.  Where nothing is held a task can wait for nothing but the kernel itself, and has
+longer.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ PAUSE = 0.004
 """Seconds between two looks."""
 ARRIVAL = 2.0
 """Seconds without a change that IO has to come to the gate, and a task that was woken has to get a CPU."""
+LATEST = 10.0
+"""As :data:`ARRIVAL`, with changes, as the kernel's own commits may go on."""
 PATIENCE = 20.0
 """Seconds after which a task that waits for nothing that is held is taken to hang."""
 
@@ -37,7 +39,8 @@ def settle(world: KernelWorld) -> list[str]:
     Returns the tasks that hang: they do not come back although nothing is held.  Raises Violation.
     """
     began = moved = time.monotonic()
-    same, last = 0, None
+    same = 0
+    last: Look = None
     while True:
         ended = [job for job in world.jobs.values() if job.done.is_set()]
         look = _look(world)
@@ -51,7 +54,8 @@ def settle(world: KernelWorld) -> list[str]:
             moved = time.monotonic()
             same = 0
         else:
-            same = same + 1 if _at_rest(world, moved) else 0
+            given_up = time.monotonic() > min(moved + ARRIVAL, began + LATEST)
+            same = same + 1 if given_up or _at_rest(world) else 0
         last = look
         still = same >= (LOOKS if world.jobs else WRITEBACK_LOOKS)
         if still and (world.io.requests or not world.jobs):
@@ -61,8 +65,8 @@ def settle(world: KernelWorld) -> list[str]:
         _pause(world)
 
 
-def _at_rest(world: KernelWorld, moved: float) -> bool:
-    """Whether what seems to stand still does; ``moved`` is when it was seen to move last.
+def _at_rest(world: KernelWorld) -> bool:
+    """Whether what seems to stand still does.
 
     On a busy machine a task that was woken may wait for a CPU, and IO may be on its way to the gate or back.
     If the step were taken to be over, it would be recorded to wait for that, and a judge might wait for a
@@ -70,8 +74,6 @@ def _at_rest(world: KernelWorld, moved: float) -> bool:
 
     Where a task stands at a flush, bios may queue up behind it in the loop device.
     """
-    if time.monotonic() - moved > ARRIVAL:
-        return True
     workers = [world.machinery.worker(task) for task in world.jobs]
     if any(worker.runs() for worker in workers):
         return False

@@ -37,9 +37,9 @@ class Pair:
     """A sequence on both; everything in ``program`` is in the model's numbers.
 
     ``over`` is true when a known difference has left the two in different states: then nothing is compared
-    any more.  ``waited`` are the tasks that were inside an operation before the last step, ``writers`` who
-    wrote each value, from 1 on; ``standing`` are the known differences there are, each with its abstraction,
-    and ``stood`` those before the last step.
+    any more.  ``waited`` are the tasks that were inside an operation before the last step, ``writers`` the
+    tasks that wrote each value, from 1 on; ``standing`` are the known differences there are, each with its
+    abstraction, and ``stood`` those before the last step.
     """
 
     def __init__(self, model: ModelSide, kernel: Side, counts: Counts) -> None:

@@ -59,7 +59,7 @@ class HeldIo:
         return sum(held.size for held in self.bios() if not self.past_cache.issuperset(held.tags)) // BLOCK
 
     def in_flight(self) -> list[CompleteBio]:
-        """Held data writes, by who submitted them."""
+        """Held data writes, by the task that submitted them."""
         counts: Counter[str] = Counter()
         bios = []
         for held in self.bios():

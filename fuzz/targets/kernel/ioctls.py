@@ -1,4 +1,4 @@
-"""What btrfs is asked by ioctl.
+"""The ioctls of btrfs, as far as they are used.
 
 Source: include/uapi/linux/btrfs.h, btrfs_tree.h and fs.h (v6.12).  Addresses and lengths are in bytes.
 """
@@ -23,7 +23,7 @@ FITRIM, SETFLAGS, FIEMAP = 0xC0185879, 0x40086602, 0xC020660B
 FS_NOCOW_FL = 0x00800000
 FIEMAP_FLAG_SYNC, FIEMAP_EXTENT_UNKNOWN = 1, 2
 MOST_EXTENTS = 64
-"""Of a file: it has a few blocks."""
+"""That are asked of a file: it has a few blocks."""
 SUBVOL_RDONLY, SCRUB_READONLY = 2, 1
 BALANCE_DATA, BALANCE_ARGS_VRANGE, BALANCE_CTL_CANCEL = 1, 1 << 4, 2
 CHUNK_TREE, FIRST_CHUNK_TREE, CHUNK_ITEM, BLOCK_GROUP_DATA = 3, 256, 228, 1

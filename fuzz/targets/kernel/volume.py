@@ -31,7 +31,7 @@ default (seen on 6.18).  The task cannot be killed meanwhile.
 """
 SNAPSHOT = "snapshot-"
 CREATE_BG = "create-bg-"
-"""How the names begin of the files that force a block group into being; they live that long only."""
+"""How the names of the files begin that force a block group to be made, and live no longer than that."""
 ATTEMPTS = 2_000
 """How often to try an umount: some reference to a mount is given up late."""
 PAUSE = 0.005
@@ -39,7 +39,7 @@ PAUSE = 0.005
 
 
 def mount(backing: int, place: Path, *, direct: bool) -> str:
-    """Mount the file system in the file behind a descriptor; on which device.  Raises OSError."""
+    """Mount the file system in the file behind a descriptor; the path of its device.  Raises OSError."""
     with loop_device(backing, direct=direct) as device:
         libc.mount(device, str(place), "btrfs", libc.MS_NOATIME, OPTIONS)
         return device
@@ -59,7 +59,7 @@ class Volume:
         self.groups()
 
     def populate(self, geometry: Geometry) -> None:
-        """The files that a case begins with, all durable."""
+        """Create the files that a case begins with, all durable."""
         for number, file in enumerate(geometry.files):
             nodatacow = file.kind is FileKind.NODATACOW
             self.create(number, file.blocks, nodatacow=nodatacow)
@@ -72,7 +72,7 @@ class Volume:
     # Files
 
     def create(self, number: int, blocks: int, *, nodatacow: bool = False) -> None:
-        """A preallocated file."""
+        """Create a preallocated file."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         fd = os.open(str(number), flags, 0o600, dir_fd=self.root)
         try:
@@ -104,7 +104,7 @@ class Volume:
         return self._opened(number, os.open(str(number), os.O_RDWR | os.O_CLOEXEC, dir_fd=self.root))
 
     def remove(self, number: int) -> None:
-        """Unlink a file, and give up what we have open of it: its extents are freed."""
+        """Unlink a file and close it, so that its extents are freed."""
         os.unlink(str(number), dir_fd=self.root)
         for fd in self._open.pop(number, ()):
             os.close(fd)
@@ -116,7 +116,7 @@ class Volume:
         whole(os.pwrite(self.direct(number), data, block * BLOCK), blocks * BLOCK)
 
     def pages_in_writeback(self) -> int:
-        """Of all files that are open.  Other threads may close some meanwhile."""
+        """The pages in writeback of all open files.  Other threads may close some meanwhile."""
         pages = 0
         for fd, _ in list(self._open.values()):
             with contextlib.suppress(OSError):
@@ -197,7 +197,7 @@ class Volume:
         return self._chunks[group]
 
     def umount(self) -> None:
-        """Give everything up and unmount."""
+        """Close everything and unmount."""
         descriptors = [fd for pair in self._open.values() for fd in pair]
         self._open.clear()
         for fd in (*descriptors, self.root):
@@ -215,7 +215,7 @@ class Volume:
 
 @contextlib.contextmanager
 def closing(fd: int) -> Iterator[int]:
-    """A descriptor for a while."""
+    """A descriptor that is closed at the end."""
     try:
         yield fd
     finally:
@@ -238,6 +238,6 @@ def read_values(fd: int) -> Values:
 
 
 def whole(written: int, asked: int) -> None:
-    """A write that the kernel cut short has failed.  Raises OSError."""
+    """Raise OSError for a write that the kernel cut short."""
     if written != asked:
         raise OSError(errno.EIO, f"{written} of {asked} bytes were written")

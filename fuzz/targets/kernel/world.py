@@ -62,7 +62,7 @@ class KernelWorld(RealWorld[Job]):
         return [(task, tuple(STOPS)) for task in self.io.stopped()]
 
     def in_flight(self) -> Sequence[CompleteBio]:
-        """Held data writes, by who submitted them."""
+        """Held data writes, by the task that submitted them."""
         return self.io.in_flight()
 
     def data_groups(self) -> Sequence[int]:

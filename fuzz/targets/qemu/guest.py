@@ -48,7 +48,7 @@ BOOT_OPTIONS = (
     # change it.
     "tsc=reliable",
     "nohz=off",  # else a held vCPU may be the one that counts jiffies
-    # A held vCPU answers nobody, and that is no fault.
+    # A held vCPU does not answer, and that is no fault.
     "rcupdate.rcu_cpu_stall_suppress=1",
     "nowatchdog",
 )

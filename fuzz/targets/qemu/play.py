@@ -91,9 +91,9 @@ def _start_and_hold(stage: Stage, vcpu: int, move: Move, name: str) -> Task:
 
 
 def _start_and_settle(stage: Stage, vcpu: int, move: Move, name: str) -> tuple[Task, str]:
-    """Let a task run until its move is over; also the function that it sleeps in, if it does.
+    """Let a task run until its move is over; the task, and the function that it sleeps in, if it does.
 
-    That it sleeps there is believed when it is seen twice in succession.
+    It counts as sleeping there when it is seen there twice in succession.
     """
     came = []
 
@@ -118,7 +118,7 @@ def _start_and_settle(stage: Stage, vcpu: int, move: Move, name: str) -> tuple[T
 
 
 def _while_it_runs(task: Task) -> Iterator[None]:
-    """As long as a task has not ended.  Raises GuestError if that takes too long."""
+    """Yield as long as a task has not ended.  Raises GuestError if that takes too long."""
     end = time.monotonic() + ANSWER_SECONDS
     while task.ended() is None:
         if time.monotonic() > end:

@@ -44,7 +44,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a shell line prints in the end: with the fix as shipped, and with the fix switched off."""
+    """What a shell line prints in the end: ``good`` with the fix as shipped, ``bad`` with it switched off."""
 
     name: str
     line: str
@@ -98,7 +98,7 @@ def catalogue() -> dict[str, Script]:
 
 
 def script_for(reverts: Sequence[str]) -> Script:
-    """The script of the race that a trace with these reverts shows.  Raises ScriptError for want of one."""
+    """The script of the race that a trace with these reverts shows.  Raises ScriptError if there is none."""
     known = catalogue()
     if len(reverts) == 1 and reverts[0] in known:
         return known[reverts[0]]

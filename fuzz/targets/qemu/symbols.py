@@ -38,7 +38,7 @@ class Symbols:
 
     @property
     def functions(self) -> Mapping[str, list[int]]:
-        """Every place of every name."""
+        """The addresses of the functions of each name."""
         return self._functions
 
     def start_of(self, address: int) -> int | None:
@@ -48,7 +48,7 @@ class Symbols:
         return start if start is not None and address - start < PAGE else None
 
     def inside(self, address: int, functions: Iterable[str]) -> str:
-        """Which of these functions an address lies in; empty if in none, or where there are none such."""
+        """Which of these functions an address lies in; empty if in none of them."""
         for function in functions:
             if len(self._functions.get(function, [])) == 1:
                 start, length = self.span(function)

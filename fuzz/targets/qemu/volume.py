@@ -33,7 +33,7 @@ TAKEN = ("bytes_used", "bytes_reserved", "bytes_pinned", "bytes_may_use", "bytes
 PREPARE = (
     "mkfs.btrfs -q -f -m single -d single /dev/ram0",
     "mkdir -p /var/lib/btrfs",  # where scrub writes how far it is
-    "echo 0 > /proc/sys/vm/dirty_writeback_centisecs",  # nobody writes pages back by a clock
+    "echo 0 > /proc/sys/vm/dirty_writeback_centisecs",  # no page is written back by a clock
     MOUNT.replace("-o ", "-o nodatacow,"),
     f"mkdir {FILL} && fallocate -l {ROOM} {FILL}/room",
     f"for n in $(seq {HOLES}); do fallocate -l {BLOCK} {FILL}/hole$n; fallocate -l {BLOCK} {FILL}/$n; done",

@@ -69,18 +69,30 @@ class TakesItsTime(Gate):
         self.on_their_way: list[tuple[float, bytes]] = []
 
     def request(self, message: bytes) -> None:
-        """Not yet, if it is one."""
-        opcode = fuse.decode(message).opcode
-        if opcode == fuse.Opcode.WRITE and max(tags_of(fuse.io_of(fuse.decode(message)).data), default=0) > 0:
+        """Not yet, if it is late."""
+        if self.late(fuse.decode(message)):
             self.on_their_way.append((time.monotonic() + LATE, message))
         else:
             super().request(message)
+
+    def late(self, request: fuse.Request) -> bool:
+        """Whether it is a data write."""
+        return request.opcode == fuse.Opcode.WRITE and max(tags_of(fuse.io_of(request).data), default=0) > 0
 
     def overdue(self) -> str:
         """The gate asks again and again: take what has come by now."""
         while self.on_their_way and self.on_their_way[0][0] < time.monotonic():
             super().request(self.on_their_way.pop(0)[1])
         return super().overdue()
+
+
+class IsLateWithTheRest(TakesItsTime):
+    """All other IO comes late, once a data write is held.  No defect."""
+
+    def late(self, request: fuse.Request) -> bool:
+        """Whether it is IO, but no data write."""
+        io = {fuse.Opcode.READ, fuse.Opcode.WRITE, fuse.Opcode.FSYNC}
+        return bool(self.held) and request.opcode in io and not super().late(request)
 
 
 class ForgetsDurableData(Store):
@@ -104,6 +116,7 @@ DEFECTS: dict[str, Callable[[int, Store, bytes], Gate]] = {
     "reads_stale_data": ReadsStaleData,
     "forgets_durable_data": forgetful,
     "takes_its_time": TakesItsTime,
+    "is_late_with_the_rest": IsLateWithTheRest,
 }
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from fuzz.targets.qemu.gdb import Gdb
 from fuzz.targets.qemu.judging import READ
 from fuzz.targets.qemu.payload import BLOCK, LINE
 from fuzz.targets.qemu.points import HOLDS
-from fuzz.targets.qemu.stage import Answer, Look, Served, Stage, Task
+from fuzz.targets.qemu.stage import Answer, Served, Stage
 from fuzz.targets.qemu.symbols import Symbols
+from fuzz.targets.qemu.tasks import Look
 from fuzz.targets.qemu.volume import CHECK, MOUNT, UMOUNT
 from fuzz.targets.qemu.world import QemuWorld
 from models.geometry import Geometry
@@ -26,6 +27,8 @@ VALUE = re.compile(r'b\("(?P<text>[^"]{15})"\)')
 DD = re.compile(r"dd if=(?P<source>\S+) of=(?P<path>\S+) bs=\d+ count=1 seek=(?P<seek>\d+) ")
 FALLOCATE = re.compile(r"fallocate -l (?P<length>\d+) (?P<path>/mnt/\d+)(?!\S)")
 SNAPSHOT = re.compile(r"btrfs subvolume snapshot -r /mnt (?P<path>\S+)")
+START = re.compile(r"\(taskset -c (?P<vcpu>\d) sh -c '.*?; exec (?P<line>.*?)' > ")
+LOOK = re.compile(r"if read -r code .* cat /proc/10(?P<vcpu>\d)/task/")
 MORE = ("mutex_spin_on_owner", "replace_file_extents", "btrfs_remove_block_group")
 FUNCTIONS = sorted({*MORE, *(function for hold in HOLDS.values() for function in hold.functions())})
 KALLSYMS = "\n".join(f"{0x1000 * place:x} t {name}\t[btrfs]" for place, name in enumerate(FUNCTIONS, start=1))
@@ -134,6 +137,12 @@ class StubbedStage(Stage):
     def ask(self, line: str) -> Answer:
         """The agent's part."""
         self.done.append(line)
+        if found := START.match(line):
+            return self._start(int(found["vcpu"]), found["line"])
+        if found := LOOK.match(line):
+            answer, stack = self.look(int(found["vcpu"]))
+            frames = "".join(f"[<0>] {function}+0x1/0x2\n" for function in stack)
+            return Answer(0, f"{answer.code}\n{answer.output}" if answer else f"\n{frames}")
         for found in AWK.finditer(line):
             self.disk.files[found["path"]] = [text["text"] for text in VALUE.finditer(found["program"])]
         for found in FALLOCATE.finditer(line):
@@ -158,13 +167,12 @@ class StubbedStage(Stage):
         said, self.disk.later = self.disk.later, []
         return [*log, *mount, *(one for path in shown for one in self.disk.text(path)), READ, *said]
 
-    def start(self, vcpu: int, line: str, name: str) -> Task:
+    def _start(self, vcpu: int, line: str) -> Answer:
         """A task begins, and comes through functions until it is held."""
         self.started[vcpu] = line
-        self.come(
-            vcpu, [one for begins, way in self.coming.items() if line.startswith(begins) for one in way]
-        )
-        return Task(vcpu, 100 + vcpu, name)
+        ways = [way for begins, way in self.coming.items() if line.startswith(begins)]
+        self.come(vcpu, [function for way in ways for function in way])
+        return Answer(0, f"10{vcpu}\n")
 
     def come(self, vcpu: int, way: Sequence[str]) -> None:
         """A task comes through functions."""
@@ -172,9 +180,9 @@ class StubbedStage(Stage):
             for served in list(self._served.get(self.symbols.span(function).start, [])):
                 served(vcpu)
 
-    def look(self, task: Task) -> Look:
-        """It is done at once, unless it sleeps."""
-        line = self.started[task.vcpu]
+    def look(self, vcpu: int) -> Look:
+        """The task there is done at once, unless it sleeps."""
+        line = self.started[vcpu]
         for beginning, function in self.sleeping.items():
             if line.startswith(beginning):
                 return Look(None, (function,) if function else ())
@@ -218,6 +226,9 @@ class Emulator:
         self.waited += seconds
         return self.waited >= self.lives
 
+    def close(self) -> None:
+        """Nothing is there."""
+
 
 class StubbedWorld(QemuWorld):
     """A case on such a stage."""
@@ -226,11 +237,8 @@ class StubbedWorld(QemuWorld):
     emulator: Emulator
 
     def __init__(self, disk: Disk, geometry: Geometry | None = None) -> None:
-        self.guest = self.emulator = Emulator()
-        self.begin(StubbedStage(disk), geometry or Geometry())
-
-    def close(self) -> None:
-        """Nothing is there."""
+        self.emulator = Emulator()
+        super().__init__(self.emulator, StubbedStage(disk), geometry or Geometry())
 
 
 def broken(world: StubbedWorld, *steps: Step) -> str:

@@ -84,7 +84,7 @@ def test_a_gate_tells_what_it_holds_for_too_long(store: Store, monkeypatch: pyte
     """If it ended without saying whose request that was, nobody would know what to look at."""
     device, other = os.pipe()
     gate = Gate(other, store, FSID)
-    gate.order({"do": "hold", "tags": [5]})
+    gate.obey({"do": "hold", "tags": [5]})
     body = fuse.IO_IN.pack(0, 4 * BLOCK, 2 * BLOCK, 0, 0, 0, 0) + encode(5) + encode(6)
     size = fuse.IN_HEADER.size + len(body)
     gate.request(fuse.IN_HEADER.pack(size, Opcode.WRITE, 9, fuse.FILE, 0, 0, 0, 0, 0) + body)

@@ -21,7 +21,7 @@ from fuzz.targets.qemu.commands.base import Begun
 from fuzz.targets.qemu.requirements import ready
 from fuzz.targets.qemu.runs import qemu_shard
 from fuzz.targets.qemu.saved import SPINNING, Saved
-from fuzz.targets.qemu.world import QemuWorld
+from fuzz.targets.qemu.world import QemuWorld, fresh_world
 from models.geometry import File, FileKind, Geometry
 from models.operations import (
     Allocate,
@@ -55,7 +55,7 @@ def guest() -> Saved:
 @contextmanager
 def world_of(geometry: Geometry) -> Iterator[QemuWorld]:
     """A case, and its end."""
-    world = QemuWorld(guest(), geometry)
+    world = fresh_world(guest(), geometry)
     try:
         yield world
         world.finish()
@@ -130,7 +130,7 @@ def test_a_panic_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """If it were an error of the guest's, the worst that a kernel can do would end a search as unusable."""
     panic = Begun("sh -c 'echo c > /proc/sysrq-trigger'")
     monkeypatch.setattr(COMMANDS[Commit], "begin", lambda *_: panic)
-    world = QemuWorld(guest(), Geometry())
+    world = fresh_world(guest(), Geometry())
     try:
         with pytest.raises(Violation, match="it panicked"):
             world.apply(Step("CPU 1", Commit()))

@@ -7,13 +7,15 @@ from collections.abc import Callable
 import pytest
 from guests import WAY, WRITE, Disk, StubbedWorld, broken
 
+from fuzz.case import CONTENTS
 from fuzz.targets import oracles
 from fuzz.targets.oracles import SCRUB_FINDS_NOTHING
 from fuzz.targets.qemu import settling
 from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.payload import line
 from fuzz.targets.qemu.points import HOLDS
-from fuzz.targets.qemu.stage import Answer, Look
+from fuzz.targets.qemu.stage import Answer
+from fuzz.targets.qemu.tasks import Look
 from models.operations import (
     Allocate,
     Commit,
@@ -36,14 +38,14 @@ def test_nothing_is_wrong_where_nothing_was_planted() -> None:
 
 def test_a_write_that_is_lost_is_seen() -> None:
     """Contents, by the reference model."""
-    assert broken(StubbedWorld(Disk(lost=True)), WRITE) == oracles.CONTENTS
+    assert broken(StubbedWorld(Disk(lost=True)), WRITE) == CONTENTS
 
 
 def test_a_file_that_is_gone_is_seen() -> None:
     """Also one that nobody has written to."""
     world = StubbedWorld(Disk())
     del world.stage.disk.files["/mnt/0"]
-    assert broken(world, Step("CPU 1", Commit())) == oracles.CONTENTS
+    assert broken(world, Step("CPU 1", Commit())) == CONTENTS
 
 
 def test_what_an_umount_loses_is_seen() -> None:
@@ -51,7 +53,7 @@ def test_what_an_umount_loses_is_seen() -> None:
     world = StubbedWorld(Disk())
     assert world.apply(WRITE)
     world.stage.disk.files["/mnt/0"][2] = line(-1002)
-    assert broken(world) == oracles.CONTENTS
+    assert broken(world) == CONTENTS
 
 
 def test_a_snapshot_that_changes_is_seen() -> None:
@@ -94,12 +96,12 @@ def test_a_file_that_may_not_be_in_a_snapshot_is_no_finding() -> None:
 
 def test_a_removed_file_that_is_still_there_is_seen() -> None:
     """Also one that comes back with the next mount; where rm was refused it has a right to be there."""
-    assert broken(StubbedWorld(Disk(keeps=True)), Step("CPU 1", Free(0))) == oracles.CONTENTS
+    assert broken(StubbedWorld(Disk(keeps=True)), Step("CPU 1", Free(0))) == CONTENTS
     world = StubbedWorld(Disk())
     before = list(world.stage.disk.files["/mnt/0"])
     assert world.apply(Step("CPU 1", Free(0)))
     world.stage.disk.files["/mnt/0"] = before
-    assert broken(world) == oracles.CONTENTS
+    assert broken(world) == CONTENTS
     refused = StubbedWorld(Disk(ends={"rm /mnt": Answer(1, "rm: No space left on device")}))
     remounted = Step("mount", Remount())
     assert broken(refused, Step("CPU 1", Free(0)), remounted, WRITE, Step("CPU 1", Free(0))) == ""
@@ -275,8 +277,8 @@ def test_a_task_that_tries_again_and_again_waits() -> None:
     world.stage.sleeping = {"btrfs balance": ""}
     tries = world.stage.symbols.span("replace_file_extents").start
 
-    def look(task: object) -> Look:
-        del task
+    def look(vcpu: int) -> Look:
+        del vcpu
         for served in list(world.stage._served[tries]):
             served(2)
         return Look(None, ())

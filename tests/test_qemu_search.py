@@ -39,6 +39,7 @@ class Guests:
         self.last, self.ask, self.error = last, ask, error
         self.disk = disk
         self.made = 0
+        self.worlds: list[StubbedWorld] = []
 
     def __call__(self, saved: Saved, geometry: Geometry, switches: Sequence[object]) -> StubbedWorld:
         """The next one."""
@@ -47,6 +48,7 @@ class Guests:
         if self.made == self.last and not self.ask:
             raise self.error
         world = StubbedWorld(self.disk or Disk(), geometry)
+        self.worlds.append(world)
         if self.made == self.last:
             self.break_down(world)
         return world
@@ -64,13 +66,26 @@ class Guests:
         world.stage.ask = ask  # type: ignore[method-assign]
 
 
-def run_of(monkeypatch: pytest.MonkeyPatch, place: Path, guests: Guests) -> Run:
+def run_of(monkeypatch: pytest.MonkeyPatch, place: Path, guests: Guests, examples: int = 6) -> Run:
     """A run in these guests."""
     monkeypatch.setattr(runs_module, "ready", lambda: Saved(Path("state"), Symbols(""), "6.1"))
-    monkeypatch.setattr(runs_module, "QemuWorld", guests)
-    monkeypatch.setattr(machine_module, "QemuWorld", guests)
-    sizes: dict[str, int | None] = {"shards": 24, "examples": 6, "steps": 4}
+    monkeypatch.setattr(runs_module, "fresh_world", guests)
+    monkeypatch.setattr(machine_module, "fresh_world", guests)
+    sizes: dict[str, int | None] = {"shards": 24, "examples": examples, "steps": 4}
     return make_run("default", sizes, 1, (), (str(place / "saved"),), target=QEMU)
+
+
+@pytest.mark.parametrize(("examples", "some"), [(1, False), (6, True)])
+def test_steps_are_counted_as_they_were_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, examples: int, *, some: bool
+) -> None:
+    """If steps counted that were only drawn, or those of a case's end, a search whose one example is empty
+    would seem to have done something."""
+    guests = Guests(0, 0, GuestError("it is silent"))
+    tally = qemu_shard(run_of(monkeypatch, tmp_path, guests, examples), 0).tally
+    taken = [step for world in guests.worlds for step in world.program]
+    assert (tally.examples, tally.steps) == (guests.made, len(taken))
+    assert (tally.operations.total(), bool(taken)) == (len(taken), some)
 
 
 @pytest.mark.parametrize("kind", [GuestError, GdbError, SymbolError])

@@ -12,12 +12,13 @@ from stub import RIP, RSP, Stub, agent, stubbed
 
 from fuzz.targets.qemu import stage as module
 from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.hold import at as entered
+from fuzz.targets.qemu.hold import behind
 from fuzz.targets.qemu.holding import Holds
-from fuzz.targets.qemu.points import at as entered
-from fuzz.targets.qemu.points import behind
-from fuzz.targets.qemu.stage import Answer, Look, SilentError, Stage, Task
+from fuzz.targets.qemu.stage import Answer, SilentError, Stage
 from fuzz.targets.qemu.switches import Call, Entered, NotTolerated, Returned, Skip
 from fuzz.targets.qemu.symbols import Span, SymbolError, Symbols
+from fuzz.targets.qemu.tasks import Look, Task
 
 SYMBOLS = Symbols(
     "0000000000001000 t caller\t[btrfs]\n0000000000001010 T callee\t[btrfs]\n0000000000001020 d data\t[btrfs]"
@@ -252,7 +253,7 @@ def test_a_silent_guest_is_told_to_somebody(monkeypatch: pytest.MonkeyPatch) -> 
 def test_how_a_task_stands(output: str, look: Look) -> None:
     """If a thread that waits for another were what a task waits in, it would seem to wait while that runs."""
     with staged(answer=lambda _: (0, output)) as (stage, _):
-        assert stage.look(Task(1, 9, "/tasks/1")) == look
+        assert Task(stage, 1, 9, "/tasks/1").look() == look
 
 
 # Holds
@@ -262,7 +263,7 @@ def test_a_vcpu_is_held_at_the_end_of_its_way() -> None:
     """If it were held wherever it comes to the last function, it would stand in another caller of that."""
     with staged([CALLEE, 1, CALLER, 2, CALLEE, END], [CALLER, CALLEE, END]) as (stage, stub):
         holds = Holds(stage)
-        holds.arm(1, {"here": entered("caller", "callee")})
+        holds.arm(1, {"here": entered("caller", "callee")}, [])
         stage.until(lambda: stage.held(1), "vCPU 1")
         stage.until(lambda: at(stub, 2) == END, "vCPU 2")
         stage.stop()
@@ -277,7 +278,7 @@ def test_of_several_places_the_first_counts() -> None:
     """If a vCPU were held at both, it would have to be let go twice."""
     with staged([CALLEE, 1, CALLER, END]) as (stage, stub):
         holds = Holds(stage)
-        holds.arm(1, {"far": entered("caller"), "near": entered("callee")})
+        holds.arm(1, {"far": entered("caller"), "near": entered("callee")}, [])
         stage.until(lambda: stage.held(1), "vCPU 1")
         assert (at(stub, 1), holds.came) == (CALLEE, {1: "near"})
 
@@ -288,7 +289,7 @@ def test_a_vcpu_is_held_where_a_function_returns(top: int, *, held: bool) -> Non
     with staged([CALLEE, CALLER + 5, END]) as (stage, stub):
         stub.vcpus[1].registers[RSP] = 0x8000
         stub.memory |= dict(enumerate((CALLER + 5).to_bytes(8, "little"), start=0x8000))
-        Holds(stage).arm(1, {"here": behind("callee")})
+        Holds(stage).arm(1, {"here": behind("callee")}, [])
 
         def returned(vcpu: int) -> None:
             stub.vcpus[vcpu].registers[RSP] = top
@@ -307,7 +308,7 @@ def test_a_held_vcpu_is_on_its_way_already(place: int, stack: int) -> None:
         stage.at(place, stage.hold)
         stage.until(lambda: stage.held(1), "vCPU 1")
         stage.not_at(place, stage.hold)
-        Holds(stage).arm(1, {"here": entered("caller", "callee")})
+        Holds(stage).arm(1, {"here": entered("caller", "callee")}, [])
         stage.release(1)
         stage.until(lambda: stage.held(1), "vCPU 1 again")
         assert at(stub, 1) == CALLEE

@@ -9,7 +9,7 @@ from guests import WAY, WRITE, Disk, StubbedWorld, broken
 
 from fuzz.targets.qemu.payload import line
 from fuzz.targets.qemu.points import HANDLE, HOLDS
-from fuzz.targets.qemu.stage import Look, Task
+from fuzz.targets.qemu.tasks import Look
 from models.operations import (
     Allocate,
     BufferedWrite,
@@ -255,11 +255,11 @@ def test_who_was_let_go_comes_to_its_end_before_the_umount() -> None:
     world.stage.silence()
     look = world.stage.look
 
-    def late(task: Task) -> Look:
-        if task.vcpu == 2 and not world.groups.makers:
+    def late(vcpu: int) -> Look:
+        if vcpu == 2 and not world.groups.makers:
             world.stage.come(2, MAKES)
             return Look(None, ())
-        return look(task)
+        return look(vcpu)
 
     world.stage.look = late  # type: ignore[method-assign]
     assert broken(world) == ""

@@ -15,10 +15,8 @@ from fuzz.targets import KERNEL, MODEL, QEMU, TARGETS, TargetUnavailable
 from fuzz.targets.kernel.child import ChildError
 from fuzz.targets.kernel.replaying import play
 from fuzz.targets.kernel.requirements import require
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.replaying import play as play_in_qemu
-from fuzz.targets.qemu.symbols import SymbolError
 from fuzz.traces import Outcome, Sign, Trace, TraceError
 from fuzz.traces.reading import load_known
 from fuzz.traces.recording import how_it_stands
@@ -120,7 +118,7 @@ def _in_qemu(trace: Trace, asked: Sequence[str]) -> int:
     """Replay in a guest, with no fix switched off but those that are asked for."""
     try:
         violation = play_in_qemu(trace.case, reverts_for(trace, asked), say)
-    except (TargetUnavailable, ValueError, GuestError, GdbError, SymbolError) as error:
+    except (TargetUnavailable, ValueError, QemuError) as error:
         raise UsageError(str(error)) from error
     if violation is not None:
         expected, observed = violation.mismatch

@@ -1,4 +1,4 @@
-"""What a machine drives, and what whatever it drives has to offer.
+"""What a machine drives: the interface of a target.
 
 The model (:class:`models.world.World`) is one target.  Another one offers the same: it takes the steps of a
 program in the project's words, tells the reference model which operations begin and end, and raises
@@ -14,8 +14,9 @@ close          :meth:`Target.close`: nothing is left behind, whatever happened
 
 An operation or a preemption that a target cannot express is refused by a rule that it states, and counted.
 What is searched are the model, :mod:`fuzz.targets.kernel` (the kernel that runs here) and
-:mod:`fuzz.targets.qemu` (Debian's, in an emulated machine); what the two that are real have in common stands
-beside them.
+:mod:`fuzz.targets.qemu` (Debian's, in an emulated machine).  What the two that are real have in common stands
+beside them: in :mod:`fuzz.targets.real` how a case takes its steps, in :mod:`fuzz.targets.actions` what the
+reference model is told of each operation.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ TARGETS = (MODEL, KERNEL, QEMU)
 
 
 class TargetUnavailable(Exception):  # noqa: N818 - a state of affairs
-    """This machine has not what the target needs; the message is one line, with what to do about it."""
+    """This machine lacks something that the target needs; the message is one line, with what to do."""
 
 
 class Target(Protocol):
@@ -48,7 +49,7 @@ class Target(Protocol):
         """Take a step and judge what it left; False if it makes no sense here.  Raises Violation."""
 
     def next_to_drain(self) -> Step | None:
-        """What comes next when nobody chooses; None where everything has come to its end."""
+        """The next step when no step is chosen; None if everything has come to its end."""
 
     def finish(self) -> None:
         """Let everything end, and judge it: also what a crash would have left.  Raises Violation."""
@@ -63,7 +64,7 @@ class Target(Protocol):
         """Whether the task holds a transaction handle."""
 
     def idle_worker(self) -> str:
-        """A worker with nothing to do: who completes bios."""
+        """The name of an idle worker, for completing a bio."""
 
     def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Tasks that were stopped and could go on, and the points at which they could stop again."""

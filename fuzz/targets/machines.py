@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from fuzz.case import Case
 from fuzz.machine import FoundFailure, TargetMachine
 from fuzz.machines import MACHINES
 from fuzz.tally import Tally
-from fuzz.targets import Target
-from fuzz.targets.seen import Counts
+from fuzz.targets.real import RealWorld
 from models.operations import Operation
 from models.world import Violation
 
@@ -19,17 +18,7 @@ FEWEST = 3
 """Operations that a machine must have left to be worth a search."""
 
 
-class RealWorld(Target, Protocol):
-    """A case on a real kernel; ``then`` says how each step left its task."""
-
-    then: list[str]
-
-    @property
-    def seen(self) -> Counts:
-        """What it counted."""
-
-
-W = TypeVar("W", bound=RealWorld)
+W = TypeVar("W", bound=RealWorld[Any])
 
 
 class RealFailure(FoundFailure):
@@ -59,25 +48,25 @@ def left(then: list[str], violation: Violation, steps: int) -> tuple[str, ...]:
 
 
 class RealMachine(TargetMachine[W]):
-    """A machine on a real kernel.  ``found`` hears of each failure, also of one that does not come again."""
+    """A machine on a real kernel.  ``found`` gets each failure, also one that does not come again."""
 
     def __init__(self, tally: Tally, found: Found) -> None:
         super().__init__(tally)
         self.found = found
 
     def count(self) -> None:
-        """What the case did, and what became of it."""
+        """Add what the case did to the tally."""
         self.tally.add_program(self.world.program)
         self.tally.seen.update(self.world.seen.counts())
 
     def failure(self, violation: Violation) -> FoundFailure:
-        """As everywhere, with what only a live run knows."""
+        """As in the base class, with what only a run on a real kernel knows."""
         case = super().failure(violation).case
         self.found.append(RealFailure(violation, case, left(self.world.then, violation, len(case.steps))))
         return self.found[-1]
 
     def teardown(self) -> None:
-        """As everywhere; where not even mkfs came to its end there is nothing to end."""
+        """As in the base class; if mkfs failed there is no world to end."""
         if "world" in vars(self):
             super().teardown()
 

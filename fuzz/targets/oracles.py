@@ -1,7 +1,7 @@
-"""Who judges a real kernel: the reference model its contents, patterns its log.
+"""The judges of a real kernel: the reference model for contents, patterns for its log.
 
-What was read is judged, whoever read it.  A judge yields what is wrong; nothing is looked at that an
-operation in flight may change.
+They judge what a target has read, and yield what is wrong.  Nothing is looked at that an operation in flight
+may change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from models.properties.values import value_text
 from models.reference import Reference
 from models.reference.snapshots import Snapshot
 
-CONTENTS = "every_block_reads_as_its_last_write_or_a_concurrent_one"
 DURABLE = "a_block_holds_its_last_durable_write_or_a_newer_one"
 FILES = "a_durable_file_is_there"
 SNAPSHOTS = "a_snapshot_stays_as_it_was_taken"
@@ -38,7 +37,7 @@ Allowed = Mapping[int, list[list[int]]]
 
 
 def shown(value: int | None) -> str:
-    """A value that was read, for people."""
+    """A value that was read, as text."""
     return "no whole value" if value is None else value_text(value)
 
 
@@ -63,7 +62,7 @@ def live(reference: Reference) -> Allowed:
 
 
 def aborted(reference: Reference) -> Allowed:
-    """The same once the file system is aborted."""
+    """What a read may return after the file system was aborted."""
     return {n: [block.left_by_abort() for block in file.blocks] for n, file in reference.files.items()}
 
 
@@ -82,7 +81,7 @@ class AfterCrash:
 
     @classmethod
     def of(cls, reference: Reference, doubtful: Mapping[tuple[int, int], set[int]]) -> AfterCrash:
-        """At this moment."""
+        """What a loss of power at this moment may leave."""
         known = {**reference.files, **reference.deleted}
         return cls(
             {n: [block.recoverable() for block in file.blocks] for n, file in known.items()},
@@ -133,7 +132,7 @@ def snapshots(
 
 
 def _certain(taken: Snapshot) -> dict[int, int]:
-    """How many blocks each file has that is in a snapshot whatever the moment was."""
+    """The number of blocks of each file that the snapshot has to contain, at whatever moment it was taken."""
     return dict(Counter(file for file, _ in taken.cells if file not in taken.uncertain))
 
 

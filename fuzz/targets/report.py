@@ -1,4 +1,4 @@
-"""A failure on a real kernel, and what a whole run there did, for people."""
+"""The text of a failure on a real kernel, and of what a whole run there did."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Counts:
 
     @classmethod
     def lines(cls, total: Tally) -> Iterator[str]:
-        """What cases counted, group by group, for people."""
+        """What cases counted, group by group, as lines of text."""
         for group, title in cls.titles.items():
             prefix = f"{group}: "
             entries = {

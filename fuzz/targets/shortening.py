@@ -1,4 +1,4 @@
-"""Making a failing program shorter where a run is dear: whole steps are left out, and no more is tried."""
+"""Making a failing program shorter where each run is expensive: only whole steps are left out."""
 
 from __future__ import annotations
 

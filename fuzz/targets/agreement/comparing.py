@@ -9,9 +9,9 @@ from fuzz.interleavings.watched import kind_of
 from fuzz.targets.agreement import space
 from fuzz.targets.agreement.counts import BETWEEN, Counts
 from fuzz.targets.agreement.difference import Aspect, Difference
-from fuzz.targets.agreement.side import DONE, Ended, Files, Side, Values
+from fuzz.targets.agreement.side import DONE, Ended, Files, Side
 from fuzz.targets.agreement.waits import same
-from fuzz.targets.oracles import AfterCrash, shown
+from fuzz.targets.oracles import AfterCrash, Values, shown
 from models.operations import (
     BufferedWrite,
     Commit,
@@ -95,7 +95,7 @@ class Comparison:
         yield from self._in_flight(counts)
 
     def _waits(self, counts: Counts) -> Iterator[Difference]:
-        """Who is inside an operation, and where."""
+        """Which tasks are inside an operation, and where."""
         model, kernel = self.pair.model.inside(), self.pair.kernel.inside()
         running = {type(one.operation) for one in (*model.values(), *kernel.values())}
         self.beside_snapshot |= {Snapshot, StartNocowDio} <= running
@@ -159,10 +159,10 @@ class Comparison:
         self._taken += both[len(self._taken) :]
         for number, ((here, there), before) in enumerate(zip(both, self._taken, strict=False), start=1):
             self.pair.counts.looks[Aspect.STAYS] += 1
-            stay, stays = here == before[0], there == before[1]
-            if not stay or not stays:
-                changed, changes = ("as it was" if same else "changed" for same in (stay, stays))
-                yield Difference(Aspect.STAYS, f"snapshot {number}", changed, changes, number=number)
+            kept = (here == before[0], there == before[1])
+            if not all(kept):
+                model_now, kernel_now = ("as it was" if as_before else "changed" for as_before in kept)
+                yield Difference(Aspect.STAYS, f"snapshot {number}", model_now, kernel_now, number=number)
         if self.pair.model.quiet and self.pair.kernel.quiet:
             for number, (here, there) in enumerate(both, start=1):
                 named = _renamed(here, self.pair.names.files)

@@ -17,7 +17,7 @@ class Counts(Sums):
     ``operations`` were taken on both sides.  ``outcomes`` has an operation, how it ended in the model and
     in the kernel, ``waits`` the same for where both wait, with :data:`BETWEEN` between.  ``looks`` counts
     comparisons by what was compared, ``known`` known differences too, ``abstractions`` these by name;
-    ``slow`` differences that nobody knew, and that went away.
+    ``slow`` differences that no rule knew, and that went away.
     """
 
     sequences: int = 0

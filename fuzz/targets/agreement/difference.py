@@ -1,4 +1,4 @@
-"""Something that the two sides do not have in common."""
+"""A difference between the two sides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Aspect(enum.StrEnum):
 
     OUTCOME = "outcome of an operation"
     WAIT = "who waits"
-    WHERE = "for what who waits"
+    WHERE = "what a waiting task waits for"
     IN_FLIGHT = "writes in flight"
     CONTENTS = "contents of files"
     SNAPSHOTS = "contents of snapshots"
@@ -30,7 +30,7 @@ STANDS = (Aspect.WAIT, Aspect.WHERE, Aspect.IN_FLIGHT)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``subject`` is what differs, for people, then what either side shows.
+    """``subject`` says what differs, ``model`` and ``kernel`` what either side shows.
 
     For rules: the ``task``, and a ``number``, which is a write's value, a file's or snapshot's number, or a
     block group's address; the model's where it has one.

@@ -1,4 +1,4 @@
-"""The live kernel as a side: every write of a program is held, whoever puts it in flight."""
+"""The live kernel as a side: every write of a program is held, whatever puts it in flight."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FORCING = 1 << 20
 PAUSE = 0.03
 """Seconds to wait for the kernel to get on."""
 WRITEBACK = "writeback"
-"""Who submits the pages of a buffered write, as far as the gate knows."""
+"""The submitter of the pages of a buffered write, as far as the gate knows."""
 
 
 class KernelSide(KernelWorld):
     """A case on the live kernel that tells what came back.
 
-    A search holds the pages that somebody asked to be written; here those that fsync and snapshots write on
-    their own are held as well, as all bios of the model are.  So nothing may be asked of the kernel that
+    A search holds only the pages that a step writes back; here those that fsync and snapshots write on their
+    own are held as well, as all bios of the model are.  So nothing may be asked of the kernel that
     waits for dirty pages: ``dirty`` has every value that may still be in one.
     """
 
@@ -50,7 +50,8 @@ class KernelSide(KernelWorld):
     def force_group(self, number: int) -> None:
         """Dirty pages until a block group has to be made for them; then drop them, unwritten.
 
-        Extents in their place would leave the other block groups without space until the next commit.
+        Extents in their place would leave the other block groups without space until the next commit.  Raises
+        OSError.
         """
         volume, pages = self.volume, bytes(FORCING)
         name = f"{CREATE_BG}{number}"
@@ -68,7 +69,7 @@ class KernelSide(KernelWorld):
     def take(self, step: Step) -> None:
         """Start it, and wait until nothing moves.  Raises Violation."""
         if isinstance(step.operation, Remount):
-            self.gate.calm()  # an umount writes what is dirty, and nobody could release it
+            self.gate.calm()  # an umount writes what is dirty, and it could not be released
         if isinstance(step.operation, Crash | Remount):
             self._later.clear()
         self._flushing[step.task] = self._to_flush(step.operation)
@@ -86,8 +87,8 @@ class KernelSide(KernelWorld):
         return [(file, value) for file in files for value in self.dirty.get(file, ())]
 
     def settle(self) -> None:
-        """As everywhere.  A direct write to a file with dirty pages settles later: to wait for it would be to
-        wait for them."""
+        """As in the base class.  A direct write to a file with dirty pages settles later: to wait for it
+        means to wait for these pages, too."""
         super().settle()
         known = [*self._later, *self.unsettled]
         self._later = [one for one in known if self.dirty.get(one[0])]
@@ -102,7 +103,7 @@ class KernelSide(KernelWorld):
                 self.apply(Step(self.idle_worker(), bios[number]))
 
     def end(self, job: Job) -> None:
-        """As everywhere, and remember it."""
+        """As in the base class, and remember how it ended.  Raises Violation."""
         super().end(job)
         for file, value in self._flushing.pop(job.task, ()):
             if job.error is None and value in self.dirty.get(file, ()):
@@ -175,7 +176,10 @@ class KernelSide(KernelWorld):
         return AfterCrash.of(self.reference, self.doubtful)
 
     def settle_again(self) -> None:
-        """Who waits for a worker of the kernel's may look like who waits for good.  Raises Violation."""
+        """A task that waits for a kernel worker may look blocked for good: let the worker finish.
+
+        Raises Violation.
+        """
         time.sleep(PAUSE)
         self.settle()
         if self.quiet:

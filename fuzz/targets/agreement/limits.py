@@ -1,4 +1,4 @@
-"""What is not tried, although both could: where it would only show that sizes or versions differ."""
+"""What is not tried, although both could do it: it would only show that sizes or versions differ."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def limit(pair: Pair, operation: Operation) -> str:
 
 
 def _of_relocation(pair: Pair) -> str:
-    """What stands against one, empty if nothing does."""
+    """Why a relocation is not tried, empty if it is."""
     if pair.model.promised > MOST_TO_MOVE:
         return ROOM
     if pair.names.orphans & pair.model.in_use():
@@ -62,6 +62,6 @@ def _of_relocation(pair: Pair) -> str:
 
 
 def table() -> list[str]:
-    """All of it, for people: a line each."""
+    """Everything that is not tried, with the reason: a line each."""
     refused = [f"{kind.name}: {REFUSED[kind]}" for kind in OPERATIONS if kind in REFUSED]
     return [*refused, f"preemption: {NO_STOP}", ROOM, ORPHAN, DEVICE, FAULT, BALANCE, SHARED]

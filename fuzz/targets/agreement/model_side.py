@@ -1,4 +1,4 @@
-"""The model as a side: after each step everybody goes on by himself, as in a kernel that nobody preempts."""
+"""The model as a side: after each step every task goes on by itself, as in a kernel without preemption."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from models.syscalls import Failed
 from models.syscalls.buffered import dirty_files
 from models.world import World
 
-KTHREAD = "transaction kthread, woken"
-"""Who commits for a task that has queued so much that it waits for a commit.  It is no task of a program."""
+WOKEN_KTHREAD = "transaction kthread, woken"
+"""The task that commits for one that has queued so much that it waits for a commit.  No program has it."""
 ENDLESS = 10_000
 """Steps after which a model that does not come to rest is taken to run for ever."""
 
 
 class ModelSide(World):
-    """A world of which nobody chooses the schedule.
+    """A world whose schedule is not chosen.
 
     A handle that a task keeps open ends with the operation that began it: no system call leaves one behind.
     """
@@ -34,14 +34,15 @@ class ModelSide(World):
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
 
     def take(self, step: Step) -> None:
-        """Start the operation; then whoever can goes on.  Raises Violation."""
+        """Start the operation; then every task goes on that can.  Raises Violation."""
         self.apply(Step(step.task, step.operation))
         self._come_to_rest()
 
     def complete(self, values: frozenset[int]) -> None:
         """Every bio of these values, one after the other.  Raises Violation."""
-        for bio in [bio for bio in self.fs.device.in_flight if not values.isdisjoint(bio.values)]:
-            self.apply(Step(self.idle_worker(), CompleteBio(bio.submitter, bio.index)))
+        bios = zip(self.in_flight(), self.values_in_flight(), strict=True)
+        for bio in [bio for bio, written in bios if not values.isdisjoint(written)]:
+            self.apply(Step(self.idle_worker(), bio))
             self._come_to_rest()
 
     def _come_to_rest(self) -> None:
@@ -60,12 +61,12 @@ class ModelSide(World):
                 return Step(name, EndTransaction())
         running = self.fs.transactions.running
         asked = running is not None and running.state is TransState.BLOCKED
-        return Step(KTHREAD, Commit()) if asked and self.idle(KTHREAD) else None
+        return Step(WOKEN_KTHREAD, Commit()) if asked and self.idle(WOKEN_KTHREAD) else None
 
     def _end(self, task: Task) -> None:
         operation, result = self.operation_of(task.name), task.result
         super()._end(task)
-        if task.name != KTHREAD and not isinstance(operation, EndTransaction | CompleteBio):
+        if task.name != WOKEN_KTHREAD and not isinstance(operation, EndTransaction | CompleteBio):
             outcome = errno.errorcode[result.code] if isinstance(result, Failed) else DONE
             made = result.ino if isinstance(result, Inode) else -1
             self._ended.append(Ended(task.name, operation, outcome, made))
@@ -86,7 +87,7 @@ class ModelSide(World):
     def _blocked(self) -> list[tuple[str, Operation, Task]]:
         tasks = [(name, task) for name, task in sorted(self.sim.tasks.items()) if task.state is State.BLOCKED]
         busy = [(name, self.operation_of(name), task) for name, task in tasks]
-        return [one for one in busy if one[0] != KTHREAD and not isinstance(one[1], CompleteBio)]
+        return [one for one in busy if one[0] != WOKEN_KTHREAD and not isinstance(one[1], CompleteBio)]
 
     def values_in_flight(self) -> Sequence[frozenset[int]]:
         """The values of each bio."""
@@ -153,4 +154,4 @@ class ModelSide(World):
         return AfterCrash.of(self.reference, {})
 
     def settle_again(self) -> None:
-        """Time is no matter."""
+        """The model needs no time."""

@@ -42,7 +42,7 @@ class Names:
         return replace(step, operation=replace(step.operation, **names)) if names else step  # type: ignore[type-var]
 
     def mate(self, here: Mapping[int, int], there: Mapping[int, int]) -> tuple[list[int], list[int]]:
-        """Give new block groups to each other, in the order of their addresses; who is left over."""
+        """Pair new block groups in the order of their addresses; those of each side that are left over."""
         gone = [at for at, mate in self.groups.items() if at not in here and mate not in there]
         for at in gone:
             del self.groups[at]
@@ -54,7 +54,7 @@ class Names:
         return new[pairs:], other[pairs:]
 
     def adopt(self, orphan: int, mate: int) -> None:
-        """The other side has made a block group that an orphan of the model's is as good as."""
+        """A new block group of the other side is from now on the counterpart of an orphan of the model's."""
         self.orphans.remove(orphan)
         self.groups[orphan] = mate
 

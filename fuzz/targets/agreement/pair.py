@@ -28,7 +28,7 @@ from models.properties import Mismatch
 from models.world import Violation
 
 KTHREAD = "transaction kthread"
-"""Who does what is left at the end of a sequence."""
+"""The task that does what is left at the end of a sequence."""
 DISAGREEMENT = "model_and_kernel_agree_on_"
 """How the name of what does not hold begins; what differs follows."""
 
@@ -37,9 +37,9 @@ class Pair:
     """A sequence on both; everything in ``program`` is in the model's numbers.
 
     ``over`` is true when a known difference has left the two in different states: then nothing is compared
-    any more.  ``waited`` are the tasks that were inside an operation before the last step, ``writers`` who
-    wrote each value, from 1 on; ``standing`` are the known differences there are, each with its abstraction,
-    and ``stood`` those before the last step.
+    any more.  ``waited`` are the tasks that were inside an operation before the last step, ``writers`` the
+    tasks that wrote each value, from 1 on; ``standing`` are the known differences there are, each with its
+    abstraction, and ``stood`` those before the last step.
     """
 
     def __init__(self, model: ModelSide, kernel: Side, counts: Counts) -> None:
@@ -75,11 +75,11 @@ class Pair:
         return False
 
     def idle_worker(self) -> str:
-        """A name for who completes bios."""
+        """A name for the task that completes bios."""
         return "kworker 1"
 
     def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
-        """Nobody is preempted."""
+        """None: no task is preempted."""
         return []
 
     def in_flight(self) -> Sequence[CompleteBio]:
@@ -89,7 +89,7 @@ class Pair:
         return [bio for bio, values in bios if values <= both]
 
     def data_groups(self) -> Sequence[int]:
-        """Those that both have."""
+        """The model's numbers of the DATA block groups that both have."""
         if self.names.apart:
             return []
         there, mates = self.kernel.group_addresses(), self.names.groups
@@ -97,7 +97,7 @@ class Pair:
         return [number for at, number in here if mates.get(at) in there]
 
     def file_sizes(self) -> Mapping[int, int]:
-        """Of the files that both have."""
+        """The sizes of the files that both have."""
         other = self.kernel.file_sizes()
         sizes = self.model.file_sizes().items()
         return {number: size for number, size in sizes if self.names.files.get(number) in other}
@@ -146,7 +146,7 @@ class Pair:
         return True
 
     def _translated(self, step: Step) -> Step:
-        """For the other side.  Raises KeyError."""
+        """The step in the numbers of the other side.  Raises KeyError."""
         return self.names.translated(step, self.model.group_addresses(), self.kernel.group_addresses())
 
     def _together(self, bio: CompleteBio) -> frozenset[int]:
@@ -177,11 +177,11 @@ class Pair:
                 return
 
     def known(self, difference: Difference) -> Abstraction | None:
-        """The first that knows it."""
+        """The first known difference that it is, if it is any."""
         return next((one for one in ABSTRACTIONS if one.applies(difference, self)), None)
 
     def complain(self, difference: Difference) -> NoReturn:
-        """A difference that nobody knows.  Raises Violation."""
+        """Raise Violation for a difference that no rule knows."""
         mismatch = Mismatch(
             f"{difference.subject}: {difference.model}", f"{difference.kernel} on the other side"
         )
@@ -224,6 +224,6 @@ class Pair:
         return bool(sides)
 
     def close(self) -> None:
-        """Both."""
+        """Close both sides."""
         self.model.close()
         self.kernel.close()

@@ -1,7 +1,7 @@
 """When a difference is known: a rule for each entry of :mod:`fuzz.targets.agreement.abstractions`.
 
-A rule is as narrow as it can be, for what it lets pass no longer counts as a disagreement.  It may make good
-what follows from the difference, as the names of block groups.
+A rule is as narrow as it can be, for what it lets pass no longer counts as a disagreement.  It may correct
+what follows from the difference, such as the names of block groups.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 AFTER_CRASH = (Aspect.CONTENTS, Aspect.SNAPSHOTS, Aspect.GROUPS, Aspect.USED, Aspect.USED_OF_EACH)
 """What a loss of power may leave in one state or another."""
 LOCKS = ("btrfs_inode_lock", "btrfs_lock_extent_bits")
-"""Where a task of the kernel waits for who writes to the same file."""
+"""The functions in which the kernel's task waits for another task that writes to the same file."""
 WRITES = (StartNocowDio, BufferedWrite, Fsync)
-"""Who has these locks."""
+"""The operations that take these locks."""
 
 
 def cleaned(difference: Difference, pair: Pair) -> bool:
@@ -73,14 +73,14 @@ def profile_kept(difference: Difference, pair: Pair) -> bool:
 
 
 def survived(difference: Difference, pair: Pair) -> bool:
-    """Both came back as they may have, and not as the same."""
+    """Each side came back with contents that it may have, and they differ."""
     *before, last = pair.steps
     volatile = not before or not isinstance(before[-1].operation, Crash | Remount)
     return isinstance(last.operation, Crash) and volatile and difference.aspect in AFTER_CRASH
 
 
 def held_longer(difference: Difference, pair: Pair) -> bool:
-    """The kernel's task waits for a lock that another one has, who writes to the same file."""
+    """The kernel's task waits for a lock of another task, which writes to the same file."""
     inside = pair.kernel.inside()
     waiting = inside.get(difference.task)
     if difference.aspect not in STANDS or waiting is None or waiting.waits_for not in LOCKS:
@@ -98,7 +98,7 @@ def woken_together(difference: Difference, pair: Pair) -> bool:
 
 
 def concurrent(difference: Difference, pair: Pair) -> bool:
-    """What each reads the reference of the other allows, too: the writes overlapped.
+    """The reference of each side allows what the other reads, too: the writes overlapped.
 
     After a mount the references know only one of them.
     """
@@ -117,7 +117,7 @@ def concurrent(difference: Difference, pair: Pair) -> bool:
 
 
 def snapshot_moment(difference: Difference, pair: Pair) -> bool:
-    """What each snapshot has the reference of the other allows, too: the write overlapped with it."""
+    """The reference of each side allows the other's snapshot, too: the write overlapped with it."""
     return difference.aspect is Aspect.SNAPSHOTS and pair.comparison.snapshot_may_be_either(difference.number)
 
 
@@ -149,8 +149,8 @@ def not_in_place_again(difference: Difference, pair: Pair) -> bool:
 def page_cache(difference: Difference, pair: Pair) -> bool:
     """A direct write through the page cache is one extent where the model's are several.
 
-    Its first pages may be written by others, while it waits for the next.  It is copied over dirty pages,
-    which the model's has written back before.
+    Its first pages may be written back by other tasks while it waits for the next ones.  It is copied over
+    dirty pages, which the model's write has written back before.
     """
     early = difference.aspect is Aspect.IN_FLIGHT and difference.kernel == "in flight"
     if difference.aspect is Aspect.BIOS or (early and _has_checksums(pair, difference.number)):

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from fuzz.targets.agreement.pair import Pair
 
 LOOKS = 10
-"""How often to look at a difference before it is one."""
-PATIENCE, MOST_LOOKS = 5.0, 70
-"""Seconds for which to look at one that nobody knows, before it is a disagreement, and how often."""
+"""How often to look at a difference before it counts as one."""
+PATIENCE = 5.0
+"""Seconds for which to look at a difference that no rule knows before it is a disagreement."""
+MOST_LOOKS = 70
+"""How often to look at it in this time, at most."""
 
 
 class Settling:
@@ -24,7 +26,7 @@ class Settling:
         self._apart: frozenset[object] = frozenset()
 
     def wait(self) -> None:
-        """Where the sides have come apart just now, look again for a while; and for longer where nobody knows
+        """Where the sides have just come apart, look again for a while, and for longer where no rule knows
         why: the kernel commits by itself, and on a busy machine that takes its time.  Raises Violation."""
         before, self._apart = self._apart, self._come_apart()
         for _ in range(LOOKS):
@@ -48,7 +50,7 @@ class Settling:
         return model ^ kernel
 
     def _surprises(self) -> bool:
-        """Whether tasks or their writes have come to different places, and nobody knows why."""
+        """Whether tasks or their writes have come to different places, and no rule knows why."""
         return any(
             one.key not in self.pair.standing and self.pair.known(one) is None
             for one in self.pair.comparison.stands(Counts())

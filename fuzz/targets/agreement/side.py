@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fuzz.targets.oracles import AfterCrash
+from fuzz.targets.oracles import AfterCrash, Values
 from models.geometry import Geometry
 from models.operations import Operation, Step
 from models.reference import Reference
@@ -14,8 +14,6 @@ from models.reference import Reference
 DONE = "done"
 """An operation that was not refused."""
 
-Values = list[int | None]
-"""What the blocks of a file read as; None is a block that holds no whole value."""
 Files = Mapping[int, Values]
 
 
@@ -32,7 +30,8 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """An operation that has not come back: ``waits_for`` in its side's words, and who it is ``held_by``."""
+    """An operation that has not come back: ``waits_for`` in its side's words, and the tasks that it is
+    ``held_by``."""
 
     operation: Operation
     waits_for: str
@@ -56,23 +55,23 @@ class Side(Protocol):
         """Whether the operation can be started now."""
 
     def take(self, step: Step) -> None:
-        """Start the operation, and let everybody go on as far as they can.  Raises Violation."""
+        """Start the operation, and let every task go on as far as it can.  Raises Violation."""
 
     def complete(self, values: frozenset[int]) -> None:
-        """Complete every bio in flight that writes one of these values; then as above."""
+        """Complete every bio in flight that writes one of these values; then let every task go on."""
 
     def values_in_flight(self) -> Sequence[frozenset[int]]:
         """The values of each bio in flight, in the order of their submission."""
 
     def ended(self) -> Sequence[Ended]:
-        """What came back since this was asked last, by task."""
+        """The operations that came back since the last call, by task."""
 
     def inside(self) -> Mapping[str, Inside]:
-        """Who has not come back."""
+        """The tasks that have not come back."""
 
     @property
     def quiet(self) -> bool:
-        """Nothing is in flight and nobody is inside an operation."""
+        """Whether nothing is in flight and no task is inside an operation."""
 
     def file_sizes(self) -> Mapping[int, int]:
         """How many blocks each file has."""
@@ -101,7 +100,7 @@ class Side(Protocol):
         """What a loss of power may leave now."""
 
     def settle_again(self) -> None:
-        """Give everybody a little more time."""
+        """Give every task a little more time."""
 
     def close(self) -> None:
         """Give back what the case had of the machine."""

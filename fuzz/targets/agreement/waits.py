@@ -30,5 +30,5 @@ SAME: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def same(model: str, kernel: str) -> bool:
-    """Whether who waits for that in the model, and there in the kernel, waits for the same."""
+    """Whether a wait of the model and a wait of the kernel are for the same thing."""
     return kernel.startswith(SAME.get(kind_of(model), ())) or model == kernel

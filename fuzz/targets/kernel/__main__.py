@@ -18,11 +18,11 @@ def main() -> None:
     what, parent = sys.argv[1:]
     libc.die_with_parent(int(parent))
     order = json.loads(sys.stdin.read())
-    namespace.keep(lambda: search(what, order))
+    namespace.keep(lambda: respond(what, order))
 
 
-def search(what: str, order: dict[str, Any]) -> int:
-    """Print the answer; the exit code."""
+def respond(what: str, order: dict[str, Any]) -> int:
+    """Print the answer to an order; returns the exit code."""
     try:
         sys.stdout.write(f"{answer(what, order)}\n")
         sys.stdout.flush()

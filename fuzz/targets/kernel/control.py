@@ -16,7 +16,7 @@ from typing import Any
 from fuzz.targets.kernel.rules import Kind
 
 GATE = ("-m", "fuzz.targets.kernel.gate")
-"""What Python is to run as the gate's process; its own arguments come behind."""
+"""What Python is to run as the gate's process; the gate's own arguments follow."""
 LONGEST_ANSWER = 1 << 20
 ANSWER_WITHIN = 20.0
 """Seconds; the gate answers within one turn of its loop, unless the machine is out of breath."""
@@ -25,7 +25,7 @@ ANSWER_WITHIN = 20.0
 class GateLost(BaseException):
     """The gate has gone: whatever waited for it has been failed by the kernel.
 
-    No Exception: it ends the process, and nobody takes it for something that a case found.
+    Not an Exception: it ends the process, and is not taken for something that a case found.
     """
 
 

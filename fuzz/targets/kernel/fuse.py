@@ -63,7 +63,7 @@ class Opcode(enum.IntEnum):
 
 
 UNANSWERED = frozenset({Opcode.FORGET, Opcode.BATCH_FORGET, Opcode.INTERRUPT})
-"""To these the protocol knows no reply."""
+"""Requests that have no reply in the protocol."""
 
 
 class Request(NamedTuple):
@@ -111,7 +111,10 @@ def reply(unique: int, body: bytes = b"", error: int = 0) -> bytes:
 
 
 def init_out(body: bytes) -> bytes:
-    """The answer to INIT: many asynchronous requests at once, also for direct IO."""
+    """The answer to INIT: many asynchronous requests at once, also for direct IO.
+
+    Raises ValueError where the kernel speaks too old a protocol.
+    """
     major, minor, readahead, offered, *_ = INIT_IN.unpack_from(body)
     if (major, minor) < (MAJOR, MINOR):
         raise ValueError(f"the kernel speaks FUSE {major}.{minor}, and {MAJOR}.{MINOR} is needed")
@@ -130,7 +133,7 @@ def attr(node: int, size: int) -> bytes:
 
 
 def answer(request: Request, size: int) -> bytes | None:
-    """The reply to what is no IO, for a file of ``size`` bytes; None where there is none."""
+    """The reply to a request that is no IO, for a file of ``size`` bytes; None if it has no reply."""
     if request.opcode in UNANSWERED:
         return None
     body, error = b"", 0

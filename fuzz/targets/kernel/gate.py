@@ -1,9 +1,10 @@
 """The gate: a process that serves a block device as one file over FUSE, and lets through what it is told to.
 
-One thread, one loop: a request is answered at once, or held until somebody says what becomes of it.  A
-write takes effect when it is completed.  Orders come over a SEQPACKET socket (:mod:`control` has the other
-end).  The process ends with its parent, the keeper and the socket, and when it has held a request for too
-long; then the kernel fails whatever waits, so that no task hangs for good.
+One thread, one loop: a request is answered at once, or held until an order says what becomes of it.  A write
+takes effect when it is completed.  Orders come over a SEQPACKET socket, of which
+:mod:`fuzz.targets.kernel.control` has the other end.  The process ends with its parent, the keeper and the
+socket, and when it has held a request for too long; then the kernel fails whatever waits, so that no task
+hangs for good.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from fuzz.targets.kernel.store import Store
 from models.btrfs.device import survives
 
 PATIENCE = 30.0
-"""Seconds for which a request may be held: far longer than any case, short for whoever waits in D state."""
+"""Seconds for which a request may be held: far longer than a case takes, short for a task in D state."""
 LONGEST_ORDER = 64 * 1024
 
 
@@ -82,7 +83,7 @@ class Gate:
             self.complete(pending)
 
     def complete(self, pending: Pending, error: int = 0) -> None:
-        """Do what was asked, and say so; or fail it."""
+        """Do what a request asks for, and answer it; or fail it."""
         if self.broken:
             error = error or errno.EIO
         elif not error and self.rules.fails(pending.kind):
@@ -109,13 +110,13 @@ class Gate:
         return b""
 
     def _send(self, message: bytes) -> None:
-        with contextlib.suppress(FileNotFoundError):  # whoever asked was killed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # the process that asked was killed meanwhile
             os.write(self.device, message)
 
     # Orders
 
-    def order(self, order: dict[str, object]) -> tuple[dict[str, object], list[int]]:
-        """Obey; what to answer, with which file descriptors."""
+    def obey(self, order: dict[str, object]) -> tuple[dict[str, object], list[int]]:
+        """Do what is ordered; what to answer, with which file descriptors."""
         match order:
             case {"do": "release", "number": int(number), "error": int(error)}:
                 pending = self.held.pop(number)
@@ -154,7 +155,7 @@ class Gate:
                 raise ValueError(f"the gate does not know this order: {order}")
 
     def state(self) -> dict[str, object]:
-        """What is held, and what happened since somebody asked."""
+        """What is held, and what happened since the last such order."""
         written, self.written = self.written, []
         return {
             "held": [
@@ -169,7 +170,7 @@ class Gate:
         }
 
     def overdue(self) -> str:
-        """Of whom it holds a request for too long; empty if of nobody."""
+        """The requests that were held for too long, as text; empty if there are none."""
         late = [held for held in self.held.values() if time.monotonic() - held.since > PATIENCE]
         return ", ".join(
             f"{held.kind} at {held.io.offset:#x} of writes {sorted(set(tags_of(held.io.data)))}"
@@ -178,7 +179,7 @@ class Gate:
 
 
 def serve(gate: Gate, control: socket.socket, keeper: int) -> str:
-    """Answer until the other side or the keeper (a pidfd) is gone, or somebody has waited for too long.
+    """Answer until the other side or the keeper (a pidfd) is gone, or a request was held for too long.
 
     Returns which of them it was.
     """
@@ -194,7 +195,7 @@ def serve(gate: Gate, control: socket.socket, keeper: int) -> str:
                 message = control.recv(LONGEST_ORDER)
                 if not message:
                     return "the search has gone"
-                answer, descriptors = gate.order(json.loads(message))
+                answer, descriptors = gate.obey(json.loads(message))
                 socket.send_fds(control, [json.dumps(answer).encode()], descriptors)
                 for descriptor in descriptors:
                     os.close(descriptor)

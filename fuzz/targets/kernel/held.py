@@ -1,4 +1,4 @@
-"""What the gate holds, whose it is, and letting it go."""
+"""What the gate holds, which task it belongs to, and how it is let go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.operations import CompleteBio
 
 
 class HeldIo:
-    """The requests that a gate holds, as they were when somebody last looked.
+    """The requests that a gate holds, as they were at the last :meth:`look`.
 
     A data write is known by its value: no two of a case have the same.  ``past_cache`` are the values of
     writes that do not go through the page cache.
@@ -36,13 +36,13 @@ class HeldIo:
     # Data writes
 
     def new_value(self, file: int) -> int:
-        """A value that nobody has written before, for a file."""
+        """A value that has not been written before, for a file."""
         value = len(self._file_of) + 1
         self._file_of[value] = file
         return value
 
     def file_of(self, value: int) -> int:
-        """The number of the file that a value is for; -1 if nobody knows it."""
+        """The number of the file that a value is for; -1 if it is not known."""
         return self._file_of.get(value, -1)
 
     def submit(self, task: str, values: Sequence[int]) -> None:
@@ -59,7 +59,7 @@ class HeldIo:
         return sum(held.size for held in self.bios() if not self.past_cache.issuperset(held.tags)) // BLOCK
 
     def in_flight(self) -> list[CompleteBio]:
-        """Held data writes, by who submitted them."""
+        """Held data writes, by the task that submitted them."""
         counts: Counter[str] = Counter()
         bios = []
         for held in self.bios():
@@ -83,7 +83,7 @@ class HeldIo:
     # Tasks that stand at a request of theirs
 
     def stopped(self) -> list[str]:
-        """The tasks, each once."""
+        """The tasks that stand at a request of theirs."""
         return sorted({held.stops for held in self.requests} - {""})
 
     def go_on(self, task: str) -> None:

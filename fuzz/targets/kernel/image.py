@@ -46,7 +46,7 @@ def copy_image(base: int, changes: Mapping[int, bytes]) -> int:
 
 
 def data_ranges(image: int, size: int) -> Iterator[tuple[int, int]]:
-    """What of an image is no hole: where each part starts, and where it ends."""
+    """The parts of an image that are no hole: where each starts, and where it ends."""
     end = 0
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What btrfs is asked by ioctl.
+"""The ioctls of btrfs, as far as they are used.
 
 Source: include/uapi/linux/btrfs.h, btrfs_tree.h and fs.h (v6.12).  Addresses and lengths are in bytes.
 """
@@ -23,7 +23,7 @@ FITRIM, SETFLAGS, FIEMAP = 0xC0185879, 0x40086602, 0xC020660B
 FS_NOCOW_FL = 0x00800000
 FIEMAP_FLAG_SYNC, FIEMAP_EXTENT_UNKNOWN = 1, 2
 MOST_EXTENTS = 64
-"""Of a file: it has a few blocks."""
+"""That are asked of a file: it has a few blocks."""
 SUBVOL_RDONLY, SCRUB_READONLY = 2, 1
 BALANCE_DATA, BALANCE_ARGS_VRANGE, BALANCE_CTL_CANCEL = 1, 1 << 4, 2
 CHUNK_TREE, FIRST_CHUNK_TREE, CHUNK_ITEM, BLOCK_GROUP_DATA = 3, 256, 228, 1
@@ -205,7 +205,7 @@ def used_bytes(fs: int) -> dict[int, int]:
 
 def chunk_range(fs: int, start: int) -> tuple[int, int]:
     """Where the chunk at ``start`` begins and ends, or where one was: what is behind it up to the next chunk
-    counts as its own, as nobody knows its length any more."""
+    counts as its own, as its length is not known any more."""
     behind = [chunk.logical for chunk in chunks(fs) if chunk.logical > start]
     return start, min(behind, default=2**64)
 

@@ -1,4 +1,4 @@
-"""When a live kernel is judged: in quiet, after a loss of power or an umount, and at the end of a case."""
+"""How a live kernel is judged: in quiet, after a loss of power or an umount, and at the end of a case."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fuzz.case import CONTENTS
 from fuzz.targets import oracles
 from fuzz.targets.kernel import ioctls
 from fuzz.targets.kernel.oracles import btrfs_check, files_of
@@ -25,7 +26,7 @@ KEEP_ALL = 15
 
 
 def judge_quiet(world: KernelWorld) -> None:
-    """Nothing moves: look at everything.  Raises Violation."""
+    """Judge everything, while nothing moves.  Raises Violation."""
     for number, value in world.unsettled:
         if world.has_file(number) and not world.struck:
             ioctls.wait_ordered(world.volume.buffered(number))
@@ -38,7 +39,7 @@ def judge_quiet(world: KernelWorld) -> None:
         allowed = oracles.aborted(world.reference)
     found = {number: _read(world, number) for number in sorted(world.reference.files)}
     for mismatch in oracles.contents(found, allowed, world.doubtful):
-        world.complain(oracles.CONTENTS, *mismatch)
+        world.complain(CONTENTS, *mismatch)
     kept = {name: world.volume.read_snapshot(name) for name in oracles.taken(world.reference)}
     for mismatch in oracles.snapshots(kept, world.reference, world.doubtful):
         world.complain(oracles.SNAPSHOTS, *mismatch)
@@ -52,7 +53,7 @@ def _read(world: KernelWorld, number: int) -> Values:
         return world.volume.read(number, direct=not world.dirty.get(number) and not world.struck)
     except OSError as error:
         if not world.struck:
-            world.complain(oracles.CONTENTS, f"file {number} can be read", str(error))
+            world.complain(CONTENTS, f"file {number} can be read", str(error))
         return []
 
 

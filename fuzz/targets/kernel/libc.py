@@ -48,24 +48,24 @@ def mount(source: str, target: str, kind: str, flags: int, options: str = "") ->
 
 
 def umount(target: str, flags: int = 0) -> None:
-    """Give up what is mounted on ``target``, a directory.  Raises OSError."""
+    """Unmount what is mounted on ``target``, a directory.  Raises OSError."""
     _checked(_libc.umount2(target.encode(), flags), f"umount {target}")
 
 
 def unshare(flags: int) -> None:
-    """Have the namespaces of ``flags`` for this process alone.  Raises OSError."""
+    """Give this process namespaces of its own, as ``flags`` say.  Raises OSError."""
     _checked(_libc.unshare(flags), "unshare")
 
 
 def die_with_parent(parent: int) -> None:
-    """SIGKILL for this process as soon as ``parent`` ends, also if it has ended already.  Raises OSError."""
+    """Have this process killed when ``parent`` ends, or now if it has ended already.  Raises OSError."""
     _checked(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def start_writeback(fd: int) -> None:
-    """Put the dirty pages of a file in flight, and wait for none.  Raises OSError."""
+    """Begin to write the dirty pages of a file back, and wait for none.  Raises OSError."""
     _checked(_libc.sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE), "sync_file_range")
 
 

@@ -10,7 +10,8 @@ import errno
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from fuzz.targets.kernel import libc
 
@@ -45,8 +46,16 @@ def loop_device(backing: int, *, direct: bool) -> Iterator[str]:
         os.close(device)
 
 
+def in_flight(device: str) -> int:
+    """How many requests the device has begun and not completed; 0 where the kernel does not tell."""
+    with suppress(OSError):
+        counts = Path("/sys/block", Path(device).name, "inflight").read_text(encoding="ascii")
+        return sum(map(int, counts.split()))
+    return 0
+
+
 def _take(control: int, config: bytearray) -> tuple[str, int]:
-    """The first device that nobody else has."""
+    """The first device that is free."""
     for _ in range(ATTEMPTS):
         path = f"/dev/loop{libc.ioctl(control, LOOP_CTL_GET_FREE)}"
         device = os.open(path, os.O_RDWR | os.O_CLOEXEC)

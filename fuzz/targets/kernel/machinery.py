@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fuzz.targets.kernel import libc, namespace
 from fuzz.targets.kernel.control import GATE, GateControl
 from fuzz.targets.kernel.image import mkfs
+from fuzz.targets.kernel.loop import in_flight
 from fuzz.targets.kernel.oracles import KernelLog
 from fuzz.targets.kernel.tasks import Worker
 from fuzz.targets.kernel.volume import Volume, mount
@@ -17,7 +18,7 @@ class Machinery:
     """Everything below a case.  ``gate`` is the program of the gate's process: a test may have its own.
 
     The process must be in a namespace of its own.  Raises OSError or CalledProcessError where the machine
-    does not let us.
+    does not allow it.
     """
 
     def __init__(self, gate: Sequence[str] = GATE) -> None:
@@ -38,7 +39,7 @@ class Machinery:
     def fresh_gate(self) -> GateControl:
         """The gate with the device as it was made; another one where it was given up.
 
-        Raises GateLost where it has ended by itself: then nobody knows what the kernel was answered.
+        Raises GateLost where it has ended by itself: then it is not known what the kernel was answered.
         """
         if self._abandoned:
             self.gate, self._abandoned = self._new_gate(), False
@@ -50,10 +51,14 @@ class Machinery:
         """Mount what the gate serves.  Raises OSError."""
         backing = os.open(self._disk / "disk", os.O_RDWR | os.O_CLOEXEC)
         try:
-            mount(backing, self.place, direct=True)
+            self._device = mount(backing, self.place, direct=True)
         finally:
             os.close(backing)
         return Volume(self.place)
+
+    def in_flight(self) -> int:
+        """How many requests the mounted device has not completed."""
+        return in_flight(self._device)
 
     def mount_image(self, image: int) -> Volume:
         """Mount an image in memory, at another place.  Raises OSError."""
@@ -67,11 +72,11 @@ class Machinery:
         return self.workers[task]
 
     def forget(self, task: str) -> None:
-        """Its thread does not come back: the next one gets another."""
+        """The task's thread does not come back: the next task of that name gets another."""
         self.workers.pop(task, None)
 
     def abandon(self) -> None:
-        """Give up what is mounted as far as that goes; the gate's end fails whatever still waits for it."""
+        """Give up what is mounted, as far as possible; the gate's end fails whatever still waits for it."""
         self._abandoned = True
         self.gate.close()
         for place in (self.place, self.aside):

@@ -1,10 +1,10 @@
-"""A place of one's own: a mount namespace, who keeps it, and the directories that everything is mounted on.
+"""A private mount namespace, the process that keeps it, and the directories that everything is mounted on.
 
-What a process of it mounts nobody else sees, and it mounts over :data:`PLACE` only, a directory that every
-Linux has.  The namespace goes with its last process, and all mounts with it.  Who that is matters: it
-unmounts as it exits, before its own descriptors are closed and its children told.  Were it the gate, it would
-wait for requests that only its own end would fail (that hung for good); were it the search, for those of a
-gate that does not hear of its end.  So:
+No other process sees what is mounted in it, and all is mounted over :data:`PLACE`, a directory that every
+Linux has.  The namespace goes with its last process, and all mounts with it.  Which process that is matters:
+it unmounts as it exits, before its own descriptors are closed and its children told.  If it were the gate, it
+would wait for requests that only its own end would fail (that hung for good); if it were the search, for
+those of a gate that does not hear of its end.  So:
 
 * a *keeper* (:func:`keep`), which does nothing else, outlives the search;
 * the gate leaves the namespace as soon as it has mounted its file (:func:`leave`), and ends with either.

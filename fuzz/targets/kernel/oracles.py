@@ -1,4 +1,4 @@
-"""What of a live kernel is to be judged: its files, its image, its own log."""
+"""What is judged of a live kernel: its files, its image, its log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from fuzz.targets.oracles import Values, check, complaints
 from models.properties import Mismatch
 
 
-def files_of(volume: Volume, *, direct: bool = False) -> dict[int, Values]:
-    """All files."""
-    return {number: volume.read(number, direct=direct) for number in volume.files()}
+def files_of(volume: Volume) -> dict[int, Values]:
+    """What all files hold."""
+    return {number: volume.read(number) for number in volume.files()}
 
 
 def btrfs_check(image: int) -> Iterator[Mismatch]:
@@ -27,7 +27,7 @@ def btrfs_check(image: int) -> Iterator[Mismatch]:
 
 
 class KernelLog:
-    """The kernel's log from now on.  Where it may not be read, it says nothing (``readable`` is false)."""
+    """The kernel's log from now on.  Where it may not be read, it is empty (``readable`` is false)."""
 
     def __init__(self) -> None:
         try:

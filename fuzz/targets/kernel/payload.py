@@ -17,7 +17,6 @@ HOLE = bytes(BLOCK)
 """What was never written, or discarded."""
 SUPERBLOCK_MAGIC, SUPERBLOCK_MAGIC_AT = b"_BHRfS_M", 64
 PRIMARY_SUPERBLOCK = 64 * 1024
-TORN = "no whole value"
 
 
 def encode(value: int) -> bytes:

@@ -61,7 +61,7 @@ def play_here(trace: str, gate: Sequence[str]) -> str:
 def _take(world: KernelWorld, step: Step) -> str:
     """Take a step as far as a live kernel can; what became of it."""
     operation = step.operation
-    if isinstance(operation, CompleteBio):  # whoever does it in the model: here the gate does
+    if isinstance(operation, CompleteBio):  # in the model some task does it, here the gate
         step = Step(world.idle_worker(), operation)
     if operation is None and not world.makes_sense(step):
         return f"{step}  -- goes on without being told"

@@ -1,4 +1,4 @@
-"""A failure on the live kernel for people, and what a whole run did."""
+"""The text of a failure on the live kernel, and of what a whole run did."""
 
 from __future__ import annotations
 

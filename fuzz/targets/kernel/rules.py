@@ -1,4 +1,4 @@
-"""Which requests the gate keeps for itself: told by what they are, not by where they go.
+"""Which requests the gate holds or fails: by what they are, not by where they go.
 
 The kernel decides where a block goes, so a data write is known by the value in it, a tree block by the
 file system's id in its header, the superblock by its magic.
@@ -58,17 +58,17 @@ class Rules:
     faults: list[Kind] = field(default_factory=list)
 
     def stop(self, kind: Kind) -> str:
-        """The task that stops for such a request, which uses up its stop; empty if none does."""
+        """The task that is to stop at such a request, which uses up its stop; empty if none is."""
         task = next((task for task, wanted in self.stops.items() if wanted is kind), "")
         self.stops.pop(task, None)
         return task
 
     def holds(self, data: bytes) -> bool:
-        """Whether to hold a write of that."""
+        """Whether to hold a write of this data."""
         return not self.tags.isdisjoint(tags_of(data))
 
     def fails(self, kind: Kind) -> bool:
-        """Whether to fail it; a fault is used up by that."""
+        """Whether to fail a request of this kind, which uses up a fault."""
         if kind in self.faults:
             self.faults.remove(kind)
             return True

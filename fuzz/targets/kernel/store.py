@@ -71,7 +71,7 @@ class Store:
         return self._flushed + len(self.volatile)
 
     def flush(self, covered: int) -> None:
-        """A flush ended that covers so many of the writes."""
+        """Complete a flush that covers so many of the writes."""
         count = max(0, covered - self._flushed)
         for blocks in self.volatile[:count]:
             self._durable.update(blocks)

@@ -1,4 +1,4 @@
-"""Who runs the system calls: a thread for each task, so that one that waits in the kernel holds up nobody.
+"""The threads that run system calls: one for each task, so that one that waits in the kernel blocks no other.
 
 Where it waits the kernel itself says, in ``/proc/self/task/TID/stack``.
 """
@@ -31,7 +31,7 @@ class Job:
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Do it."""
+        """Run the job in the task's thread."""
         try:
             self.result = self.call()
         except OSError as error:
@@ -53,8 +53,15 @@ class Worker:
             self._jobs.get().run()
 
     def start(self, job: Job) -> None:
-        """Begin; the job says when it is done."""
+        """Begin a job; its ``done`` is set when it has ended."""
         self._jobs.put(job)
+
+    def runs(self) -> bool:
+        """Whether the thread runs, or would if it had a CPU: its stack is the one that it slept in last."""
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/self/task/{self._thread.native_id}/stat").read_text(encoding="ascii")
+            return text.rpartition(")")[2].split()[0] == "R"
+        return False
 
     def stack(self) -> list[str]:
         """The functions in which the thread is in the kernel, the innermost first; empty if it is in none."""

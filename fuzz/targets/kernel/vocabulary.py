@@ -77,7 +77,7 @@ def stop_for(step: Step) -> Kind | None:
 
 
 def table() -> list[str]:
-    """All rules, for people: a line each."""
+    """All rules as text, a line each."""
     refused = [f"{kind.name}: {REFUSED[kind]}" for kind in OPERATIONS if kind in REFUSED]
     refused += [f"inject {kind}: {why}" for kind, why in REFUSED_FAULTS.items()]
     stops = ", ".join(f"{point} ({kind})" for point, kind in STOPS.items())

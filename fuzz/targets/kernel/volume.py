@@ -31,15 +31,18 @@ default (seen on 6.18).  The task cannot be killed meanwhile.
 """
 SNAPSHOT = "snapshot-"
 CREATE_BG = "create-bg-"
-"""How the names begin of the files that force a block group into being; they live that long only."""
-ATTEMPTS, PAUSE = 2_000, 0.005
-"""How often to try an umount, and the seconds between: some reference to a mount is given up late."""
+"""How the names of the files begin that force a block group to be made, and live no longer than that."""
+ATTEMPTS = 2_000
+"""How often to try an umount: some reference to a mount is given up late."""
+PAUSE = 0.005
+"""Seconds between two attempts."""
 
 
-def mount(backing: int, place: Path, *, direct: bool) -> None:
-    """Mount the file system in the file behind a descriptor.  Raises OSError."""
+def mount(backing: int, place: Path, *, direct: bool) -> str:
+    """Mount the file system in the file behind a descriptor; the path of its device.  Raises OSError."""
     with loop_device(backing, direct=direct) as device:
         libc.mount(device, str(place), "btrfs", libc.MS_NOATIME, OPTIONS)
+        return device
 
 
 class Volume:
@@ -56,7 +59,7 @@ class Volume:
         self.groups()
 
     def populate(self, geometry: Geometry) -> None:
-        """The files that a case begins with, all durable."""
+        """Create the files that a case begins with, all durable."""
         for number, file in enumerate(geometry.files):
             nodatacow = file.kind is FileKind.NODATACOW
             self.create(number, file.blocks, nodatacow=nodatacow)
@@ -69,7 +72,7 @@ class Volume:
     # Files
 
     def create(self, number: int, blocks: int, *, nodatacow: bool = False) -> None:
-        """A preallocated file."""
+        """Create a preallocated file."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         fd = os.open(str(number), flags, 0o600, dir_fd=self.root)
         try:
@@ -101,7 +104,7 @@ class Volume:
         return self._opened(number, os.open(str(number), os.O_RDWR | os.O_CLOEXEC, dir_fd=self.root))
 
     def remove(self, number: int) -> None:
-        """Unlink a file, and give up what we have open of it: its extents are freed."""
+        """Unlink a file and close it, so that its extents are freed."""
         os.unlink(str(number), dir_fd=self.root)
         for fd in self._open.pop(number, ()):
             os.close(fd)
@@ -113,7 +116,7 @@ class Volume:
         whole(os.pwrite(self.direct(number), data, block * BLOCK), blocks * BLOCK)
 
     def pages_in_writeback(self) -> int:
-        """Of all files that are open.  Other threads may close some meanwhile."""
+        """The pages in writeback of all open files.  Other threads may close some meanwhile."""
         pages = 0
         for fd, _ in list(self._open.values()):
             with contextlib.suppress(OSError):
@@ -135,7 +138,7 @@ class Volume:
             os.unlink(name, dir_fd=self.root)
 
     def free_bytes(self) -> int:
-        """What DATA space has that is neither used nor promised."""
+        """The bytes of DATA space that are neither used nor promised."""
         space = Path(f"/sys/fs/btrfs/{ioctls.fsid(self.root)}/allocation/data")
         taken = ("bytes_used", "bytes_reserved", "bytes_pinned", "bytes_may_use", "bytes_readonly")
         total = int((space / "total_bytes").read_text(encoding="ascii"))
@@ -194,7 +197,7 @@ class Volume:
         return self._chunks[group]
 
     def umount(self) -> None:
-        """Give everything up and unmount."""
+        """Close everything and unmount."""
         descriptors = [fd for pair in self._open.values() for fd in pair]
         self._open.clear()
         for fd in (*descriptors, self.root):
@@ -212,7 +215,7 @@ class Volume:
 
 @contextlib.contextmanager
 def closing(fd: int) -> Iterator[int]:
-    """A descriptor for a while."""
+    """A descriptor that is closed at the end."""
     try:
         yield fd
     finally:
@@ -235,6 +238,6 @@ def read_values(fd: int) -> Values:
 
 
 def whole(written: int, asked: int) -> None:
-    """A write that the kernel cut short has failed.  Raises OSError."""
+    """Raise OSError for a write that the kernel cut short."""
     if written != asked:
         raise OSError(errno.EIO, f"{written} of {asked} bytes were written")

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NoReturn
 
-from fuzz.targets.files import Files
 from fuzz.targets.kernel.calls import CALLS
 from fuzz.targets.kernel.held import HeldIo
 from fuzz.targets.kernel.judging import crash, finish, judge_quiet, remount
@@ -19,66 +17,52 @@ from fuzz.targets.kernel.seen import Seen
 from fuzz.targets.kernel.settling import PATIENCE, settle
 from fuzz.targets.kernel.tasks import Job, waits_in
 from fuzz.targets.kernel.vocabulary import FAULT_KINDS, NO_STOP, STOPS, refusal, stop_for
+from fuzz.targets.real import RealWorld
 from models.geometry import Geometry
 from models.operations import Commit, CompleteBio, Crash, Inject, Operation, Remount, Step, Writeback
-from models.properties import Mismatch
-from models.reference import Reference
-from models.world import LIVENESS, REFUSAL, Violation
 
 KTHREAD = "transaction kthread"
-"""Who does what is left at the end of a case."""
+"""The task that does what is left at the end of a case."""
 
 
-class KernelWorld(Files):
-    """A case; ``then`` says how each step of ``program`` left its task.
+class KernelWorld(RealWorld[Job]):
+    """A case on the live kernel.
 
-    ``doubtful`` are blocks that could not be written, with all that they may hold.  Raises OSError where
-    nothing can be mounted.
+    ``dirty`` has the values that may be in dirty pages, by file; ``unsettled`` are direct writes that were
+    acknowledged and whose ordered extents may not have ended: file and value.  ``doubtful`` are blocks that
+    could not be written, with all that they may hold.  Raises OSError where nothing can be mounted.
     """
 
+    seen: Seen
+
     def __init__(self, machinery: Machinery, geometry: Geometry) -> None:
-        self.geometry, self.machinery = geometry, machinery
+        super().__init__(geometry)
+        self.machinery = machinery
         self.gate = machinery.fresh_gate()
-        self.reference = Reference(geometry)
-        self.program: list[Step] = []
-        self.drained: list[Step] = []
-        self.then: list[str] = []
         self.seen = Seen()
         self.io = HeldIo(self.gate, self.seen)
-        self.jobs: dict[str, Job] = {}
         self.dirty: dict[int, list[int]] = {}
         self.unsettled: list[tuple[int, int]] = []
         self.doubtful: dict[tuple[int, int], set[int]] = {}
-        self.draining = False
-        self._numbers = len(geometry.files)
-        list(machinery.log.complaints())
+        list(machinery.log.complaints())  # drop what was logged before this case
         self.struck: list[str] = []
-        self.mounted = False
         self.mount()
         self.volume.populate(geometry)
         self.look()
 
     # What can be done now
 
-    def idle(self, task: str) -> bool:
-        """Whether the task could start an operation."""
-        return task not in self.jobs
-
     def has_handle(self, task: str) -> bool:
         """No task of user space has one between its system calls."""
         del task
         return False
-
-    def idle_worker(self) -> str:
-        """The gate completes bios: one name is enough."""
-        return "kworker 1"
 
     def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Tasks that stand at an IO of theirs."""
         return [(task, tuple(STOPS)) for task in self.io.stopped()]
 
     def in_flight(self) -> Sequence[CompleteBio]:
-        """Held data writes, by who submitted them."""
+        """Held data writes, by the task that submitted them."""
         return self.io.in_flight()
 
     def data_groups(self) -> Sequence[int]:
@@ -87,8 +71,7 @@ class KernelWorld(Files):
 
     def is_used(self, number: int) -> bool:
         """Whether an operation on a file is running, or a bio to it in flight."""
-        busy = any(getattr(job.operation, "file", None) == number for job in self.jobs.values())
-        return busy or self.io.writes_to(number)
+        return super().is_used(number) or self.io.writes_to(number)
 
     @property
     def submitting(self) -> bool:
@@ -98,37 +81,31 @@ class KernelWorld(Files):
 
     @property
     def quiet(self) -> bool:
-        """Nothing is held and nobody is inside an operation."""
-        return not self.io.requests and not self.jobs
+        """Whether nothing is held and no task is inside an operation."""
+        return not self.io.requests and super().quiet
 
     def makes_sense(self, step: Step) -> bool:
         """Whether the step can be taken here."""
         operation = step.operation
         if operation is None:
             return step.task in self.io.stopped()
-        why = refusal(operation)
-        if why:
+        if why := refusal(operation):
             self.seen.refused[f"{operation.name}: {why}"] += 1
             return False
         match operation:
             case CompleteBio():
-                return CompleteBio(operation.submitter, operation.index) in self.in_flight()
+                return operation in self.in_flight()
             case Crash() | Inject():
                 return True
             case Remount():
                 return self.quiet
         return self.idle(step.task) and CALLS[type(operation)].makes_sense(self, operation)
 
-    # Names for what a step makes
+    # What a step needs
 
     def new_value(self, number: int) -> int:
-        """A value that nobody has written before, for a file."""
+        """A value that has not been written before, for a file."""
         return self.io.new_value(number)
-
-    def new_number(self) -> int:
-        """A number that no file or snapshot has had."""
-        self._numbers += 1
-        return self._numbers - 1
 
     def force_group(self, number: int) -> None:
         """Have a block group made, by a file that may be called by that number.  Raises OSError."""
@@ -136,26 +113,10 @@ class KernelWorld(Files):
 
     # Doing it
 
-    def apply(self, step: Step) -> bool:
-        """Take a step, wait until nothing moves, and judge it; False if it makes no sense here.
-
-        Raises Violation.
-        """
-        if not self.makes_sense(step):
-            return False
-        (self.drained if self.draining else self.program).append(step)
+    def begin(self, step: Step) -> None:
+        """As in the base class; some steps are done to the gate or the mount."""
         if step.until and stop_for(step) is None:
             self.seen.refused[f"preemption: {NO_STOP}"] += 1
-        self._do(step)
-        self.settle()
-        stands = self.how_it_stands(step)
-        if not self.draining:
-            self.then.append(stands)
-        if self.quiet:
-            judge_quiet(self)
-        return True
-
-    def _do(self, step: Step) -> None:
         match step.operation:
             case None:
                 self._arm(step)
@@ -173,26 +134,28 @@ class KernelWorld(Files):
 
     def _arm(self, step: Step) -> None:
         """Have the gate stop the task where the step says, if it can."""
-        kind = stop_for(step)
-        if kind is None:
-            self.gate.go_on(step.task)
-        else:
+        if kind := stop_for(step):
             self.gate.stop(step.task, kind)
+        else:
+            self.gate.go_on(step.task)
 
     def _start(self, step: Step, operation: Operation) -> None:
         self._arm(step)
-        run, memo = CALLS[type(operation)].begin(self, step.task, operation)
-        job = self.jobs[step.task] = Job(step.task, operation, run, memo)
+        call, memo = CALLS[type(operation)].begin(self, step.task, operation)
+        job = self.jobs[step.task] = Job(step.task, operation, call, memo)
         self.machinery.worker(step.task).start(job)
 
     def settle(self) -> None:
         """Wait until every task has ended or waits for what is held.  Raises Violation."""
-        hanging = settle(self)
-        for task in hanging:
+        for task in settle(self):
             stack = " < ".join(self.machinery.worker(task).stack())
             self.machinery.forget(task)
-            job = self.jobs.pop(task)
-            self.complain(LIVENESS, "no task waits for ever", f"{task} is in {job.operation}: {stack}")
+            self.hangs(self.jobs.pop(task), stack)
+
+    def judge(self) -> None:
+        """Contents can be looked at in quiet only.  Raises Violation."""
+        if self.quiet:
+            judge_quiet(self)
 
     def look(self) -> int:
         """What the gate holds now, and what it wrote; how many requests ever came."""
@@ -205,7 +168,7 @@ class KernelWorld(Files):
         return state.requests
 
     def _lost(self, value: int) -> None:
-        """A block of that value could not be written: nobody knows what it holds, of all that was."""
+        """A block of that value could not be written: it may hold any value that was written to it."""
         number = self.io.file_of(value)
         file = self.reference.files.get(number)
         for block, state in enumerate(file.blocks if file else ()):
@@ -215,15 +178,14 @@ class KernelWorld(Files):
                 self.reference.lost(number, block)
 
     def end(self, job: Job) -> None:
-        """An operation came back: tell the reference, and ask whether it may have."""
+        """An operation came back: tell the reference, and judge how.  Raises Violation."""
         del self.jobs[job.task]
         self.gate.go_on(job.task)
         call = CALLS[type(job.operation)]
         if job.error is not None:
             self.seen.error[f"{job.operation.name}: {os.strerror(job.error.errno or 0)}"] += 1
             if job.error.errno not in call.refusals and not self.struck:
-                observed = f"{job.operation} fails: {job.error}"
-                self.complain(REFUSAL, "the kernel refuses for lack of space only", observed)
+                self.is_refused(job)
         call.end(self, job.operation, job)
 
     def how_it_stands(self, step: Step) -> str:
@@ -238,10 +200,6 @@ class KernelWorld(Files):
         return f"waits in {where}"
 
     # The end
-
-    def complain(self, name: str, expected: str, observed: str) -> NoReturn:
-        """A property does not hold.  Raises Violation."""
-        raise Violation(name, Mismatch(expected, observed))
 
     def next_to_drain(self) -> Step | None:
         """Tasks go on, then bios complete, then dirty pages are written back."""
@@ -262,10 +220,7 @@ class KernelWorld(Files):
         self.apply(Step(KTHREAD, Commit()))
 
     def finish(self) -> None:
-        """Let everything come to its end and judge it, on the device and on what a crash would have left.
-
-        Raises Violation.
-        """
+        """Let everything end, and judge the device and what a crash would have left.  Raises Violation."""
         finish(self)
 
     def mount(self) -> None:
@@ -281,8 +236,7 @@ class KernelWorld(Files):
     def close(self) -> None:
         """Give everything back, whatever state it is in.
 
-        Where the kernel does not let go, the next case gets another gate, and the end of the process has to
-        do the rest.
+        Where the kernel does not let go, the next case gets another gate; the rest goes with this process.
         """
         if self.mounted:
             self.gate.cut()

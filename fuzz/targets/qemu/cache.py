@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 UNFINISHED = ".unfinished"
-"""Where things are made that are moved to their place when they are whole."""
+"""The directory in which things are made before they are moved to their place."""
 
 
 def default_cache() -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fuzz.targets.files import Files
 from fuzz.targets.qemu import points
 from fuzz.targets.qemu.commands import COMMANDS
 from fuzz.targets.qemu.groups import Groups
@@ -16,32 +15,28 @@ from fuzz.targets.qemu.seen import Seen
 from fuzz.targets.qemu.stage import Stage
 from fuzz.targets.qemu.vocabulary import IN_HANDLE, NO_VCPU, REFUSED
 from fuzz.targets.qemu.volume import SPACE, TAKEN, populate
+from fuzz.targets.real import RealWorld
 from models.geometry import Geometry
 from models.operations import CompleteBio, EndTransaction, Remount, Step
-from models.reference import Reference
 
 
-class QemuCase(Files):
-    """A fresh file system of ``geometry`` on a stage.
+class QemuCase(RealWorld[Job]):
+    """A case in the guest, on a stage.
 
-    ``then`` says how each step of ``program`` left its task, ``drained`` are those of the end.  ``dirty`` are
-    files with pages that nobody has written back, ``rubbish`` files to be removed in quiet, ``unremoved``
-    those that are there still, as there was no space to remove them.
+    ``dirty`` are files with pages that have not been written back, ``rubbish`` files to be removed in quiet,
+    ``unremoved`` those that are still there, as there was no space to remove them.
     """
 
+    seen: Seen
+
     def __init__(self, stage: Stage, geometry: Geometry) -> None:
-        self.stage, self.geometry = stage, geometry
-        self.reference = Reference(geometry)
-        self.program: list[Step] = []
-        self.drained: list[Step] = []
-        self.then: list[str] = []
+        super().__init__(geometry)
+        self.stage = stage
         self.seen = Seen()
-        self.jobs: dict[str, Job] = {}
         self.dirty: set[int] = set()
         self.rubbish: list[str] = []
         self.unremoved: set[int] = set()
-        self.draining = False
-        self._values, self._numbers, self._names = 0, len(geometry.files), 0
+        self._values = self._names = 0
         self.holds, self.groups = Holds(stage), Groups(stage)
         stage.do(" && ".join(populate(geometry)))
 
@@ -49,18 +44,14 @@ class QemuCase(Files):
 
     def idle(self, task: str) -> bool:
         """Whether the task could start an operation."""
-        return vcpu_of(task) is not None and task not in self.jobs
+        return vcpu_of(task) is not None and super().idle(task)
 
     def has_handle(self, task: str) -> bool:
         """Whether the task is held with an open transaction handle."""
         return task in self.jobs and self.jobs[task].in_handle
 
-    def idle_worker(self) -> str:
-        """Bios complete by themselves."""
-        return "kworker 1"
-
     def in_flight(self) -> Sequence[CompleteBio]:
-        """None is that somebody could complete."""
+        """None: bios complete by themselves."""
         return ()
 
     def runnable(self) -> Sequence[tuple[str, tuple[str, ...]]]:
@@ -74,20 +65,11 @@ class QemuCase(Files):
         """Numbers of the DATA block groups."""
         return self.groups.numbers()
 
-    def is_used(self, number: int) -> bool:
-        """Whether an operation on a file is running."""
-        return any(getattr(job.operation, "file", None) == number for job in self.jobs.values())
-
     def free_bytes(self) -> int:
-        """What DATA space has that is neither used nor promised.  Waits for nobody."""
+        """What DATA space has that is neither used nor promised.  Waits for no task."""
         told = self.stage.do(f"cd {SPACE} && cat total_bytes {' '.join(TAKEN)}").split()
         total, *taken = map(int, told)
         return max(0, total - sum(taken))
-
-    @property
-    def quiet(self) -> bool:
-        """Nobody is inside an operation."""
-        return not self.jobs
 
     def refusal(self, step: Step) -> str:
         """Why a step cannot be told to the guest; empty if it can."""
@@ -118,22 +100,17 @@ class QemuCase(Files):
     # Names for what a step makes
 
     def new_value(self) -> int:
-        """A value that nobody has written before."""
+        """A value that has not been written before."""
         self._values += 1
         return self._values
 
-    def new_number(self) -> int:
-        """A number that no file has had: as in the model, only files take one."""
-        self._numbers += 1
-        return self._numbers - 1
-
     def new_name(self, kind: str) -> str:
-        """The path of what is no file of the program."""
+        """A new path, for something that is no file of the program."""
         self._names += 1
         return f"/mnt/{kind}-{self._names}"
 
     def payload(self, value: int, blocks: int) -> str:
-        """A file in the guest's memory with blocks of a value."""
+        """The path of a new file in the guest's memory, with blocks of a value."""
         path = f"/tmp/{value}"  # noqa: S108 - the guest's
         self.stage.do(f"awk '{program([value] * blocks)}' > {path}")
         return path

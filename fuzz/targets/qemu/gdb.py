@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from fuzz.targets.qemu.errors import QemuError
+
 REGISTERS = (
     *("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"),
     *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip"),
@@ -21,7 +23,7 @@ REGISTERS = (
 WORD = 8
 """Bytes of a register, and of an address on the stack."""
 REPLY_SECONDS = 30.0
-"""For an answer at most: an emulated machine on a busy host is slow."""
+"""To wait for an answer, at most: an emulated machine on a busy host is slow."""
 LONGEST = 1 << 16
 """Bytes that are read at once."""
 LONGEST_READ = 1 << 11
@@ -29,12 +31,12 @@ LONGEST_READ = 1 << 11
 STOP = re.compile(r"T(?P<signal>[0-9a-f]{2})(?:thread:p[0-9a-f]+\.(?P<thread>[0-9a-f]+);)?")
 
 
-class GdbError(Exception):
+class GdbError(QemuError):
     """The stub does not answer, or refuses; the message is one line."""
 
 
 class Stop(NamedTuple):
-    """All vCPUs stand still: by which signal, and which of them was the reason."""
+    """All vCPUs stand still: because of which signal, and of which vCPU."""
 
     signal: int
     vcpu: int
@@ -48,27 +50,27 @@ class Gdb:
         self._buffer = b""
 
     def fileno(self) -> int:
-        """For ``select``: there is something to :meth:`poll`."""
+        """For ``select``: readable when there may be something to :meth:`poll`."""
         return self._connection.fileno()
 
     def greet(self) -> None:
         """Agree on what is spoken.  Raises GdbError for a stub that cannot continue single vCPUs."""
         self.ask("qSupported:multiprocess+;xmlRegisters=i386")
-        # QEMU accepts single registers only from who has seen what they are called.
+        # QEMU accepts single registers only after it was asked what they are called.
         self.ask("qXfer:features:read:target.xml:0,ffb")
         if "c" not in self.ask("vCont?").split(";"):
             raise GdbError("the stub cannot continue single vCPUs")
 
     def insert(self, address: int) -> None:
-        """Stop whoever comes to this address: a hardware breakpoint, so no code is changed."""
+        """Stop each vCPU that comes to this address: a hardware breakpoint, so no code is changed."""
         self._do(f"Z1,{address:x},1")
 
     def remove(self, address: int) -> None:
-        """Stop nobody there any more."""
+        """Remove the breakpoint at this address."""
         self._do(f"z1,{address:x},1")
 
     def registers(self, vcpu: int) -> dict[str, int]:
-        """The registers of a vCPU, by name."""
+        """The registers of a vCPU, by name.  Raises GdbError where the stub tells too few."""
         self._do(f"Hgp1.{vcpu + 1:x}")
         data = _bytes(self.ask("g"))
         if len(data) < WORD * len(REGISTERS):
@@ -109,7 +111,7 @@ class Gdb:
         return _stop(self._receive(REPLY_SECONDS))
 
     def interrupt(self) -> Stop:
-        """Make all stand still.  It may turn out that one has just come to a breakpoint."""
+        """Stop all vCPUs.  One may just have come to a breakpoint: then that is the stop."""
         self._write(b"\x03")
         return _stop(self._receive(REPLY_SECONDS))
 
@@ -179,7 +181,7 @@ def framed(payload: str) -> bytes:
 
 
 def unescaped(body: bytes) -> str:
-    """What a packet says: an escaped byte stands behind ``}``, with bit 5 turned over."""
+    """What a packet says: an escaped byte follows ``}``, with bit 5 inverted."""
     return re.sub(rb"\}(.)", lambda match: bytes([match[1][0] ^ 0x20]), body, flags=re.DOTALL).decode(
         "latin-1"
     )

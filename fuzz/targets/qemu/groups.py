@@ -1,7 +1,7 @@
 """The DATA block groups of the guest, as its kernel makes and removes them.
 
-Who asked the file system for them might wait for a task that is held.  So they are seen where they come and
-go: the arguments of these functions are in registers.  Source: fs/btrfs/block-group.h of Linux 6.1.
+Asking the file system for them might mean waiting for a held task.  So they are seen where they are made and
+removed: the arguments of these functions are in registers.  Source: fs/btrfs/block-group.h of Linux 6.1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Groups:
         stage.at(span("btrfs_remove_block_group").start, self._removed)
 
     def numbers(self) -> list[int]:
-        """Of those that are there."""
+        """The numbers of the block groups that are there."""
         return sorted(self._here)
 
     def start(self, number: int) -> int:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.gdb import Gdb
 from fuzz.targets.qemu.lifeline import on_lifeline
 from fuzz.targets.qemu.package import MissingError
@@ -47,25 +48,25 @@ BOOT_OPTIONS = (
     # change it.
     "tsc=reliable",
     "nohz=off",  # else a held vCPU may be the one that counts jiffies
-    # A held vCPU answers nobody, and that is no fault.
+    # A held vCPU does not answer, and that is no fault.
     "rcupdate.rcu_cpu_stall_suppress=1",
     "nowatchdog",
 )
 BOOT_SECONDS = 180.0
-"""To the agent's first word at most; on an idle machine it takes some 5."""
+"""To wait for the agent's first word, at most; on an idle machine it takes some 5."""
 MONITOR_SECONDS = 60.0
-"""For an answer of QEMU's monitor at most."""
+"""To wait for an answer of QEMU's monitor, at most."""
 CPU_SECONDS = 900
 """Processor time that a QEMU may use before the kernel kills it."""
 CONSOLE_BYTES = 1 << 16
-"""Of the console's last output, kept inside QEMU."""
+"""How much of the console's last output is kept, inside QEMU."""
 
 
 TASK = re.compile(r"CPU (?P<number>[1-9])")
 """A task that may have a vCPU of its own."""
 
 
-class GuestError(Exception):
+class GuestError(QemuError):
     """The guest is not what it should be: it died, it does not answer.  The message is one line."""
 
 
@@ -109,7 +110,7 @@ class Guest:
             self._hear(MONITOR_SECONDS)
             self.ask("qmp_capabilities")
         except BaseException:
-            self.__exit__(None, None, None)
+            self.close()
             raise
         return self
 
@@ -117,6 +118,10 @@ class Guest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         del kind, error, trace
+        self.close()
+
+    def close(self) -> None:
+        """End the process, whatever state it is in."""
         self._process.kill()
         self._process.wait()
         if self._process.stderr is not None:
@@ -124,9 +129,9 @@ class Guest:
         self._ours.close()
 
     def ends(self, seconds: float) -> bool:
-        """Whether the process is gone, or goes in that time: with these options that is how a panic ends.
+        """Whether the process has ended, or ends within that time, as after a panic with these options.
 
-        Its sockets are closed a little earlier than it is gone.
+        Its sockets are closed a little before that.
         """
         try:
             self._process.wait(seconds)
@@ -135,7 +140,7 @@ class Guest:
         return True
 
     def ask(self, command: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
-        """Let the monitor do something; what it returns.  Raises GuestError."""
+        """Run a command of the monitor; what it returns.  Raises GuestError."""
         try:
             self._monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
         except OSError:
@@ -157,7 +162,7 @@ class Guest:
         self._wait_migration()
 
     def wait_restored(self) -> None:
-        """Until the state that it was started with is in.  Raises GuestError."""
+        """Wait until the state that it was started with is loaded.  Raises GuestError."""
         self._wait_migration()
 
     def _wait_migration(self) -> None:

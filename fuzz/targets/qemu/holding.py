@@ -1,11 +1,11 @@
-"""Holding a vCPU at a place that its task comes to on a way."""
+"""Holding a vCPU at the end of a way through the kernel's functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
 from fuzz.targets.qemu.gdb import WORD
-from fuzz.targets.qemu.points import Hold
+from fuzz.targets.qemu.hold import Hold
 from fuzz.targets.qemu.stage import Stage
 
 STACK = 1 << 14
@@ -13,14 +13,14 @@ STACK = 1 << 14
 
 
 class Holds:
-    """What each vCPU is to be held at.  ``came`` says by what name of those that it was armed with it was."""
+    """What each vCPU is to be held at.  ``came`` has the name of the hold that it has come to."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.came: dict[int, str] = {}
         self._armed: dict[int, list[tuple[int, Callable[[int], None]]]] = {}
 
-    def arm(self, vcpu: int, holds: Mapping[str, Hold], behind: Iterable[str] = ()) -> None:
+    def arm(self, vcpu: int, holds: Mapping[str, Hold], behind: Iterable[str]) -> None:
         """Hold it at one of these, as soon as it has come the whole way there.
 
         A vCPU that is held may be on the way already: what it is in, by its stack, it has come to, and so it
@@ -37,7 +37,7 @@ class Holds:
                 self._serve(vcpu, address, self._gate(vcpu, name, address, way, behind=hold.behind))
 
     def disarm(self, vcpu: int) -> None:
-        """Let it pass everywhere."""
+        """Hold it nowhere any more."""
         for address, served in self._armed.pop(vcpu, []):
             self.stage.not_at(address, served)
 
@@ -45,7 +45,7 @@ class Holds:
         return self.stage.symbols.span(function).start
 
     def _inside(self, vcpu: int) -> set[int]:
-        """Where the functions begin that a held vCPU is in; none if it is not held."""
+        """The starts of the functions that a held vCPU is in; none if it is not held."""
         if not self.stage.held(vcpu):
             return set()
         self.stage.stop()
@@ -76,7 +76,7 @@ class Holds:
             self.stage.hold(vcpu)
 
     def _arrive(self, vcpu: int, name: str, *, behind: bool) -> None:
-        """It stands at the first instruction of the last function: the stack has where that returns to."""
+        """The vCPU is at the first instruction of the last function: the return address is on the stack."""
         if not behind:
             self._hold(vcpu, name)
             return

@@ -15,7 +15,7 @@ from fuzz.targets.qemu.cpio import Entry, archive, character_device, directory, 
 from fuzz.targets.qemu.package import MissingError, Package
 
 MODULES = ("brd", "crc32c_intel", "btrfs")
-"""What is loaded, in this order, each behind what it needs."""
+"""The modules to load, in this order, each after those that it needs."""
 DISK_KIB = 128 << 10
 """Of the RAM disk; pages that were never written take no memory."""
 TASKS = "tasks"
@@ -30,7 +30,7 @@ LIBRARY = re.compile(r"(/\S+) \(0x")
 """In a line of ldd: where a shared library is."""
 
 LOST = "lost"
-"""What the agent says in the place of an exit code when a line did not come whole."""
+"""What the agent says instead of an exit code when a line did not come whole."""
 
 INIT = f"""#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -67,9 +67,10 @@ while read -r number length line; do
     fi
 done
 """
-"""The agent: it runs a numbered line of the serial port, and says behind its output how it ended.
+"""The agent: it runs each numbered line of the serial port, and after its output says how it ended.
 
-The length of a line comes with it: what came in parts is not run, and what is sent again is not run twice.
+The length of a line comes with it, so one that came in parts is not run.  One that is sent again is not run
+twice.
 """
 
 LOOK = """#!/bin/sh
@@ -127,7 +128,10 @@ def _found(tool: str, package: str) -> Path:
 
 
 def shared_libraries(program: Path) -> Sequence[str]:
-    """The libraries that a program of this machine is loaded with, and its loader; none if it is static."""
+    """The libraries that a program of this machine is loaded with, and its loader; none if it is static.
+
+    Raises MissingError.
+    """
     ldd = shutil.which("ldd")
     if ldd is None:
         raise MissingError("no ldd to find the libraries of the btrfs tools with: apt-get install libc-bin")

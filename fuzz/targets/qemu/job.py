@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fuzz.targets.qemu.stage import Task
+from fuzz.targets.qemu.tasks import Task
 from models.operations import Operation
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ class Job:
 
     ``in_handle``: it is held with an open transaction handle, and counts as done until ``operation`` is the
     end of that.  ``stack`` is what it slept in when it was looked at last, ``same`` how often in succession
-    it was that, ``tries`` how often it has come to where it tries again what somebody is in the way of.
+    it was that, ``tries`` how often it has come to where it tries again because another task is in its way.
+    ``result`` is what its command printed.
     """
 
     task: str
@@ -34,7 +35,7 @@ class Job:
     same: int = 0
     tries: int = 0
     error: str = ""
-    output: str = ""
+    result: str = ""
 
     @property
     def vcpu(self) -> int:

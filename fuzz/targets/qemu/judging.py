@@ -1,4 +1,4 @@
-"""When the guest is judged: its log after each step, in quiet its files, at an umount its disk."""
+"""How the guest is judged: its log after each step, its files in quiet, its disk at an umount."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
+from fuzz.case import CONTENTS
 from fuzz.targets import oracles
 from fuzz.targets.oracles import Allowed, Values
 from fuzz.targets.qemu.commands.base import NO_SPACE
@@ -22,7 +23,7 @@ READ_ONLY = "forced readonly"
 MOUNTED = "/dev/ram0 /mnt btrfs "
 """In /proc/mounts: what stands before the options."""
 READ = "= all is read"
-"""Behind what ``look`` prints; what the kernel said meanwhile follows."""
+"""Printed after what ``look`` prints; what the kernel said meanwhile follows."""
 WRITABLE = "the file system stays writable"
 
 
@@ -50,7 +51,7 @@ def judge_quiet(world: QemuWorld) -> None:
 
 
 def _remove_rubbish(world: QemuWorld) -> None:
-    """Remove what is in nobody's reference; where space is short it stays until later.  Raises Violation."""
+    """Remove files that the reference does not have; where space is short, later.  Raises Violation."""
     judge_log(world)  # where the file system is aborted, that is what is wrong
     removed = world.stage.ask(f"rm -f {' '.join(world.rubbish)}")
     if not removed.code:
@@ -63,7 +64,7 @@ def _remove_rubbish(world: QemuWorld) -> None:
 def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:
     """Read the log, files and snapshots, and judge them; what the files hold.  Raises Violation.
 
-    The log is read behind the files, too: what the kernel says of them may be said nowhere else.
+    The log is read after the files, too: the kernel may only complain of them when they are read.
     """
     names = oracles.taken(world.reference)
     places = ["/mnt", *(f"/mnt/{name}" for name in names)]
@@ -85,11 +86,11 @@ def _judge_files(world: QemuWorld, allowed: Allowed) -> dict[int, Values]:
     for number, blocks in sorted(allowed.items()):
         if len(live.get(number, [])) != len(blocks):
             observed = f"{len(live[number])} can be read" if number in live else "it is not there"
-            world.complain(oracles.CONTENTS, f"file {number} has {len(blocks)} blocks", observed)
+            world.complain(CONTENTS, f"file {number} has {len(blocks)} blocks", observed)
     for number in sorted(live.keys() - allowed.keys() - _left_over(world)):
-        world.complain(oracles.CONTENTS, f"file {number} is gone", f"{len(live[number])} blocks can be read")
+        world.complain(CONTENTS, f"file {number} is gone", f"{len(live[number])} blocks can be read")
     for mismatch in oracles.contents(live, allowed, {}):
-        world.complain(oracles.CONTENTS, *mismatch)
+        world.complain(CONTENTS, *mismatch)
     snapshots = {place.removeprefix("/mnt/"): files for place, files in found.items()}
     for mismatch in oracles.snapshots(snapshots, world.reference, {}):
         world.complain(oracles.SNAPSHOTS, *mismatch)

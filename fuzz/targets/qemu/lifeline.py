@@ -1,4 +1,4 @@
-"""Becomes another program, which dies with whoever started it.
+"""Becomes another program, which dies with the process that started it.
 
 ``python lifeline.py PARENT CPU_SECONDS PROGRAM ARGUMENT …``: run as a script, in a process of its own, so
 that nothing happens between fork and exec in a process that may have threads.  The kernel kills the

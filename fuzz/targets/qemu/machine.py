@@ -9,20 +9,18 @@ from functools import cache
 from fuzz.machine import TASKS
 from fuzz.tally import Tally
 from fuzz.targets.machines import Found, RealMachine, SearchEndedError, fitted
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.switches import Switch
-from fuzz.targets.qemu.symbols import SymbolError
 from fuzz.targets.qemu.vocabulary import expressible
-from fuzz.targets.qemu.world import QemuWorld
+from fuzz.targets.qemu.world import QemuWorld, fresh_world
 from models.geometry import Geometry
 from models.operations import EndTransaction, Step
 from models.world import Violation
 from strategies.operations import Drawn, Resumed
 
 FEWEST = 2
-"""Operations that are worth a search: bios complete without one."""
+"""Operations that a machine must have left to be worth a search: here bios complete without one."""
 
 
 class QemuMachine(RealMachine[QemuWorld]):
@@ -34,28 +32,28 @@ class QemuMachine(RealMachine[QemuWorld]):
 
     @contextmanager
     def _in_a_guest(self) -> Iterator[None]:
-        """Raises SearchEndedError where the guest is not as it should be: nobody must drive a dead one on."""
+        """Raises SearchEndedError where the guest is not as it should be, for a dead one cannot go on."""
         try:
             yield
         except Violation as violation:  # it died when it was asked what makes sense
             raise self.failure(violation) from violation
-        except (GuestError, GdbError, SymbolError) as error:
+        except QemuError as error:
             self.failed = True
             self.found.ended = str(error)
             raise SearchEndedError(self.found.ended) from error
 
     def advance(self, choice: Drawn | Resumed) -> None:
-        """As everywhere."""
+        """As in the base class.  Raises SearchEndedError."""
         with self._in_a_guest():
             super().advance(choice)
 
     def teardown(self) -> None:
-        """As everywhere."""
+        """As in the base class.  Raises SearchEndedError."""
         with self._in_a_guest():
             super().teardown()
 
     def start(self, choice: Drawn) -> Step | None:
-        """As everywhere; only who has a handle can end it."""
+        """As in the base class; only a task that has a handle can end it."""
         if isinstance(choice.operation, EndTransaction):
             holder = next((task for task in TASKS if self.world.has_handle(task)), None)
             return Step(holder, choice.operation, choice.until) if holder else None
@@ -64,7 +62,7 @@ class QemuMachine(RealMachine[QemuWorld]):
     def new_world(self, geometry: Geometry) -> QemuWorld:
         """A fresh guest."""
         with self._in_a_guest():
-            return QemuWorld(self.saved, geometry, self.switches)
+            return fresh_world(self.saved, geometry, self.switches)
 
 
 @cache

@@ -19,9 +19,9 @@ DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 """In the section .modinfo of a module: the modules that it needs, with commas between them."""
 
 AR = b"!<arch>\n"
-"""What a Debian package begins with."""
+"""The first bytes of a Debian package."""
 HEADER, NAME_END, SIZE = 60, 16, slice(48, 58)
-"""Of a member of it: how long its header is, and where in there its name ends and its size stands."""
+"""The length of a member's header, and where in it the name ends and the size is."""
 
 
 class MissingError(Exception):
@@ -56,7 +56,7 @@ class Package:
 
 
 def depends(module: bytes) -> list[str]:
-    """The modules that a module says that it needs, by their names with underscores."""
+    """The modules that a module needs, as it says, by their names with underscores."""
     found = DEPENDS.search(module)
     return [name.replace("-", "_") for name in found[1].decode().split(",") if name] if found else []
 
@@ -85,7 +85,7 @@ def _age(path: Path) -> tuple[int, str]:
 
 
 def _unpacked(package: Path, cache: Path) -> Package:
-    """Unpack by rename: a directory that is there is whole."""
+    """Unpack a package, unless it is unpacked; by rename, so a directory that is there is whole."""
     found = FILE.fullmatch(package.name)
     assert found is not None
     directory = cache / package.stem

@@ -29,7 +29,7 @@ def line(value: int) -> str:
 
 
 def program(values: list[int]) -> str:
-    """For awk: print blocks with these values."""
+    """A program for awk that prints blocks with these values."""
     calls = "".join(f'b("{line(value)}");' for value in values)
     return f"function b(t,i){{for(i=0;i<{BLOCK // LINE};i++)print t}} BEGIN{{{calls}}}"
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fuzz.targets.qemu.guest import GuestError
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import Move, Part, Script
-from fuzz.targets.qemu.stage import ANSWER_SECONDS, Served, Stage, Task
+from fuzz.targets.qemu.stage import ANSWER_SECONDS, Served, Stage
+from fuzz.targets.qemu.tasks import Task, start
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Run:
 
 
 def play(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) -> Run:
-    """Run a script in a fresh guest.  Raises GuestError, GdbError, SymbolError where it gets nowhere."""
+    """Run a script in a fresh guest.  Raises QemuError where it gets nowhere."""
     began = time.monotonic()
     with saved.guest() as guest:
         guest.wait_restored()
@@ -53,7 +54,7 @@ def play(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) ->
             if stage.held(task.vcpu):
                 stage.release(task.vcpu)
         for task in tasks:
-            deque(_while_it_runs(stage, task), maxlen=0)
+            deque(_while_it_runs(task), maxlen=0)
         for line in script.settle:
             stage.do(line)
         observed = tuple(stage.ask(told.line).output.strip() for told in script.observations)
@@ -77,12 +78,12 @@ def _start_and_hold(stage: Stage, vcpu: int, move: Move, name: str) -> Task:
     gates = [(stage.symbols.span(function).start, gate(function)) for function in move.hold]
     for address, come in gates:
         stage.at(address, come)
-    task = stage.start(vcpu, move.line, name)
-    for _ in _while_it_runs(stage, task):
+    task = start(stage, vcpu, move.line, name)
+    for _ in _while_it_runs(task):
         if stage.held(vcpu):
             break
     else:
-        ended = stage.ended(task)
+        ended = task.ended()
         raise GuestError(f"CPU {vcpu} never came to {move.hold[-1]}; it ended: {ended}")
     for address, come in gates:
         stage.not_at(address, come)
@@ -90,9 +91,9 @@ def _start_and_hold(stage: Stage, vcpu: int, move: Move, name: str) -> Task:
 
 
 def _start_and_settle(stage: Stage, vcpu: int, move: Move, name: str) -> tuple[Task, str]:
-    """Let a task run until its move is over; also the function that it sleeps in, if it does.
+    """Let a task run until its move is over; the task, and the function that it sleeps in, if it does.
 
-    That it sleeps there is believed when it is seen twice in succession.
+    It counts as sleeping there when it is seen there twice in succession.
     """
     came = []
 
@@ -103,10 +104,10 @@ def _start_and_settle(stage: Stage, vcpu: int, move: Move, name: str) -> tuple[T
     address = stage.symbols.span(move.comes_to).start if move.comes_to else None
     if address is not None:
         stage.at(address, come)
-    task = stage.start(vcpu, move.line, name)
+    task = start(stage, vcpu, move.line, name)
     before = function = ""
-    for _ in _while_it_runs(stage, task):
-        before, function = function, stage.waits_in(task)
+    for _ in _while_it_runs(task):
+        before, function = function, task.waits_in()
         if came or (function == before and function in move.waits_in):
             break
     else:
@@ -116,12 +117,10 @@ def _start_and_settle(stage: Stage, vcpu: int, move: Move, name: str) -> tuple[T
     return task, function if function in move.waits_in else ""
 
 
-def _while_it_runs(stage: Stage, task: Task) -> Iterator[None]:
-    """As long as a task has not ended.  Raises GuestError if that takes too long."""
+def _while_it_runs(task: Task) -> Iterator[None]:
+    """Yield as long as a task has not ended.  Raises GuestError if that takes too long."""
     end = time.monotonic() + ANSWER_SECONDS
-    while stage.ended(task) is None:
+    while task.ended() is None:
         if time.monotonic() > end:
-            raise GuestError(
-                f"CPU {task.vcpu} does not end: it is in {stage.waits_in(task) or 'no function'}"
-            )
+            raise GuestError(f"CPU {task.vcpu} does not end: it is in {task.waits_in() or 'no function'}")
         yield

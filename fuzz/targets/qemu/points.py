@@ -1,9 +1,7 @@
 """Preemption points of the model, and where in Linux 6.1 a vCPU is held for each.
 
-A model's point lies before something, or behind it; so does a hold: where a function is entered, or where it
-returns.  A point may lie on a way: functions that the task comes through first, one behind the other, so that
-the one that is meant is told from others that call the same.  No function here is called, or returns, under a
-spin lock: who waited for that would not sleep, and the rest of the guest with it.
+No function here is called, or returns, under a spin lock: a task that waited for that lock would not sleep,
+and the rest of the guest would wait with it.
 
 The names are those of Debian's 6.1: what was called otherwise in 4.9, was inlined or has gone is said.
 """
@@ -11,45 +9,15 @@ The names are those of Debian's 6.1: what was called otherwise in 4.9, was inlin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Where a vCPU is held: at the last of ``way``, or, if ``behind``, where that returns to.
-
-    Each part of the way is one function, or several with ``|`` between them, of which any will do.  ``why``
-    is said where the function has not the name of the point.
-    """
-
-    way: tuple[str, ...]
-    behind: bool = False
-    why: str = ""
-
-    def functions(self) -> list[str]:
-        """All that the way may come through."""
-        return [function for part in self.way for function in part.split("|")]
-
-    def __str__(self) -> str:
-        return " > ".join(self.way) + (" returned" if self.behind else "")
-
-
-def at(*way: str, why: str = "") -> Hold:
-    """Held where the last function is entered."""
-    return Hold(way, why=why)
-
-
-def behind(*way: str, why: str = "") -> Hold:
-    """Held where the last function returns."""
-    return Hold(way, behind=True, why=why)
-
+from fuzz.targets.qemu.hold import Hold, at, behind
 
 COMMIT = "btrfs_commit_transaction"
 NEW_GROUP = "btrfs_make_block_group"
 PHASE_2 = "btrfs_create_pending_block_groups"
 DATA = "btrfs_prealloc_file_range|cow_file_range|btrfs_dio_iomap_begin"
-"""Who reserves extents for data; others reserve for tree blocks."""
+"""The callers that reserve extents for data; others reserve them for tree blocks."""
 DIO = "btrfs_dio_iomap_begin"
 REMOVE = "btrfs_remove_block_group"
 SNAPSHOT = "btrfs_mksnapshot"
@@ -270,5 +238,5 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 
 
 def refusal(point: str) -> str:
-    """Why nobody can be held there; empty if somebody can."""
+    """Why no task can be held there; empty if one can."""
     return "" if point in HOLDS else REFUSED.get(point, "the model has no such point")

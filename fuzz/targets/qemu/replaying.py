@@ -8,7 +8,7 @@ from fuzz.case import Case
 from fuzz.targets.qemu import points
 from fuzz.targets.qemu.requirements import ready
 from fuzz.targets.qemu.script import switches_of
-from fuzz.targets.qemu.world import QemuWorld
+from fuzz.targets.qemu.world import QemuWorld, fresh_world
 from models.operations import Step
 from models.reverts import Revert
 from models.world import Violation
@@ -18,10 +18,10 @@ def play(case: Case, reverts: Sequence[Revert], say: Callable[[str], object]) ->
     """Run a program, with fixes switched off, saying how each step left its task; what does not hold.
 
     Raises TargetUnavailable; ValueError for a fix that cannot be switched off, or files that do not fit;
-    GuestError, GdbError or SymbolError where the guest is not as it should be.
+    QemuError where the guest is not as it should be.
     """
     switches = switches_of(reverts)
-    world = QemuWorld(ready(), case.geometry, switches)
+    world = fresh_world(ready(), case.geometry, switches)
     try:
         for step in case.steps:
             say(_take(world, step))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from fuzz.targets import TargetUnavailable
 from fuzz.targets.qemu.cache import default_cache
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.package import MissingError, find
 from fuzz.targets.qemu.saved import Saved, prepared, saved
 from fuzz.targets.qemu.volume import PREPARE
@@ -34,7 +33,7 @@ def _unavailable(cache: Path) -> Iterator[None]:
     """Whatever is in the way.  Raises TargetUnavailable."""
     try:
         yield
-    except (MissingError, GuestError, GdbError) as error:
+    except (MissingError, QemuError) as error:
         raise TargetUnavailable(str(error)) from error
     except OSError as error:
         raise TargetUnavailable(f"{error.filename or cache}: {error.strerror}") from error

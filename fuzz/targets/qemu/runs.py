@@ -13,15 +13,13 @@ from fuzz.options import Run, Shrink
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.targets.machines import RealFailure, left
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.machine import QemuMachine, qemu_machines
 from fuzz.targets.qemu.requirements import ready
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import switches_of
 from fuzz.targets.qemu.switches import Switch
-from fuzz.targets.qemu.symbols import SymbolError
-from fuzz.targets.qemu.world import QemuWorld
+from fuzz.targets.qemu.world import fresh_world
 from fuzz.targets.report import render
 from fuzz.targets.searching import replayed, search
 from fuzz.targets.shortening import shorter
@@ -71,7 +69,7 @@ class Search:
             short = Shortening(self.saved, self.switches)
             try:
                 best = shorter(short.take, failure.case, failure.violation, SHORTENING)
-            except (GuestError, GdbError, SymbolError) as error:  # what was found is not lost by it
+            except QemuError as error:  # what was found is not lost by it
                 best, how = None, f"{how}; then a guest failed: {error}"
             if best is None:
                 how = f"{how}; as found: it did not fail when it was to be made shorter"
@@ -90,7 +88,7 @@ class Shortening:
 
     def take(self, case: Case) -> tuple[Violation | None, Case]:
         """Run a program to its end: what does not hold, and the steps that were taken."""
-        world = QemuWorld(self.saved, case.geometry, self.switches)
+        world = fresh_world(self.saved, case.geometry, self.switches)
         try:
             for step in case.steps:
                 world.apply(step)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuzz.targets.qemu.cache import unfinished
-from fuzz.targets.qemu.gdb import GdbError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.guest import BOOT_OPTIONS, MACHINE, Guest, GuestError, qemu
 from fuzz.targets.qemu.initramfs import READY, build
 from fuzz.targets.qemu.package import Package
@@ -20,13 +20,13 @@ from fuzz.targets.qemu.symbols import Symbols
 STATE, SYMBOLS = "state", "kallsyms"
 """Files of a saved machine."""
 LINES = 1
-"""That the agent has run when the machine is saved; it runs none of the same number again."""
+"""How many lines the agent has run when the machine is saved; it runs none of the same number again."""
 MODULE = "btrfs"
 """The module whose functions tasks are held at."""
 SPINNING = ("mutex_spin_on_owner", "rwsem_spin_on_owner", "osq_lock")
 """Functions of the kernel in which a task waits for another one that runs, or is held, without sleeping."""
 KALLSYMS = f"grep -E -A 1 '[[]{MODULE}[]]| ({'|'.join(SPINNING)})$' /proc/kallsyms | grep -v ^--"
-"""Where these are, and what stands behind each."""
+"""The command that lists where these are, with the symbol after each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Saved:
     lines: int = LINES
 
     def guest(self) -> Guest:
-        """A fresh copy of it.  The machine stands still until somebody resumes it."""
+        """A fresh copy of it.  The machine stands still until it is resumed."""
         return Guest(["-S", "-incoming", f"exec:cat < {shlex.quote(str(self.state))}"])
 
 
@@ -55,7 +55,7 @@ def saved(cache: Path, kernel: Package) -> Saved:
 def prepared(machine: Saved, lines: Sequence[str]) -> Saved:
     """The machine as it is when it has run these lines of shell; made now, if it is not in the cache.
 
-    Raises GuestError.
+    Raises QemuError.
     """
     before = machine.state.parent
     key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -77,20 +77,17 @@ def _prepare(machine: Saved, lines: Sequence[str], place: Path, directory: Path)
     whole.mkdir()
     with machine.guest() as guest:
         guest.wait_restored()
-        try:
-            guest.gdb.greet()
-            stage = Stage(guest.gdb, guest.agent, machine.symbols, machine.lines)
-            for line in lines:
-                stage.do(line)
-            stage.stop()
-            guest.save(whole / STATE)
-        except GdbError as error:
-            raise GuestError(str(error)) from error
+        guest.gdb.greet()
+        stage = Stage(guest.gdb, guest.agent, machine.symbols, machine.lines)
+        for line in lines:
+            stage.do(line)
+        stage.stop()
+        guest.save(whole / STATE)
     whole.rename(directory)
 
 
 def _key(kernel: Package, initramfs: bytes) -> str:
-    """Equal for machines that can stand in for each other."""
+    """A key that is equal for machines that can stand in for each other."""
     version = subprocess.run(  # noqa: S603 - the emulator
         [qemu(), "--version"], capture_output=True, check=True
     ).stdout
@@ -123,7 +120,7 @@ def _boot(directory: Path, kernel: Package, initramfs: bytes) -> None:
                 functions = stage.do(KALLSYMS)
                 stage.stop()
                 guest.save(whole / STATE)
-            except (GuestError, GdbError) as error:
+            except QemuError as error:
                 said = guest.console().strip().splitlines()[-1:]
                 raise GuestError(f"{error}; the kernel's last line: {said[0] if said else 'none'}") from error
         (whole / SYMBOLS).write_text(functions)

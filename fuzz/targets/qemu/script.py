@@ -30,7 +30,7 @@ class Move:
     """What one task does in the guest.
 
     ``steps`` are the steps of the trace that it stands for, as ``operation`` or ``operation until point``;
-    ``line`` is a command, without pipes.  ``hold`` are kernel functions that the task comes to one behind
+    ``line`` is a command, without pipes.  ``hold`` are kernel functions that the task comes to one after
     the other: it is held at the last.  Without, the move is over when the task has ended, sleeps in one of
     ``waits_in``, or came to the function ``comes_to``; held tasks go on when all moves are over.
     """
@@ -44,7 +44,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a shell line prints in the end: with the fix as shipped, and with the fix switched off."""
+    """What a shell line prints in the end: ``good`` with the fix as shipped, ``bad`` with it switched off."""
 
     name: str
     line: str
@@ -98,7 +98,7 @@ def catalogue() -> dict[str, Script]:
 
 
 def script_for(reverts: Sequence[str]) -> Script:
-    """The script of the race that a trace with these reverts shows.  Raises ScriptError for want of one."""
+    """The script of the race that a trace with these reverts shows.  Raises ScriptError if there is none."""
     known = catalogue()
     if len(reverts) == 1 and reverts[0] in known:
         return known[reverts[0]]

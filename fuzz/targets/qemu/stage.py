@@ -11,33 +11,22 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fuzz.targets.qemu.gdb import Gdb, Stop
 from fuzz.targets.qemu.guest import VCPUS, GuestError
-from fuzz.targets.qemu.initramfs import LOST, TASKS
+from fuzz.targets.qemu.initramfs import LOST
 from fuzz.targets.qemu.symbols import Symbols
 
 ANSWER_SECONDS = 120.0
-"""For a command in the guest at most, and for a task to come to where it is to be held."""
+"""For a command in the guest, and for a task to come to where it is to be held, at most."""
 SILENCE_SECONDS = 8.0
 """After which a guest that does not answer is taken to wait for a held vCPU, or for the end of a line."""
 GONE = "the guest has gone"
 END = b"\x01"
-"""Stands behind the output of a command."""
+"""Follows the output of a command."""
 ANSWER = re.compile(rb"(?P<output>.*?)\x01(?P<number>\d*) (?P<code>\w+)\n", re.DOTALL)
 """What the agent says of a command."""
-FRAME = re.compile(r"\[<0>\] (?P<function>\w+)(?:\.[\w.]+)?\+0x")
-"""A line of ``/proc/PID/stack``."""
-WAITS_FOR_THREADS = frozenset(
-    {
-        *("futex_wait_queue", "futex_wait", "do_futex", "__x64_sys_futex", "hrtimer_nanosleep"),
-        *("do_nanosleep", "common_nsleep", "__x64_sys_clock_nanosleep", "do_syscall_64"),
-        "entry_SYSCALL_64_after_hwframe",
-    }
-)
-"""Functions of the way into the kernel, and those in which one thread of a tool waits for the other."""
 SIGTRAP = 5
 
 
@@ -63,29 +52,10 @@ class Answer(NamedTuple):
     output: str
 
 
-class Look(NamedTuple):
-    """A task at one moment: how it ended, if it did; else the functions that its threads sleep in."""
-
-    answer: Answer | None
-    stack: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A command that runs on a vCPU of its own.
-
-    ``log`` is the guest's file with its output; beside it, ``log.code`` has its exit code when it has ended.
-    """
-
-    vcpu: int
-    pid: int
-    log: str
-
-
 class Stage:
     """The machine goes on from the first :meth:`ask` on.  The agent has run so many ``lines`` before.
 
-    ``silence`` is called where the guest does not answer: somebody may have to be released.
+    ``silence`` is called where the guest does not answer: a held vCPU may have to be released.
     """
 
     def __init__(self, gdb: Gdb, agent: socket.socket, symbols: Symbols, lines: int = 0) -> None:
@@ -101,14 +71,14 @@ class Stage:
     # -- what is done to the machine while it stands still
 
     def at(self, address: int, served: Served) -> None:
-        """Serve each vCPU that comes to this address, behind whatever serves it there already."""
+        """Call ``served`` with each vCPU that comes to this address, after what is called there already."""
         self.stop()
         if address not in self._served:
             self.gdb.insert(address)
         self._served.setdefault(address, []).append(served)
 
     def not_at(self, address: int, served: Served) -> None:
-        """Serve it so no more."""
+        """Do not call ``served`` there any more."""
         self.stop()
         self._served[address].remove(served)
         if not self._served[address]:
@@ -116,7 +86,7 @@ class Stage:
             self.gdb.remove(address)
 
     def hold(self, vcpu: int) -> None:
-        """Leave it where it stands.  Called by what is served."""
+        """Leave a vCPU where it stands.  To be called by what serves a breakpoint."""
         self._held.add(vcpu)
 
     def release(self, vcpu: int) -> None:
@@ -126,16 +96,16 @@ class Stage:
         self._step_over(vcpu)
 
     def held(self, vcpu: int) -> bool:
-        """Whether it is."""
+        """Whether the vCPU is held."""
         return vcpu in self._held
 
     @property
     def anybody_held(self) -> bool:
-        """Whether a vCPU is."""
+        """Whether any vCPU is held."""
         return bool(self._held)
 
     def stop(self) -> None:
-        """Make the machine stand still, if it does not."""
+        """Make the machine stand still, if it runs."""
         if self._running:
             self._running = False
             self._serve(self.gdb.interrupt())
@@ -172,14 +142,14 @@ class Stage:
         return found[0]
 
     def _send(self, message: bytes) -> None:
-        """Raises GuestError where nobody is there any more."""
+        """Raises GuestError where the guest has gone."""
         try:
             self._agent.sendall(message)
         except OSError:
             raise GuestError(GONE) from None
 
     def _receive(self) -> bytes:
-        """Raises GuestError where nobody is there any more."""
+        """Raises GuestError where the guest has gone."""
         try:
             data = self._agent.recv(1 << 16)
         except OSError:
@@ -189,7 +159,7 @@ class Stage:
         return data
 
     def _stands(self) -> str:
-        """Where everybody is, for who has to find out why nothing comes."""
+        """The state of all vCPUs, as a hint why no answer comes."""
         self.stop()
         places = [f"{self.gdb.registers(vcpu)['rip']:#x}" for vcpu in range(VCPUS)]
         return f"heard: {self._heard[-80:]!r}, held: {sorted(self._held)}, vCPUs at {', '.join(places)}"
@@ -200,40 +170,6 @@ class Stage:
         if answer.code:
             raise GuestError(f"{line!r} exits with {answer.code} in the guest: {_one_line(answer.output)}")
         return answer.output
-
-    def start(self, vcpu: int, line: str, name: str) -> Task:
-        """Run a command on a vCPU, beside everything else; its output goes to ``/tasks/NAME``."""
-        log = f"/{TASKS}/{name}"
-        inner = line.replace("'", "'\\''")
-        pid = self.do(
-            f"(taskset -c {vcpu} sh -c 'echo $$ > {log}.pid; exec {inner}' > {log} 2>&1; "
-            f"echo $? > {log}.code) > /dev/null & "
-            f"while [ ! -s {log}.pid ]; do usleep 1000; done; cat {log}.pid"
-        )
-        return Task(vcpu, int(pid), log)
-
-    def ended(self, task: Task) -> Answer | None:
-        """How a task ended, if it did."""
-        # The shell makes the file before it writes to it.
-        told = self.ask(f"if [ -s {task.log}.code ]; then cat {task.log}.code; else echo; fi; cat {task.log}")
-        code, _, output = told.output.partition("\n")
-        return Answer(int(code), output) if code else None
-
-    def waits_in(self, task: Task) -> str:
-        """The kernel function in which a task sleeps; empty if it runs or is gone."""
-        found = FRAME.match(self.ask(f"cat /proc/{task.pid}/stack 2> /dev/null").output)
-        return found["function"] if found else ""
-
-    def look(self, task: Task) -> Look:
-        """How a task stands.  What runs has no stack; a thread that waits for another one is left out."""
-        told = self.ask(
-            f"if read -r code < {task.log}.code; then echo $code; cat {task.log}; "
-            f"else echo; cat /proc/{task.pid}/task/*/stack; fi 2> /dev/null"
-        ).output
-        code, _, rest = told.partition("\n")
-        if code:
-            return Look(Answer(int(code), rest), ())
-        return Look(None, tuple(name for name in FRAME.findall(rest) if name not in WAITS_FOR_THREADS))
 
     def place(self, vcpu: int) -> int:
         """The address at which a vCPU is now."""
@@ -247,12 +183,12 @@ class Stage:
             self._go_on(left)
 
     def hear(self, text: str) -> None:
-        """Until the agent has said something by itself.  Raises GuestError."""
+        """Wait until the agent has said something by itself.  Raises GuestError."""
         self.until(lambda: text.encode() in self._heard, f"a word of the agent ({text!r})")
         self._heard = b""
 
     def until(self, true: Callable[[], bool], what: str, seconds: float | None = None) -> None:
-        """Let the machine go on until something is so.  Raises SilentError naming what did not come."""
+        """Let the machine go on until ``true`` is.  Raises SilentError naming ``what`` did not come."""
         seconds = ANSWER_SECONDS if seconds is None else seconds
         end = time.monotonic() + seconds
         while not true():
@@ -274,7 +210,7 @@ class Stage:
             self._serve(stop)
 
     def _serve(self, stop: Stop) -> None:
-        """Do what is to be done where a vCPU came to a breakpoint."""
+        """Serve the breakpoint that a vCPU came to."""
         if stop.signal != SIGTRAP:
             return
         address = self.gdb.registers(stop.vcpu)["rip"]
@@ -284,7 +220,7 @@ class Stage:
             self._step_over(stop.vcpu)
 
     def _step_over(self, vcpu: int) -> None:
-        """Get a vCPU that stands at a breakpoint behind it."""
+        """Let a vCPU that stands at a breakpoint do the instruction there."""
         address = self.gdb.registers(vcpu)["rip"]
         if address in self._served:
             self.gdb.remove(address)

@@ -1,4 +1,4 @@
-"""What is done to a running kernel: a fix switched off, and an eye kept on the window of a race.
+"""What is done to a running kernel: a fix is switched off, and the window of a race is watched.
 
 The kernel is the distribution's.  Its code is changed in the memory of one guest, and no longer than that
 lives.
@@ -15,9 +15,9 @@ from fuzz.targets.qemu.stage import Stage
 from fuzz.targets.qemu.symbols import SymbolError
 
 CALL, CALL_LENGTH = b"\xe8", 5
-"""``call`` with a distance of 32 bits, from behind it."""
+"""``call`` with a distance of 32 bits, counted from its end."""
 COMPARE_EAX = b"\x83\xf8"
-"""``cmp eax`` with a number of 8 bits, which stands behind."""
+"""``cmp eax`` with a number of 8 bits, which follows."""
 NEVER_RETURNED = 0x7F
 """No kernel function that returns an error code returns this."""
 
@@ -33,7 +33,7 @@ class Switch(Protocol):
     """A way to switch a fix off."""
 
     def apply(self, stage: Stage) -> Count:
-        """Do it; what is returned counts how often it took effect.
+        """Switch it off; what is returned counts how often that took effect.
 
         Raises SymbolError where this kernel's code is not as expected."""
 
@@ -42,7 +42,9 @@ class Window(Protocol):
     """Something that happens only in the window of a race."""
 
     def watch(self, stage: Stage) -> Count:
-        """Keep an eye on it.  Raises SymbolError where this kernel's code is not as expected."""
+        """Watch for it; what is returned counts it.
+
+        Raises SymbolError where this kernel's code is not as expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Skip:
     function: str
 
     def apply(self, stage: Stage) -> Count:
-        """Each time at its first instruction: return."""
+        """Return from it at its first instruction, each time."""
         count = Count()
 
         def leave(vcpu: int) -> None:
@@ -92,7 +94,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class NotTolerated:
-    """The caller does not know this return value any more, and takes it as any other error."""
+    """The caller does not tolerate this return value any more: it is like any other error."""
 
     call: Call
 
@@ -105,12 +107,12 @@ class NotTolerated:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The caller has got this return value."""
+    """The caller gets this return value."""
 
     call: Call
 
     def watch(self, stage: Stage) -> Count:
-        """Look at what it has got, each time that it does."""
+        """Look at the value each time that the function returns."""
         count = Count()
 
         def look(vcpu: int) -> None:
@@ -128,7 +130,7 @@ class Entered:
     function: str
 
     def watch(self, stage: Stage) -> Count:
-        """Count who comes to it."""
+        """Count the calls while a task is held."""
         count = Count()
 
         def look(vcpu: int) -> None:
@@ -140,7 +142,7 @@ class Entered:
 
 
 def calls(code: bytes, start: int, target: int, behind: bytes) -> list[int]:
-    """Where code at ``start`` calls ``target``, and ``behind`` stands behind the call."""
+    """Where code at ``start`` calls ``target``, and ``behind`` follows the call."""
     found = []
     for match in re.finditer(re.escape(CALL), code):
         place, end = match.start(), match.start() + CALL_LENGTH

@@ -6,13 +6,15 @@ import bisect
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from fuzz.targets.qemu.errors import QemuError
+
 PAGE = 4096
-"""A function that no symbol stands behind is taken to be this long at most."""
+"""The longest that a function is taken to be if no symbol follows it."""
 CODE = "tT"
 """The kinds of symbols that are code."""
 
 
-class SymbolError(Exception):
+class SymbolError(QemuError):
     """This kernel has no such function; the message is one line."""
 
 
@@ -36,17 +38,17 @@ class Symbols:
 
     @property
     def functions(self) -> Mapping[str, list[int]]:
-        """Every place of every name."""
+        """The addresses of the functions of each name."""
         return self._functions
 
     def start_of(self, address: int) -> int | None:
-        """Where the function begins that an address lies in; None for one before or far behind all."""
+        """The start of the function that an address lies in; None before the first and far after the last."""
         place = bisect.bisect_right(self._starts, address)
         start = self._starts[place - 1] if place else None
         return start if start is not None and address - start < PAGE else None
 
     def inside(self, address: int, functions: Iterable[str]) -> str:
-        """Which of these functions an address lies in; empty if in none, or where there are none such."""
+        """Which of these functions an address lies in; empty if in none of them."""
         for function in functions:
             if len(self._functions.get(function, [])) == 1:
                 start, length = self.span(function)

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError
+from fuzz.targets.qemu.errors import QemuError
 from fuzz.targets.qemu.play import Run, play
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.script import Part, Script
-from fuzz.targets.qemu.symbols import SymbolError
 
 WITH_FIX, WITHOUT_FIX = "with the fix as shipped", "with the fix switched off"
 GOOD, BAD = "the outcome is good", "the historical failure"
@@ -19,7 +17,7 @@ GOOD, BAD = "the outcome is good", "the historical failure"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A run, and what is not as it must be.  ``run`` is None if it came to no end."""
+    """A run, and what is not as it must be.  ``run`` is None if it did not end."""
 
     fixed: bool
     run: Run | None
@@ -35,13 +33,13 @@ class Verdict:
 
     @property
     def confirmed(self) -> bool:
-        """Whether it is."""
+        """Whether no run has a fault, and there are runs with the fix and without."""
         return all(not judged.faults for judged in self.judged) and {
             judged.fixed for judged in self.judged
         } == {True, False}
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """The verdict as lines of text."""
         for fixed in (True, False):
             mine = [judged for judged in self.judged if judged.fixed is fixed]
             yield from self._half(fixed, mine)
@@ -60,7 +58,7 @@ class Verdict:
             yield from (f"    run {number}: {fault}" for fault in judged.faults)
 
     def as_data(self) -> list[dict[str, object]]:
-        """Every run, for programs."""
+        """Every run, as data for JSON."""
         return [
             {
                 "fix": "as shipped" if judged.fixed else "switched off",
@@ -96,7 +94,7 @@ def judge(
 def _judged(saved: Saved, script: Script, parts: Sequence[Part], *, fixed: bool) -> Judged:
     try:
         run = play(saved, script, parts, fixed=fixed)
-    except (GuestError, GdbError, SymbolError) as error:
+    except QemuError as error:
         return Judged(fixed, None, (str(error),))
     return Judged(fixed, run, tuple(faults(script, run, fixed=fixed)))
 

@@ -47,7 +47,7 @@ def expressible(kind: type[Operation]) -> bool:
 
 
 def table() -> list[str]:
-    """All rules, for people: a line each."""
+    """All rules as text, a line each."""
     refused = [f"{kind.name}: {REFUSED[kind]}" for kind in OPERATIONS if kind in REFUSED]
     reasons = defaultdict(list)
     for point, why in points.REFUSED.items():

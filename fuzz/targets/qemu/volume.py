@@ -2,7 +2,7 @@
 
 The only DATA block group is full but for holes of one block each.  So whatever needs more than a block in one
 piece has to make a block group, and, as space there is in all, makes it itself, inside its own transaction
-handle.  (Where space is short in all, a kernel worker makes it, whom nobody can hold.)
+handle.  (Where space is short in all, a kernel worker makes it, which cannot be held.)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fuzz.targets.qemu.payload import BLOCK, program
 from models.geometry import MAX_DATA_BLOCKS, FileKind, Geometry, initial_value
 
 MOUNT = "mount -t btrfs -o nodiscard,commit=300 /dev/ram0 /mnt"
-"""``commit=300``: no kernel thread commits by its clock while a case lasts."""
+"""``commit=300``: no kernel thread commits by its own clock during a case."""
 UMOUNT = "umount /mnt"
 CHECK = "btrfs check --readonly /dev/ram0"
 FIRST_START = 13631488
@@ -23,7 +23,7 @@ FIRST_LENGTH = 8 << 20
 ROOM = MAX_DATA_BLOCKS * BLOCK
 """Bytes in one piece for the files of a case."""
 HOLES = 64
-"""Free blocks that have none beside them that is free."""
+"""Free blocks whose neighbours are all used."""
 FILL = "/mnt/fill"
 """Where the files are that fill the block group."""
 SPACE = "/sys/fs/btrfs/*/allocation/data"
@@ -33,7 +33,7 @@ TAKEN = ("bytes_used", "bytes_reserved", "bytes_pinned", "bytes_may_use", "bytes
 PREPARE = (
     "mkfs.btrfs -q -f -m single -d single /dev/ram0",
     "mkdir -p /var/lib/btrfs",  # where scrub writes how far it is
-    "echo 0 > /proc/sys/vm/dirty_writeback_centisecs",  # nobody writes pages back by a clock
+    "echo 0 > /proc/sys/vm/dirty_writeback_centisecs",  # no page is written back by a clock
     MOUNT.replace("-o ", "-o nodatacow,"),
     f"mkdir {FILL} && fallocate -l {ROOM} {FILL}/room",
     f"for n in $(seq {HOLES}); do fallocate -l {BLOCK} {FILL}/hole$n; fallocate -l {BLOCK} {FILL}/$n; done",

@@ -8,86 +8,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from fuzz.targets import oracles
 from fuzz.targets.kernel.tasks import waits_in
 from fuzz.targets.qemu import points
 from fuzz.targets.qemu.case import QemuCase
 from fuzz.targets.qemu.commands import COMMANDS
-from fuzz.targets.qemu.gdb import GdbError
-from fuzz.targets.qemu.guest import GuestError, vcpu_of
+from fuzz.targets.qemu.errors import QemuError
+from fuzz.targets.qemu.guest import vcpu_of
 from fuzz.targets.qemu.job import Job
 from fuzz.targets.qemu.judging import judge_log, judge_quiet, remount
 from fuzz.targets.qemu.saved import Saved
 from fuzz.targets.qemu.settling import TRIES_AGAIN, settle
 from fuzz.targets.qemu.stage import Answer, Stage
 from fuzz.targets.qemu.switches import Switch
+from fuzz.targets.qemu.tasks import start
 from models.geometry import Geometry
 from models.operations import CreateBg, EndTransaction, Operation, Remount, Step
-from models.properties import Mismatch
-from models.world import LIVENESS, REFUSAL, Violation
 
 END_SECONDS = 5.0
-"""For a process whose guest does not answer to be gone, at most: then it has panicked."""
+"""For the process of a guest that does not answer to end, at most: then the guest has panicked."""
 
 
 class Process(Protocol):
-    """What runs the guest."""
+    """The process that runs the guest."""
 
     def ends(self, seconds: float) -> bool:
-        """Whether it is gone, or goes in that time."""
+        """Whether it has ended, or ends within that time."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 class QemuWorld(QemuCase):
-    """A case in a guest of its own.
+    """A case in a guest of its own, which runs as ``process``."""
 
-    ``switches`` are fixes that are switched off in its kernel.  Raises GuestError, GdbError or SymbolError
-    where the guest is not as it should be.
-    """
-
-    def __init__(self, machine: Saved, geometry: Geometry, switches: Sequence[Switch] = ()) -> None:
-        with ExitStack() as stack:
-            guest = stack.enter_context(machine.guest())
-            guest.wait_restored()
-            guest.gdb.greet()
-            self.guest: Process = guest
-            stage = Stage(guest.gdb, guest.agent, machine.symbols, machine.lines)
-            self.begin(stage, geometry)
-            for switch in switches:
-                switch.apply(stage)
-            self._guest = stack.pop_all()
-
-    def begin(self, stage: Stage, geometry: Geometry) -> None:
-        """A fresh file system of this geometry on the stage."""
+    def __init__(self, process: Process, stage: Stage, geometry: Geometry) -> None:
         super().__init__(stage, geometry)
+        self.process = process
         self._started = 0
         stage.silence = self.let_go
         stage.at(stage.symbols.span(TRIES_AGAIN).start, self._tries)
 
     def makes_sense(self, step: Step) -> bool:
-        """As a case says; some of it the guest is asked.  Raises Violation where it has panicked."""
+        """As in the base class, which asks the guest.  Raises Violation where it has panicked."""
         with self._living():
             return super().makes_sense(step)
 
-    def apply(self, step: Step) -> bool:
-        """Take a step, wait until it is over, and judge it; False if it makes no sense here.
-
-        Raises Violation.
-        """
-        if not self.makes_sense(step):
-            return False
-        (self.drained if self.draining else self.program).append(step)
+    def carry_out(self, step: Step) -> None:
+        """As in the base class; a guest that dies meanwhile is a violation.  Raises Violation."""
         with self._living():
-            self._do(step)
-            self.settle()
-            stands = self.how_it_stands(step)
-            if not self.draining:
-                self.then.append(stands)
-            (judge_quiet if self.quiet else judge_log)(self)
-        return True
+            super().carry_out(step)
 
-    def _do(self, step: Step) -> None:
+    def begin(self, step: Step) -> None:
+        """As in the base class; end-transaction lets a task go that holds its handle open."""
         match step.operation:
             case None:
                 self._go_on(self.jobs[step.task], step)
@@ -108,7 +83,7 @@ class QemuWorld(QemuCase):
         self._started += 1
         self.groups.makers.discard(vcpu)
         until = self._arm(vcpu, operation, step)  # before it starts: it may come there at once
-        process = self.stage.start(vcpu, line, str(self._started))
+        process = start(self.stage, vcpu, line, str(self._started))
         self.jobs[step.task] = Job(step.task, operation, command, process, memo, until)
 
     def _go_on(self, job: Job, step: Step) -> None:
@@ -142,28 +117,31 @@ class QemuWorld(QemuCase):
                 self.stage.release(job.vcpu)
 
     def _disarm(self, job: Job) -> None:
-        """It is to be held nowhere any more."""
+        """From now on hold it nowhere."""
         self.holds.disarm(job.vcpu)
         job.until = ""
 
     def settle(self) -> None:
         """Wait until every task has ended, is held, or waits for one that is.  Raises Violation."""
         hanging = settle(self)
-        for job in self.jobs.values():  # one may come to its hold in a step of somebody else
+        for job in self.jobs.values():  # one may come to its hold in another task's step
             if self.stage.held(job.vcpu) and not job.point:
                 self._disarm(job)
                 job.point = self.holds.came[job.vcpu]
                 self.seen.held[job.point] += 1
                 job.in_handle = job.point == points.HANDLE
         for job in hanging:
-            stack = " < ".join(job.stack) or "it runs"
-            self.complain(LIVENESS, "no task waits for ever", f"{job.task} is in {job.operation}: {stack}")
+            self.hangs(job, " < ".join(job.stack) or "it runs")
+
+    def judge(self) -> None:
+        """The log can be read at any time, contents in quiet only.  Raises Violation."""
+        (judge_quiet if self.quiet else judge_log)(self)
 
     def end(self, job: Job, answer: Answer) -> None:
-        """An operation came back: tell the reference, and ask whether it may have.  Raises Violation."""
+        """An operation came back: tell the reference, and judge how.  Raises Violation."""
         del self.jobs[job.task]
         self.holds.disarm(job.vcpu)
-        job.output = answer.output
+        job.result = answer.output
         if job.until in points.HOLDS:
             self.seen.passed[job.until] += 1
         if answer.code:
@@ -171,8 +149,7 @@ class QemuWorld(QemuCase):
             judge_log(self)  # where the file system is aborted, that is what is wrong
             allowed = next((text for text in job.command.refusals if text in job.error), "")
             if not allowed:
-                observed = f"{job.operation} fails: {job.error}"
-                self.complain(REFUSAL, "the kernel refuses for lack of space only", observed)
+                self.is_refused(job)
             self.seen.error[f"{job.operation.name}: {allowed}"] += 1
         job.command.end(self, job.operation, job)
 
@@ -191,17 +168,13 @@ class QemuWorld(QemuCase):
 
     # The end
 
-    def complain(self, name: str, expected: str, observed: str) -> NoReturn:
-        """A property does not hold.  Raises Violation."""
-        raise Violation(name, Mismatch(expected, observed))
-
     @contextmanager
     def _living(self) -> Iterator[None]:
         """A guest that is gone has panicked.  Raises Violation for that."""
         try:
             yield
-        except (GuestError, GdbError) as error:
-            if self.guest.ends(END_SECONDS):
+        except QemuError as error:
+            if self.process.ends(END_SECONDS):
                 self.complain(oracles.LOG, "the kernel goes on", f"it panicked ({error})")
             raise
 
@@ -222,12 +195,28 @@ class QemuWorld(QemuCase):
             step = self.next_to_drain()
             if step is not None:
                 self.apply(step)
-            else:  # nobody is held any more, so all come to their end
+            else:  # no task is held any more, so all come to their end
                 with self._living():
                     self.settle()
         with self._living():
             remount(self)
 
     def close(self) -> None:
-        """The guest is gone, whatever state it is in."""
-        self._guest.close()
+        """End the guest, whatever state it is in."""
+        self.process.close()
+
+
+def fresh_world(machine: Saved, geometry: Geometry, switches: Sequence[Switch] = ()) -> QemuWorld:
+    """A case in a fresh copy of the machine, with fixes switched off in its kernel.
+
+    Raises QemuError where the guest is not as it should be.
+    """
+    with ExitStack() as stack:
+        guest = stack.enter_context(machine.guest())
+        guest.wait_restored()
+        guest.gdb.greet()
+        world = QemuWorld(guest, Stage(guest.gdb, guest.agent, machine.symbols, machine.lines), geometry)
+        for switch in switches:
+            switch.apply(world.stage)
+        stack.pop_all()  # from now on the world closes it
+    return world

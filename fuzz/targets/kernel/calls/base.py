@@ -1,21 +1,28 @@
-"""What a system call of a task has to say for itself."""
+"""The interface of an operation that is a system call of a task."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
+from fuzz.targets.actions import Action
 from models.operations import Operation
 
 if TYPE_CHECKING:
-    from fuzz.targets.kernel.tasks import Job
     from fuzz.targets.kernel.world import KernelWorld
 
 Op = TypeVar("Op", bound=Operation)
 
 
-class Call(Generic[Op]):
+class Begun(NamedTuple):
+    """What to run in the task's thread, and what :meth:`Call.end` has to know."""
+
+    call: Callable[[], object]
+    memo: object = None
+
+
+class Call(Action["KernelWorld", Op]):
     """How an operation enters the kernel.
 
     ``refusals`` are errors that it may get although nothing is wrong.
@@ -23,14 +30,6 @@ class Call(Generic[Op]):
 
     refusals: ClassVar[tuple[int, ...]] = (errno.ENOSPC,)
 
-    def makes_sense(self, world: KernelWorld, operation: Op) -> bool:
-        """Whether it can be started now."""
-        del world, operation
-        return True
-
-    def begin(self, world: KernelWorld, task: str, operation: Op) -> tuple[Callable[[], object], object]:
-        """Tell the reference; what to run in the task's thread, and what :meth:`end` has to know."""
+    def begin(self, world: KernelWorld, task: str, operation: Op) -> Begun:
+        """Tell the reference that it begins; what to run."""
         raise NotImplementedError
-
-    def end(self, world: KernelWorld, operation: Op, job: Job) -> None:
-        """It ended, with ``job.error`` or without."""

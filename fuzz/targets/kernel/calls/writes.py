@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fuzz.targets.actions import BufferedWriting, DirectWriting, Syncing
 from fuzz.targets.kernel import ioctls, libc
-from fuzz.targets.kernel.calls.base import Call
+from fuzz.targets.kernel.calls.base import Begun, Call
 from models.operations import BufferedWrite, Commit, Fsync, StartNocowDio, Writeback
-from models.reference.contents import Piece, Write
+from models.reference.contents import Write
 
 if TYPE_CHECKING:
-    from fuzz.targets.kernel.tasks import Job
     from fuzz.targets.kernel.world import KernelWorld
+    from fuzz.targets.real import RealJob
 
 
-class CallDirectWrite(Call[StartNocowDio]):
+class CallDirectWrite(DirectWriting["KernelWorld"], Call[StartNocowDio]):
     """pwrite with O_DIRECT; its bios are held."""
 
-    def makes_sense(self, world: KernelWorld, operation: StartNocowDio) -> bool:
-        """Inside of a file that is there."""
-        return world.is_inside(operation.file, operation.block, operation.blocks)
-
-    def begin(
-        self, world: KernelWorld, task: str, operation: StartNocowDio
-    ) -> tuple[Callable[[], object], object]:
+    def begin(self, world: KernelWorld, task: str, operation: StartNocowDio) -> Begun:
         """A value of its own.  It is durable with a commit only when its ordered extents have ended."""
         value, volume = world.new_value(operation.file), world.volume
         write = world.reference.start_write(operation.file, operation.block, operation.blocks, value)
@@ -33,42 +27,31 @@ class CallDirectWrite(Call[StartNocowDio]):
         world.io.submit(task, [value])
         if world.reference.files[operation.file].nodatacow:  # others have checksums, and go through it (6.15)
             world.io.past_cache.add(value)
-        return (lambda: volume.write_direct(operation.file, operation.block, operation.blocks, value)), write
+        place = (operation.file, operation.block, operation.blocks)
+        return Begun(lambda: volume.write_direct(*place, value), write)
 
-    def end(self, world: KernelWorld, operation: StartNocowDio, job: Job) -> None:
-        """Acknowledged.  One that failed may have written any of its blocks: it stays in flight for ever."""
-        assert isinstance(job.memo, Write)
-        if job.error is None:
-            piece = Piece(operation.block, operation.blocks, in_place=False)
-            world.reference.end_write(operation.file, job.memo, [piece])
+    def end(self, world: KernelWorld, operation: StartNocowDio, job: RealJob) -> None:
+        """Acknowledged; its ordered extents may not have ended."""
+        super().end(world, operation, job)
+        if not job.error and isinstance(job.memo, Write):
             world.unsettled.append((operation.file, job.memo.value))
 
 
-class CallBufferedWrite(Call[BufferedWrite]):
+class CallBufferedWrite(BufferedWriting["KernelWorld"], Call[BufferedWrite]):
     """pwrite to the page cache."""
 
-    def makes_sense(self, world: KernelWorld, operation: BufferedWrite) -> bool:
-        """Inside of a file that is there."""
-        return world.is_inside(operation.file, operation.block, operation.blocks)
-
-    def begin(
-        self, world: KernelWorld, task: str, operation: BufferedWrite
-    ) -> tuple[Callable[[], object], object]:
+    def begin(self, world: KernelWorld, task: str, operation: BufferedWrite) -> Begun:
         """A value of its own."""
         del task
         value, volume = world.new_value(operation.file), world.volume
-        write = world.reference.start_write(
-            operation.file, operation.block, operation.blocks, value, buffered=True
-        )
-        return (
-            lambda: volume.write_buffered(operation.file, operation.block, operation.blocks, value)
-        ), write
+        place = (operation.file, operation.block, operation.blocks)
+        write = world.reference.start_write(*place, value, buffered=True)
+        return Begun(lambda: volume.write_buffered(*place, value), write)
 
-    def end(self, world: KernelWorld, operation: BufferedWrite, job: Job) -> None:
-        """Acknowledged; one that failed may have written some of its blocks."""
-        assert isinstance(job.memo, Write)
-        if job.error is None:
-            world.reference.end_buffered_write(operation.file, job.memo, failed=False)
+    def end(self, world: KernelWorld, operation: BufferedWrite, job: RealJob) -> None:
+        """Acknowledged, with pages that are dirty."""
+        super().end(world, operation, job)
+        if not job.error and isinstance(job.memo, Write):
             world.dirty.setdefault(operation.file, []).append(job.memo.value)
 
 
@@ -76,50 +59,44 @@ class CallWriteback(Call[Writeback]):
     """sync_file_range, which waits for nothing; the bios are held."""
 
     def makes_sense(self, world: KernelWorld, operation: Writeback) -> bool:
-        """While the file has pages that nobody has synced."""
+        """While the file has pages that have not been written back."""
         return bool(world.dirty.get(operation.file))
 
-    def begin(
-        self, world: KernelWorld, task: str, operation: Writeback
-    ) -> tuple[Callable[[], object], object]:
+    def begin(self, world: KernelWorld, task: str, operation: Writeback) -> Begun:
         """Hold what is dirty."""
         world.io.submit(task, world.dirty.pop(operation.file))
         volume = world.volume
-        return (lambda: libc.start_writeback(volume.buffered(operation.file))), None
+        return Begun(lambda: libc.start_writeback(volume.buffered(operation.file)))
 
 
-class CallFsync(Call[Fsync]):
+class CallFsync(Syncing["KernelWorld"], Call[Fsync]):
     """fsync."""
 
-    def makes_sense(self, world: KernelWorld, operation: Fsync) -> bool:
-        """While there is such a file."""
-        return world.has_file(operation.file)
-
-    def begin(self, world: KernelWorld, task: str, operation: Fsync) -> tuple[Callable[[], object], object]:
+    def begin(self, world: KernelWorld, task: str, operation: Fsync) -> Begun:
         """What is acknowledged by now has to be durable afterwards."""
         del task
         since, volume = world.reference.now(), world.volume
-        return (lambda: os.fsync(volume.buffered(operation.file))), since
+        return Begun(lambda: os.fsync(volume.buffered(operation.file)), since)
 
-    def end(self, world: KernelWorld, operation: Fsync, job: Job) -> None:
+    def end(self, world: KernelWorld, operation: Fsync, job: RealJob) -> None:
         """A promise, if it did not fail."""
         assert isinstance(job.memo, int)
-        if job.error is None:
+        if not job.error:
             world.reference.durable(job.memo, operation.file)
 
 
 class CallCommit(Call[Commit]):
     """START_SYNC and WAIT_SYNC: a commit that waits for no ordered extent."""
 
-    def begin(self, world: KernelWorld, task: str, operation: Commit) -> tuple[Callable[[], object], object]:
+    def begin(self, world: KernelWorld, task: str, operation: Commit) -> Begun:
         """What has settled by now has to be durable afterwards."""
         del task, operation
         since, volume = world.reference.now(), world.volume
-        return (lambda: ioctls.commit(volume.root)), since
+        return Begun(lambda: ioctls.commit(volume.root), since)
 
-    def end(self, world: KernelWorld, operation: Commit, job: Job) -> None:
+    def end(self, world: KernelWorld, operation: Commit, job: RealJob) -> None:
         """A promise, if it did not fail."""
         del operation
         assert isinstance(job.memo, int)
-        if job.error is None:
+        if not job.error:
             world.reference.durable(job.memo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fuzz.targets.actions import Allocating, Freeing, OnBlockGroup
 from fuzz.targets.qemu.commands.base import BUSY, NO_SPACE, Begun, Command
 from fuzz.targets.qemu.payload import BLOCK
 from fuzz.targets.qemu.volume import HOLES
@@ -11,8 +12,7 @@ from models.operations import Allocate, CreateBg, Free, Relocate
 
 if TYPE_CHECKING:
     from fuzz.targets.qemu.case import QemuCase
-    from fuzz.targets.qemu.job import Job
-    from fuzz.targets.qemu.world import QemuWorld
+    from fuzz.targets.real import RealJob
 
 
 class CommandCreateBg(Command[CreateBg]):
@@ -28,9 +28,9 @@ class CommandCreateBg(Command[CreateBg]):
         del operation
         return self._size(world) > 0
 
-    def begin(self, world: QemuWorld, operation: CreateBg) -> Begun:
+    def begin(self, world: QemuCase, operation: CreateBg) -> Begun:
         """In a file of its own.  Half of the holes are left out, so it is still less than there is in all
-        when somebody takes a few meanwhile; and where somebody took nearly all, a block is asked for."""
+        when other tasks take a few meanwhile; and if they took nearly all, a block is asked for."""
         del operation
         path = world.new_name("create-bg")
         world.rubbish.append(path)
@@ -40,57 +40,45 @@ class CommandCreateBg(Command[CreateBg]):
         return world.free_bytes() - HOLES // 2 * BLOCK
 
 
-class CommandAllocate(Command[Allocate]):
+class CommandAllocate(Allocating["QemuCase"], Command[Allocate]):
     """A new file, preallocated."""
 
-    def begin(self, world: QemuWorld, operation: Allocate) -> Begun:
+    def begin(self, world: QemuCase, operation: Allocate) -> Begun:
         """A snapshot may have a part of it."""
-        world.reference.start_file(operation.blocks)
-        number = world.new_number()
-        line = f"fallocate -l {operation.blocks * BLOCK} /mnt/{number}"
-        return Begun(line, (number, world.reference.now()))
+        memo = self.start(world, operation)
+        number, _ = memo
+        return Begun(f"fallocate -l {operation.blocks * BLOCK} /mnt/{number}", memo)
 
-    def end(self, world: QemuWorld, operation: Allocate, job: Job) -> None:
-        """It is there, or will not be."""
-        assert isinstance(job.memo, tuple)
-        number, started = job.memo
-        if job.error:
+    def end(self, world: QemuCase, operation: Allocate, job: RealJob) -> None:
+        """The file is there, or is to be removed."""
+        super().end(world, operation, job)
+        if job.error and isinstance(job.memo, tuple):
+            number, _ = job.memo
             world.rubbish.append(f"/mnt/{number}")
-        else:
-            world.reference.end_file(operation.blocks, number, [operation.blocks], started=started)
 
 
-class CommandFree(Command[Free]):
+class CommandFree(Freeing["QemuCase"], Command[Free]):
     """rm."""
 
-    def makes_sense(self, world: QemuCase, operation: Free) -> bool:
-        """Nobody uses the file."""
-        return world.has_file(operation.file) and not world.is_used(operation.file)
-
-    def begin(self, world: QemuWorld, operation: Free) -> Begun:
-        """From now on nobody can find it."""
+    def begin(self, world: QemuCase, operation: Free) -> Begun:
+        """From now on it cannot be found."""
         world.reference.remove_file(operation.file)
         world.dirty.discard(operation.file)
         return Begun(f"rm /mnt/{operation.file}")
 
-    def end(self, world: QemuWorld, operation: Free, job: Job) -> None:
-        """It is gone, or nobody could remove it."""
+    def end(self, world: QemuCase, operation: Free, job: RealJob) -> None:
+        """It is gone, or could not be removed."""
+        super().end(world, operation, job)
         if job.error:
             world.unremoved.add(operation.file)
-        else:
-            world.reference.end_removal(operation.file)
 
 
-class CommandRelocate(Command[Relocate]):
+class CommandRelocate(OnBlockGroup["QemuCase", Relocate], Command[Relocate]):
     """Balance of the one chunk at the block group's address."""
 
     refusals = (NO_SPACE, BUSY)
 
-    def makes_sense(self, world: QemuCase, operation: Relocate) -> bool:
-        """While there is such a block group."""
-        return operation.group in world.data_groups()
-
-    def begin(self, world: QemuWorld, operation: Relocate) -> Begun:
+    def begin(self, world: QemuCase, operation: Relocate) -> Begun:
         """The range selects a chunk that it touches."""
         start = world.groups.start(operation.group)
         return Begun(f"btrfs balance start -dvrange={start}..{start + 1} /mnt")

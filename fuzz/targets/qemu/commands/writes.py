@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fuzz.targets.actions import BufferedWriting, DirectWriting, Syncing
 from fuzz.targets.qemu.commands.base import Begun, Command
 from fuzz.targets.qemu.payload import BLOCK
 from models.operations import BufferedWrite, Commit, Fsync, StartNocowDio, Writeback
-from models.reference.contents import Piece, Write
 
 if TYPE_CHECKING:
     from fuzz.targets.qemu.case import QemuCase
-    from fuzz.targets.qemu.job import Job
-    from fuzz.targets.qemu.world import QemuWorld
+    from fuzz.targets.real import RealJob
 
 
-def write(world: QemuWorld, operation: StartNocowDio | BufferedWrite, value: int, how: str) -> str:
+def write(world: QemuCase, operation: StartNocowDio | BufferedWrite, value: int, how: str) -> str:
     """One write of a value to the blocks of an operation."""
     source = world.payload(value, operation.blocks)
     return (
@@ -24,35 +23,20 @@ def write(world: QemuWorld, operation: StartNocowDio | BufferedWrite, value: int
     )
 
 
-class CommandDirectWrite(Command[StartNocowDio]):
+class CommandDirectWrite(DirectWriting["QemuCase"], Command[StartNocowDio]):
     """dd with O_DIRECT.  Its bios complete by themselves: a RAM disk does at once what it is told."""
 
-    def makes_sense(self, world: QemuCase, operation: StartNocowDio) -> bool:
-        """Inside of a file that is there."""
-        return world.is_inside(operation.file, operation.block, operation.blocks)
-
-    def begin(self, world: QemuWorld, operation: StartNocowDio) -> Begun:
+    def begin(self, world: QemuCase, operation: StartNocowDio) -> Begun:
         """A value of its own."""
         value = world.new_value()
         memo = world.reference.start_write(operation.file, operation.block, operation.blocks, value)
         return Begun(write(world, operation, value, ",direct"), memo)
 
-    def end(self, world: QemuWorld, operation: StartNocowDio, job: Job) -> None:
-        """Acknowledged.  One that failed may have written any of its blocks: it stays in flight for ever."""
-        assert isinstance(job.memo, Write)
-        if not job.error:
-            piece = Piece(operation.block, operation.blocks, in_place=False)
-            world.reference.end_write(operation.file, job.memo, [piece])
 
-
-class CommandBufferedWrite(Command[BufferedWrite]):
+class CommandBufferedWrite(BufferedWriting["QemuCase"], Command[BufferedWrite]):
     """dd to the page cache."""
 
-    def makes_sense(self, world: QemuCase, operation: BufferedWrite) -> bool:
-        """Inside of a file that is there."""
-        return world.is_inside(operation.file, operation.block, operation.blocks)
-
-    def begin(self, world: QemuWorld, operation: BufferedWrite) -> Begun:
+    def begin(self, world: QemuCase, operation: BufferedWrite) -> Begun:
         """A value of its own."""
         value = world.new_value()
         memo = world.reference.start_write(
@@ -60,11 +44,10 @@ class CommandBufferedWrite(Command[BufferedWrite]):
         )
         return Begun(write(world, operation, value, ""), memo)
 
-    def end(self, world: QemuWorld, operation: BufferedWrite, job: Job) -> None:
-        """Acknowledged; one that failed may have written some of its blocks."""
-        assert isinstance(job.memo, Write)
+    def end(self, world: QemuCase, operation: BufferedWrite, job: RealJob) -> None:
+        """Acknowledged, with pages that are dirty."""
+        super().end(world, operation, job)
         if not job.error:
-            world.reference.end_buffered_write(operation.file, job.memo, failed=False)
             world.dirty.add(operation.file)
 
 
@@ -72,24 +55,20 @@ class CommandWriteback(Command[Writeback]):
     """A direct read, which has to write back the dirty pages that are in its way, in the task itself."""
 
     def makes_sense(self, world: QemuCase, operation: Writeback) -> bool:
-        """While the file has pages that nobody has synced."""
+        """While the file has pages that have not been written back."""
         return operation.file in world.dirty
 
-    def begin(self, world: QemuWorld, operation: Writeback) -> Begun:
+    def begin(self, world: QemuCase, operation: Writeback) -> Begun:
         """All of the file at once."""
         world.dirty.discard(operation.file)
         size = BLOCK * world.file_sizes()[operation.file]
         return Begun(f"dd if=/mnt/{operation.file} of=/dev/null bs={size} count=1 iflag=direct")
 
 
-class CommandFsync(Command[Fsync]):
+class CommandFsync(Syncing["QemuCase"], Command[Fsync]):
     """fsync, by a dd that writes nothing.  What it promises is not judged: the guest's power is never cut."""
 
-    def makes_sense(self, world: QemuCase, operation: Fsync) -> bool:
-        """While there is such a file."""
-        return world.has_file(operation.file)
-
-    def begin(self, world: QemuWorld, operation: Fsync) -> Begun:
+    def begin(self, world: QemuCase, operation: Fsync) -> Begun:
         """It writes dirty pages back."""
         world.dirty.discard(operation.file)
         return Begun(f"dd if=/dev/null of=/mnt/{operation.file} count=0 conv=notrunc,fsync")
@@ -101,7 +80,7 @@ class CommandCommit(Command[Commit]):
     As for fsync, what it promises is not judged.
     """
 
-    def begin(self, world: QemuWorld, operation: Commit) -> Begun:
+    def begin(self, world: QemuCase, operation: Commit) -> Begun:
         """It writes dirty pages back."""
         del operation
         world.dirty.clear()

@@ -46,7 +46,7 @@ def _mended(revert: Revert) -> str:
     """What is in where the revert is not."""
     if revert.wrong_fix_of:
         return f"the fix of {revert.wrong_fix_of} in the place of {revert.id}"
-    return f"{revert.id} ({revert.name}) in"
+    return f"{revert} in"
 
 
 def _all_pass(what: str, cases: Sequence[Case], reverts: Sequence[Revert], symptom: str) -> Iterator[str]:

@@ -7,12 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from fuzz.case import Case, run
+from fuzz.case import Case, operation_at, run
 from fuzz.minimise.candidates import with_step
 from fuzz.minimise.size import points_of
 from models.operations import Step
 from models.reverts import Revert
 from models.world import Violation, World
+
+FAR = 1000
+"""Farther than any moved preemption: all points of both steps lie between two orders of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,7 @@ def _one_of(points: int) -> str:
 
 def _doing(steps: Sequence[Step], index: int) -> str:
     """The operation that the task of a step is in."""
-    begun = (s.operation for s in reversed(steps[: index + 1]) if s.task == steps[index].task and s.operation)
-    operation = next(begun, None)
+    operation = operation_at(steps, index)
     return operation.name if operation else "nothing"
 
 
@@ -114,8 +116,7 @@ def _swapped(case: Case, reverts: Sequence[Revert]) -> Iterator[Change]:
         if one.task != other.task:
             swapped = replace(case, steps=(*steps[:index], other, one, *steps[index + 2 :]))
             what = f"{_told(steps, index + 1)} before {_told(steps, index)}"
-            # All points of both lie between the two orders: a moved preemption is nearer.
-            yield Change(swapped, 1000, run(swapped, reverts) is None, what)
+            yield Change(swapped, FAR, run(swapped, reverts) is None, what)
 
 
 def _told(steps: Sequence[Step], index: int) -> str:

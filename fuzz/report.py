@@ -11,6 +11,7 @@ from fuzz.diagram import WIDTH, draw, told, wrapped
 from fuzz.explanation import Explanation
 from fuzz.minimise.size import preemptions
 from fuzz.story import Story, describe, tell
+from fuzz.tables import plural
 from fuzz.traces import dumps, record
 from models.reverts import Revert
 from models.world import Violation
@@ -109,7 +110,7 @@ def _why(explanation: Explanation) -> list[str]:
 
 
 def _program(story: Story) -> str:
-    steps = "1 step" if len(story.program) == 1 else f"{len(story.program)} steps"
+    steps = plural(len(story.program), "step")
     lines = _listed([f"program ({steps}) on {story.setting}:"], indent="")
     lines += _listed(story.program)
     if story.drained:

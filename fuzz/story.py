@@ -14,6 +14,7 @@ from fuzz.certificate import certificate
 from fuzz.changes import changes
 from fuzz.explanation import Explanation, explain
 from fuzz.minimise.size import FIRST_GROUP
+from fuzz.tables import plural
 from models.btrfs.device import RESERVED_BLOCKS
 from models.btrfs.state import FsState, fs_state
 from models.btrfs.volumes import METADATA_CHUNK, SYSTEM_CHUNK
@@ -145,7 +146,7 @@ def describe(geometry: Geometry) -> str:
 def describe_files(geometry: Geometry) -> str:
     """Its files."""
     return ", ".join(
-        f"file {number} ({file.kind.value}, {file.blocks} {'block' if file.blocks == 1 else 'blocks'})"
+        f"file {number} ({file.kind.value}, {plural(file.blocks, 'block')})"
         for number, file in enumerate(geometry.files)
     )
 

@@ -12,7 +12,7 @@ from fuzz.interleavings import Coverage, estimate
 from fuzz.options import Run
 from fuzz.report import Reproducer
 from fuzz.shards import Outcome
-from fuzz.tables import counted, wrapped_lines
+from fuzz.tables import counted, plural, wrapped_lines
 from fuzz.tally import Tally
 from fuzz.targets import KERNEL, MODEL, QEMU
 from fuzz.targets.kernel.report import count_lines as kernel_lines
@@ -44,7 +44,7 @@ def summary_lines(
     if replayed:
         failed = sum(outcome.failed for outcome in replayed)
         result = f"{failed} of them {'fails' if failed == 1 else 'fail'}" if failed else "all pass"
-        yield f"replayed {saved} saved failure{'' if saved == 1 else 's'}: {result}"
+        yield f"replayed {plural(saved, 'saved failure')}: {result}"
     else:
         yield "replayed 0 saved failures: none was saved when the run began"
     total = _total(outcomes)

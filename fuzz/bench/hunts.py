@@ -147,7 +147,7 @@ def report(
 ) -> str:
     """The Markdown file."""
     every = [result for revert in reverts for result in results[revert.id]]
-    ratios = [ratio for revert in reverts if (ratio := times(results[revert.id])) is not None]
+    ratios = [ratio for revert in reverts if (ratio := times(revert, results[revert.id])) is not None]
     lines = [
         "# How soon a hunt finds each race, and pytest",
         "",
@@ -157,7 +157,7 @@ def report(
         "with the same seeds, the hunt first and then the other on the same cores: seconds by the clock from",
         "the start of the process to its end, with the first failing case saved and nothing made shorter.",
         "Found: with a property that the catalogue names.  Medians over the seeds; the ratio is that of",
-        f"trials in which the hunt found something.  A hunt is given up after {LIMIT} s, a run of pytest",
+        f"trials in which the hunt found it.  A hunt is given up after {LIMIT} s, a run of pytest",
         f"after {TIMES:.0f} times as long as the hunt took, {AT_LEAST:.0f} s at least (>: it had found",
         "nothing by then, and nobody knows how long it would have taken).",
         "",
@@ -178,12 +178,13 @@ def report(
     return "\n".join(lines) + "\n"
 
 
-def times(of_one: Sequence[Result]) -> float | None:
+def times(revert: Revert, of_one: Sequence[Result]) -> float | None:
     """How many times as long pytest takes as the hunt, where it has something to find; None if it never has.
 
     A run that was cut off would have taken longer.
     """
-    both = [r for r in of_one if r.hunt.property and (r.pytest.property or r.pytest.cut)]
+    hunted = [r for r in of_one if tells_of(revert, r.hunt.property)]
+    both = [r for r in hunted if tells_of(revert, r.pytest.property) or r.pytest.cut]
     return median(result.pytest.seconds / result.hunt.seconds for result in both) if both else None
 
 
@@ -193,7 +194,7 @@ def found_by(revert: Revert, ways: Sequence[Way]) -> int:
 
 
 def _row(revert: Revert, of_one: Sequence[Result]) -> str:
-    ratio = times(of_one)
+    ratio = times(revert, of_one)
     pytest, hunt = [result.pytest for result in of_one], [result.hunt for result in of_one]
     cut = "> " if any(way.cut for way in pytest) else ""
     return row(

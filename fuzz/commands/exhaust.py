@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from fuzz.commands import FOUND, UNDECIDED, Commands, UsageError, number
-from fuzz.commands.levels import add_limit, levels
+from fuzz.commands.levels import add_limit, levels, limit_reached
 from fuzz.commands.output import say
 from fuzz.commands.traces import check_output, save_trace
 from fuzz.exhaust import COVERAGE, exhaust, read_program
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         save_trace(result.failing, reverts, path)
         return FOUND
     if not result.complete:
-        say(f"the limit of {options.limit} executions was reached: a greater --limit begins anew")
+        say(limit_reached(options.limit))
         return UNDECIDED
     say(COVERAGE)
     return UNDECIDED if result.idle else 0

@@ -57,7 +57,7 @@ def exported(trace: Trace) -> str:
 
 
 def _docstring(trace: Trace, reverts: Iterable[Revert]) -> Iterator[str]:
-    titles = [f"{revert.id} ({revert.name}): {revert.subject}" for revert in reverts]
+    titles = [f"{revert}: {revert.subject}" for revert in reverts]
     title = _escaped("; ".join(titles) or f"{trace.outcome.property} breaks")
     yield from _wrapped(f'"""{title}.')
     yield ""

@@ -55,8 +55,7 @@ class Revert:
     @property
     def told(self) -> str:
         """What was done to the kernel: a fix taken out, or a wrong one put in its place."""
-        what = f"{self.id} ({self.name})"
-        return f"with {what} in the place of {self.wrong_fix_of}" if self.wrong_fix_of else f"without {what}"
+        return f"with {self} in the place of {self.wrong_fix_of}" if self.wrong_fix_of else f"without {self}"
 
     @property
     def age(self) -> tuple[bool, list[int], str]:

@@ -14,6 +14,7 @@ from fuzz.targets.agreement.model_side import ModelSide
 from fuzz.targets.agreement.names import Names
 from fuzz.targets.agreement.settling import Settling
 from fuzz.targets.agreement.side import Side
+from models.draining import KTHREAD
 from models.operations import (
     BufferedWrite,
     Commit,
@@ -27,8 +28,6 @@ from models.operations import (
 from models.properties import Mismatch
 from models.world import Violation
 
-KTHREAD = "transaction kthread"
-"""The task that does what is left at the end of a sequence."""
 DISAGREEMENT = "model_and_kernel_agree_on_"
 """How the name of what does not hold begins; what differs follows."""
 

@@ -18,11 +18,9 @@ from fuzz.targets.kernel.settling import PATIENCE, settle
 from fuzz.targets.kernel.tasks import Job, waits_in
 from fuzz.targets.kernel.vocabulary import FAULT_KINDS, NO_STOP, STOPS, refusal, stop_for
 from fuzz.targets.real import RealWorld
+from models.draining import KTHREAD
 from models.geometry import Geometry
 from models.operations import Commit, CompleteBio, Crash, Inject, Operation, Remount, Step, Writeback
-
-KTHREAD = "transaction kthread"
-"""The task that does what is left at the end of a case."""
 
 
 class KernelWorld(RealWorld[Job]):

@@ -6,7 +6,16 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
-GHOSTS = {"history", "in_hand", "nocow_tasks", "reserving_tasks", "writeout_began"}
+GHOSTS = {
+    "history",
+    "in_hand",
+    "making",
+    "nocow_tasks",
+    "passed_over",
+    "reserving_tasks",
+    "unasked",
+    "writeout_began",
+}
 """Attributes that the kernel does not have: changing them changes no protocol."""
 TELLING = {"note", "warn_on"}
 """Functions that only tell, or only check."""

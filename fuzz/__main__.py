@@ -33,6 +33,7 @@ from fuzz.commands import (
     show,
 )
 from fuzz.libraries import MissingLibraryError
+from models.reverts import EntryError
 
 COMMANDS = (races, hunt, coverage, replay, show, export, minimise, prove, exhaust, confirm, agree)
 """In the order of the help."""
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = cast("Callable[[object], int]", options.run)(options)
         sys.stdout.flush()
-    except (UsageError, MissingLibraryError) as error:
+    except (UsageError, MissingLibraryError, EntryError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         hint = "; --resume goes on from here" if hasattr(options, "resume") else ""

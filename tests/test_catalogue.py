@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from watched import NAMES, OF_THE_WORLD
 
+from fuzz.__main__ import main
 from fuzz.machines import MACHINES
 from models import reverts
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
+from models.btrfs.writeout import Writeout
 from models.geometry import Geometry
 from models.operations import OPERATIONS
-from models.reverts import Revert, catalogue, find_reverts
+from models.reverts import EntryError, Revert, catalogue, find_reverts
 from models.simulation import Simulation
 
 ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
@@ -101,6 +104,59 @@ def test_every_entry_is_found_by_its_id_and_its_name() -> None:
             assert all(other.id.startswith(commit) for other in find_reverts([commit[:7]])), "too short"
     assert find_reverts([revert.id for revert in reversed(catalogue())]) == catalogue()
     assert find_reverts([]) == ()
+
+
+class Nothing(Writeout):
+    """A method that its author misspelt."""
+
+    def write_outside_the_critical_section(self) -> None:
+        """Nobody calls it."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"overrides": (Nothing,)}, "Nothing replaces no method of its room"),
+        ({"operations": ("commit", "alocate")}, "there is no operation alocate"),
+    ],
+)
+def test_an_entry_that_does_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], complaint: str
+) -> None:
+    """If it were taken, a fix that is not there would hold under every schedule."""
+    known = (*catalogue(), replace(catalogue()[0], id="wrong/my-fix", name="my-fix", **changes))
+    monkeypatch.setattr(reverts, "catalogue", lambda: known)
+    with pytest.raises(EntryError, match=complaint):
+        find_reverts(["my-fix"])
+
+
+def test_a_name_that_two_have_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If both were taken, the older bug would be found instead of that of a copied file."""
+    known = (*catalogue(), replace(catalogue()[0], id="wrong/my-fix"))
+    monkeypatch.setattr(reverts, "catalogue", lambda: known)
+    with pytest.raises(EntryError, match="have the same name"):
+        find_reverts([catalogue()[0].name])
+
+
+def test_an_unfinished_file_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If it were a traceback, the author would look for a bug of the fuzzer."""
+
+    def broken(_: str) -> NoReturn:
+        raise TypeError("Revert.__init__() missing 1 required positional argument: 'symptom'")
+
+    reverts.catalogue.cache_clear()
+    monkeypatch.setattr(reverts, "import_module", broken)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main(["races"])
+    finally:
+        reverts.catalogue.cache_clear()
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert "models/reverts/abort_with_new_groups.py: Revert.__init__() missing 1 required" in told
+    assert len(told.splitlines()) == 1
 
 
 def test_every_file_is_in_the_catalogue() -> None:

@@ -11,12 +11,15 @@ import pytest
 from hypothesis import settings
 from runs import command, environment
 
+from fuzz.case import run
 from fuzz.database import traces_folder
+from fuzz.exhaust import exhaust, parse
 from fuzz.options import PROFILES
 from fuzz.report import text
 from fuzz.story import tell
 from fuzz.traces import file_name, load
-from models.reverts import find_reverts
+from models import reverts
+from models.reverts import catalogue, find_reverts
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,6 +33,25 @@ def test_the_reproducer_is_a_real_one() -> None:
     assert f"```\n{text(tell(trace.case, find_reverts(trace.reverts)))}\n```\n" in README
     path = traces_folder([]) / file_name(trace)
     assert f"\nsaved: {path}\nreplay it with: python -m fuzz replay {path}\n" in README
+
+
+def test_the_fix_of_ones_own_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the file did not run as it stands, or what is said of it were not so, nobody could try a fix."""
+    code = re.findall(r"```python\n(\"\"\"The item of a new block group.*?)```", README, re.DOTALL)[0]
+    mine: dict[str, Any] = {"__name__": "my_fix", "__doc__": "told"}
+    exec(compile(code, "my_fix.py", "exec"), mine)  # noqa: S102 - ours
+    known = (*catalogue(), *mine["RACES"])
+    monkeypatch.setattr(reverts, "catalogue", lambda: known)
+    taken = find_reverts(["wrong/my-fix"])
+    trace = load(ROOT / "tests" / "regressions" / "ff1f8250a9e4.json")
+    assert run(trace.case, taken) is None
+    program = parse("CPU 1: create-bg; allocate blocks 1; end-transaction\nCPU 2: commit")
+    result = exhaust(program, taken, 3, limit=10_000)
+    assert result.preemptions == 1
+    assert result.failing is not None
+    verdict = run(result.failing, taken)
+    assert verdict is not None
+    assert verdict.symptom.property == "committed_used_bytes_are_the_extents"
 
 
 def test_the_protocol_that_is_brought_along_is_searched() -> None:

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from textwrap import fill
+from textwrap import fill, indent
 
 from rich.console import Console
 from rich.text import Text
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     console = Console()
     at_length = options.long or options.words
-    for line in listing(wanted, console.width) if at_length else short(wanted):
+    for line in listing(wanted, console.width, story=bool(options.words)) if at_length else short(wanted):
         console.print(line, soft_wrap=True)
     return 0
 
@@ -66,7 +66,8 @@ def chosen(words: Sequence[str]) -> Sequence[Revert]:
         raise UsageError(f"{error}; nor is it an operation: {', '.join(sorted(KINDS))}") from error
     able = [revert for revert in found if operations <= set(revert.operations)]
     if not able:
-        raise UsageError(f"no race needs {' and '.join(sorted(operations))}; python -m fuzz races lists all")
+        which = "none of those that are named" if named else "no race"
+        raise UsageError(f"{which} needs {' and '.join(sorted(operations))}; python -m fuzz races lists all")
     return able
 
 
@@ -75,9 +76,11 @@ def short(reverts: Sequence[Revert]) -> Iterator[Text]:
     for title, group in grouped(reverts):
         yield Text(title, style="bold underline")
         for revert in group:
+            marks = f" {UNCONFIRMED}" * (not revert.confirmed) + " (rare)" * revert.rare
             name = "" if revert.wrong_fix_of else f"  {revert.name}"
-            yield Text.assemble(f"{revert.version:<6}", (revert.id, "bold"), name)
-    yield Text("\npython -m fuzz races ID, or OPERATION, tells at length", style="italic")
+            yield Text.assemble(f"{revert.version:<6}", (revert.id, "bold"), marks, name)
+    yield Text(f"\n{UNCONFIRMED}: id not seen with its subject; (rare): a run may miss it", style="italic")
+    yield Text("python -m fuzz races ID, or OPERATION, tells at length", style="italic")
 
 
 def grouped(reverts: Sequence[Revert]) -> list[tuple[str, list[Revert]]]:
@@ -94,8 +97,9 @@ def as_data(revert: Revert) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
 
-def listing(reverts: Sequence[Revert], width: int) -> Iterator[Text]:
-    """The historical fixes, then the wrong ones, each with what it is about, on lines of that width.
+def listing(reverts: Sequence[Revert], width: int, *, story: bool = False) -> Iterator[Text]:
+    """The historical fixes, then the wrong ones, each with what it is about, on lines of that width; and
+    with its whole ``story``.
 
     No table: the ids have to be there whole, however narrow the terminal is.
     """
@@ -106,6 +110,8 @@ def listing(reverts: Sequence[Revert], width: int) -> Iterator[Text]:
             yield Text(f"{revert.name}  {revert.version}".rstrip())
             for line in _what(revert):
                 yield Text(fill(line, width, initial_indent=INDENT, subsequent_indent=INDENT))
+            if story:
+                yield Text(f"\n{indent(revert.mechanism.strip(), INDENT)}")
             yield Text()
     if any(not revert.confirmed for revert in reverts):
         yield Text(fill(f"{UNCONFIRMED} behind an id: not seen together with its subject", width))

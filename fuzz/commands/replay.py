@@ -23,7 +23,7 @@ from fuzz.traces.recording import how_it_stands
 from fuzz.traces.replaying import Replay, replay
 from fuzz.traces.state import state_lines
 from models.operations import Step
-from models.reverts import Revert, find_reverts
+from models.reverts import Revert, find_reverts, told
 from models.world import World
 
 NONE = "none"
@@ -88,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
     replayed = replay(trace, reverts, unknown, print_state if options.step else None)
     if replayed.outcome is not None:
         say(f"{render(replayed.case, reverts).text}\n")
+    say(f"replayed {told(reverts)}")
     for line in comparison(trace, replayed):
         say(line)
     if replayed.outcome is not None:

@@ -29,7 +29,7 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
         reached = sum(name in state.tally.interleavings for name in campaign.aims)
         tried = min(state.next, len(campaign.aims))
         yield f"aims: {len(campaign.aims)} interleavings, {tried} tried, {reached} reached"
-    yield told(campaign.reverts)
+    yield f"{'' if state.found else 'nothing failed, '}{told(campaign.reverts)}"
     yield f"seed: {campaign.seed}, {campaign.steps} steps a case"
     speed = state.tally.steps / state.seconds if state.seconds else 0.0
     yield (

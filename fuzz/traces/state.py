@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
 from fuzz.traces.recording import how_it_stands
@@ -20,7 +21,7 @@ def state_lines(world: World) -> Iterator[str]:
             yield f"{name}: {world.operation_of(name)}, {how_it_stands(world, name)}"
     fs = world.fs
     if fs.error:
-        yield f"the file system is read-only after error {fs.error}"
+        yield f"the file system is read-only after -{errno.errorcode[fs.error]}"
     yield from _transactions(fs)
     yield from _block_groups(fs)
     yield from _ordered_extents(fs)

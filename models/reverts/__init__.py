@@ -16,6 +16,9 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from models.operations import OPERATIONS
+
+OPERATION_NAMES = {operation.name for operation in OPERATIONS}
 SHORTEST_ID = 7
 """Digits of an upstream commit that are enough to name it."""
 
@@ -63,12 +66,37 @@ class Revert:
         return bool(self.wrong_fix_of), [int(part) for part in re.findall(r"\d+", self.version)], self.id
 
 
+class EntryError(ValueError):
+    """A file of the catalogue has a mistake, which its author is to be told."""
+
+
 @cache
 def catalogue() -> tuple[Revert, ...]:
-    """Every revert there is, oldest fix first, then the wrong fixes."""
-    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
-    found: list[Revert] = [race for module in modules for race in module.RACES]
+    """Every revert there is, oldest fix first, then the wrong fixes.  Raises EntryError."""
+    found: list[Revert] = []
+    for name in sorted(module.name for module in iter_modules(__path__)):
+        try:
+            found += import_module(f"{__name__}.{name}").RACES
+        except (AttributeError, ImportError, NameError, SyntaxError, TypeError) as error:
+            raise EntryError(f"models/reverts/{name}.py: {error}") from error
     return tuple(sorted(found, key=lambda race: race.age))
+
+
+def check(reverts: Sequence[Revert]) -> None:
+    """Raises EntryError where a revert says or does nothing that could be meant."""
+    for revert in reverts:
+        unknown = [name for name in revert.operations if name not in OPERATION_NAMES]
+        if unknown:
+            raise EntryError(f"{revert}: there is no operation {', '.join(unknown)}")
+        for override in revert.overrides:
+            if not _replaces(override):
+                raise EntryError(f"{revert}: {override.__name__} replaces no method of its room")
+
+
+def _replaces(override: type) -> bool:
+    """Whether a subclass has something that its room has too."""
+    own = {name for name in vars(override) if name == "__init__" or not name.startswith("__")}
+    return any(name in vars(room) for room in override.__mro__[1:-1] for name in own)
 
 
 def told(reverts: Sequence[Revert]) -> str:
@@ -80,15 +108,19 @@ def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:
     """The reverts of these ids (or beginnings of a commit, of at least 7 digits) or names, each once.
 
     A commit that fixed two races stands for the one whose id has no suffix, if there is one, else for all.
-    Raises ValueError naming what is unknown and what is like it.
+    Raises ValueError naming what is unknown and what is like it, and EntryError.
     """
-    found = []
+    found: list[Revert] = []
     for word in wanted:
         matches = [revert for revert in catalogue() if word in (revert.id, revert.name)] or _of_commit(word)
         if not matches:
             raise ValueError(f"unknown revert {word!r}; {likely(word)}")
+        if len({revert.name for revert in matches}) < len(matches):
+            raise EntryError(f"{' and '.join(revert.id for revert in matches)} have the same name, {word}")
         found += matches
-    return tuple(revert for revert in catalogue() if revert in found)
+    wanted_ones = tuple(revert for revert in catalogue() if revert in found)
+    check(wanted_ones)
+    return wanted_ones
 
 
 def likely(word: str) -> str:

@@ -37,16 +37,9 @@ def certificate(case: Case, verdict: Verdict, reverts: Sequence[Revert]) -> Iter
         yield from _all_pass(what, list(changed), reverts, symptom)
     for revert in reverts:
         if run(case, [other for other in reverts if other is not revert]) is None:
-            yield f"with {_mended(revert)}, it passes"
+            yield f"without {revert}, it passes" if revert.wrong_fix_of else f"with {revert} in, it passes"
     if len(reverts) > 1 and run(case, ()) is None:
         yield "with every fix in, it passes"
-
-
-def _mended(revert: Revert) -> str:
-    """What is in where the revert is not."""
-    if revert.wrong_fix_of:
-        return f"the fix of {revert.wrong_fix_of} in the place of {revert.id}"
-    return f"{revert} in"
 
 
 def _all_pass(what: str, cases: Sequence[Case], reverts: Sequence[Revert], symptom: str) -> Iterator[str]:

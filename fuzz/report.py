@@ -10,7 +10,7 @@ from fuzz.case import Case, run
 from fuzz.diagram import WIDTH, draw, told, wrapped
 from fuzz.explanation import Explanation
 from fuzz.minimise.size import preemptions
-from fuzz.story import Story, describe, tell
+from fuzz.story import THEN, Story, describe, tell
 from fuzz.tables import plural
 from fuzz.traces import dumps, record
 from models.reverts import Revert
@@ -114,7 +114,7 @@ def _program(story: Story) -> str:
     lines = _listed([f"program ({steps}) on {story.setting}:"], indent="")
     lines += _listed(story.program)
     if story.drained:
-        lines.append("then every task runs to its end, in this order:")
+        lines.append(f"{THEN}, in this order:")
         lines += _listed(story.drained)
     return "\n".join(lines)
 

@@ -27,6 +27,8 @@ from models.world import Violation, World
 FIRST_BLOCK = RESERVED_BLOCKS + SYSTEM_CHUNK + METADATA_CHUNK
 """Where the first DATA block group starts: SYSTEM and METADATA come before it."""
 COMMITS = "btrfs_commit_transaction"
+THEN = "then every task runs to its end"
+"""Over the steps that nobody chose."""
 POWER_CUT = "gone, as the power was cut"
 """Where a task is after a crash."""
 
@@ -72,14 +74,14 @@ class Frame:
 class Story:
     """What happened, from a fresh file system up to what a user would notice.
 
-    ``setting`` is the fresh file system in words, ``reverts`` what was done to the kernel; ``program`` are
+    ``setting`` is the fresh file system in words, ``told`` what was done to the kernel; ``program`` are
     the steps that were chosen, ``drained`` those that came after them; ``why`` says what the failure takes;
     ``checked`` are sentences about the program that were seen to hold.  ``first`` is what broke first, None
     where that is the ``symptom`` itself.
     """
 
     setting: str
-    reverts: tuple[str, ...]
+    told: tuple[str, ...]
     program: tuple[str, ...]
     drained: tuple[str, ...]
     why: Explanation

@@ -51,14 +51,15 @@ def summary_lines(
     if total.examples:
         yield f"{total.examples} examples, {total.steps} steps, {total.steps / elapsed:.0f} steps per second"
         real = {KERNEL: kernel_lines, QEMU: qemu_lines}.get(run.target)
-        if best and not verbose:
+        hidden = real is None and best and not verbose
+        if hidden:
             yield "what was reached, and what never: -v"
         else:
             yield from real(total, elapsed) if real is not None else count_lines(total)
         if did_nothing(outcomes):
             yield "no step was run, so nothing was tested: the first example of a search is the empty case"
         missing = never_reached(outcomes)
-        if missing and run.profile.must_reach:
+        if missing and run.profile.must_reach and not run.reverts and not hidden:
             yield (
                 f"the profile {run.profile_name} must reach each: "
                 "a run that finds nothing else fails for these"

@@ -138,6 +138,14 @@ def queue_as_new(world: World) -> None:
     group_of(world).bg_list = handle.new_bgs
 
 
+def forget_new(world: World) -> None:
+    """A handle that is not making anything any more does not owe the items of what it made."""
+    handle = next(h for trans in world.fs.transactions.trans_list for h in trans.handles if h.new_bgs)
+    group = handle.new_bgs.pop()
+    group.bg_list = None
+    handle.making = group
+
+
 def hook_dirty(world: World) -> None:
     """A block group thinks that it is dirty, and is on no list."""
     group_of(world).dirty_list = []

@@ -147,6 +147,7 @@ STRUCTURE_DAMAGE = {
     "a_block_group_has_an_item_or_a_handle_that_will_insert_it": [
         Damage("an item is lost", used_world, lambda w: w.fs.trees.block_group.root.pop(9)),
         Damage("phase 2 comes after the commit", unblocked, do.queue_as_new),
+        Damage("a handle forgets it", writing_world, do.forget_new),
     ],
     "new_chunks_take_device_space_that_nobody_has": [
         Damage("a chunk had it", used_world, lambda w: do.new_chunk(w, {}, physical=9)),

@@ -128,6 +128,10 @@ def test_a_preallocated_block_may_be_written_in_place_once() -> None:
     assert write(reference, 2, 1, 7, file=PREALLOC, in_place=True) == ""
     complaint = write(reference, 1, 1, 8, file=PREALLOC, in_place=True)
     assert complaint == "block 1 of file 1 was written before, and is not NODATACOW"
+    complaint = write(reference, 2, 2, 9, file=PREALLOC, in_place=True)
+    assert complaint == "block 2 of file 1 was written before, and is not NODATACOW", "not of block 3"
+    complaint = write(reference, 0, 2, 9, file=PREALLOC, in_place=True)
+    assert complaint == "block 1 of file 1 was written before, and is not NODATACOW", "not of block 0"
 
 
 def test_a_block_that_was_copied_on_write_is_no_longer_preallocated() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from programs import ABORTS, CONTENTS, CREATION, RELOCATION, SHORTEST, failing_case, reverts, shortest
@@ -10,9 +11,14 @@ from programs import ABORTS, CONTENTS, CREATION, RELOCATION, SHORTEST, failing_c
 from fuzz.case import Case
 from fuzz.diagram import WIDTH
 from fuzz.report import Reproducer, render
-from fuzz.traces import dumps, record
-from models.geometry import Geometry
+from fuzz.story import tell
+from fuzz.traces import dumps, load, record
+from models.geometry import File, FileKind, Geometry
 from models.operations import Allocate, Commit, CompleteBio, CreateBg, StartNocowDio, Step
+from models.reverts import told
+from models.simulation import Mark
+
+REGRESSIONS = Path(__file__).parent / "regressions"
 
 CREATION_REPORT = """\
 no_legal_schedule_aborts
@@ -230,6 +236,35 @@ def test_the_certificate_names_the_fix_that_matters() -> None:
     text = render(shortest(CREATION), reverts(CREATION, RELOCATION)).text
     assert "with ff1f8250a9e4 (creation-vs-writeout) in, it passes" in text
     assert RELOCATION not in text
+
+
+def test_the_certificate_does_not_call_a_wrong_fix_missing() -> None:
+    """If it said that a case fails without a wrong fix, or passes with one, it would say the opposite."""
+    trace = load(REGRESSIONS / "wrong-frozen-looked-at-early.json")
+    story = tell(trace.case, reverts(*trace.reverts))
+    assert story.told == ("with wrong/frozen-looked-at-early (frozen-looked-at-early)",)
+    assert "without wrong/frozen-looked-at-early (frozen-looked-at-early), it passes" in story.checked
+    assert told(reverts(CREATION, "wrong/frozen-looked-at-early")) == (
+        "without ff1f8250a9e4 (creation-vs-writeout), "
+        "with wrong/frozen-looked-at-early (frozen-looked-at-early)"
+    )
+    assert told(()) == "with all fixes in"
+
+
+def test_an_open_handle_is_told_of_its_own_task_only() -> None:
+    """If every end had one, or a refusal were left out, a reader would wait for the wrong task."""
+    steps = (Step("CPU 1", CreateBg()), Step("CPU 2", Allocate(1)), Step("CPU 2", Commit()))
+    ends = {
+        (frame.task, note.text)
+        for frame in tell(Case(Geometry(), steps), reverts(CREATION)).frames
+        for note in frame.notes
+        if note.mark is Mark.ENDS
+    }
+    assert ends == {("CPU 1", "done, its handle stays open"), ("CPU 2", "done")}
+    small = Geometry(1, 2, 1, (File(FileKind.NODATACOW, 2),))
+    refused = (SHORTEST[CREATION][0], Step("CPU 3", Allocate(4)), *SHORTEST[CREATION][1:])
+    story = tell(Case(small, refused), reverts(CREATION))
+    assert ("CPU 3", "returns -ENOSPC") in {(n.task, n.text) for frame in story.frames for n in frame.notes}
 
 
 def test_the_shortest_report_comes_first() -> None:

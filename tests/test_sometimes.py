@@ -12,6 +12,7 @@ from runs import fuzz
 
 from fuzz.case import Case
 from fuzz.options import Run, make_run
+from fuzz.report import Reproducer
 from fuzz.shards import Outcome
 from fuzz.summary import never_reached, summary_lines
 from fuzz.tally import Tally
@@ -122,6 +123,18 @@ def test_the_summary_names_what_was_never_reached(tmp_path: Path) -> None:
     assert never_reached(outcomes(*NAMES)) == []
     long = make_run("long", {}, 1, [], [str(tmp_path)])
     assert "must reach each" in told(long, NAMES[1:])
+
+
+def test_counts_do_not_bury_a_reproducer(tmp_path: Path) -> None:
+    """If they did, the program would be off the screen; with -v somebody asked for them."""
+    run = make_run("long", {}, 1, [], [str(tmp_path)])
+    best = [Reproducer(3, "what broke", "p")]
+    for verbose in (True, False):
+        lines = list(summary_lines(run, outcomes(*NAMES[1:]), best, 1.0, verbose=verbose))
+        assert "what broke" in lines
+        assert any(line.startswith("sometimes: ") for line in lines) is verbose
+        assert any("must reach each" in line for line in lines) is verbose
+        assert ("what was reached, and what never: -v" in lines) is not verbose
 
 
 def test_a_long_run_that_misses_something_fails(tmp_path: Path) -> None:

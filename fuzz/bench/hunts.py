@@ -81,10 +81,11 @@ class Result:
 def try_both(workers: int, trial: Trial) -> Result:
     """One after the other.  The hunt is first: a machine that is warm by then is to pytest's advantage.
 
-    Where the hunt finds something, pytest is given up when it has taken many times as long.  Raises WayError.
+    Where the hunt finds the race, pytest is given up when it has taken many times as long.  Raises WayError.
     """
     hunt = by_hunt(trial, workers)
-    limit = max(AT_LEAST, TIMES * hunt.seconds) if hunt.property else math.inf
+    hunted = tells_of(trial.revert, hunt.property)
+    limit = max(AT_LEAST, TIMES * hunt.seconds) if hunted else math.inf
     return Result(by_pytest(trial, workers, limit), hunt)
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fuzz.exhaust.program import Program, arranged, program_of
-from fuzz.story import describe
+from fuzz.story import THEN, describe
 from fuzz.traces import TraceError
 from fuzz.traces.reading import TASK, loads, operation_of, read_text, unknown
 from fuzz.traces.writing import RESUME, fields_of
@@ -33,8 +33,8 @@ ROOM = re.compile(r"room for (\d+) more")
 FILE = re.compile(r"file \d+ \(([a-z]+), (\d+) blocks?\)")
 LINE = re.compile(r"\s*(?P<task>[^:]*?)\s*:(?P<operations>.*)")
 UNTIL = re.compile(r"\s+until\s+\S+$")
-THEN = "then every task runs to its end"
-"""What follows in a report comes by itself."""
+ENDS = re.compile(f"{THEN}|then nobody chooses any more")
+"""What follows in a report comes by itself; the other sentence is that of older reports."""
 WRAPPED = re.compile(r"\n(?=[^\n:]*\S)(?![^\n]*:)\s*")
 """The end of a line that goes on in the next: that one has no colon."""
 
@@ -52,7 +52,7 @@ def _trace_or_text(text: str) -> Program:
 
 def parse(text: str) -> Program:
     """The program that a text is.  Raises TraceError."""
-    text = text.partition(THEN)[0]
+    text = ENDS.split(text, maxsplit=1)[0]
     found = SETTING.match(text)
     geometry = _geometry(" ".join(found["setting"].split())) if found else Geometry()
     steps = list(_steps(text[found.end() :] if found else text))

@@ -12,7 +12,7 @@ from fuzz.mermaid import mermaid
 from fuzz.page.panels import panels
 from fuzz.page.timeline import timeline
 from fuzz.report import text
-from fuzz.story import Story, as_data
+from fuzz.story import THEN, Story, as_data
 from fuzz.templates import environment
 from models.btrfs.owners import Use
 from models.btrfs.state import SpaceState
@@ -27,6 +27,7 @@ def page(story: Story) -> str:
     templates.filters["value_text"] = value_text
     return templates.get_template("page.html").render(
         story=story,
+        then=THEN,
         data=as_data(story),
         timeline=timeline(story),
         panels=list(panels(story)),

@@ -55,10 +55,11 @@ def _handles(seen: Observation) -> list[Handle]:
 
 @holds(When.ALWAYS, unless_aborted="phase 2 does not run any more", quick=block_groups_add_up)
 def a_block_group_has_an_item_or_a_handle_that_will_insert_it(seen: Observation) -> Iterator[Mismatch]:
-    """A block group that can be allocated from and has no item is on the list of a live handle, in a
-    transaction that is not committed yet."""
+    """A block group that can be allocated from and has no item is on the list of a live handle, or about to
+    be, in a transaction that is not committed yet."""
     items = seen.fs.trees.block_group.root
-    pending = [group for handle in _handles(seen) for group in (*handle.new_bgs, handle.making)]
+    pending = [group for handle in _handles(seen) for group in handle.new_bgs]
+    pending += [h.making for h in _handles(seen) if h.making is not None and h.allocating_chunk]
     for start, group in seen.fs.block_groups.tree.items():
         linked = group in seen.fs.block_groups.space_of(group).block_groups
         if linked and start not in items and group not in pending:

@@ -57,8 +57,8 @@ class Revert:
 
     @property
     def told(self) -> str:
-        """What was done to the kernel: a fix taken out, or a wrong one put in its place."""
-        return f"with {self} in the place of {self.wrong_fix_of}" if self.wrong_fix_of else f"without {self}"
+        """What was done to the kernel: a fix taken out, or a wrong one put in."""
+        return f"with {self}" if self.wrong_fix_of else f"without {self}"
 
     @property
     def age(self) -> tuple[bool, list[int], str]:

@@ -3,7 +3,7 @@
 Writeback in place is counted twice: against snapshots of the root, then in the block group against
 relocation.  Where the second is refused, as the block group has just become read-only, it falls back to COW.
 v4.9 leaves the first count as it is: there is never again a moment without a writer in place, and every
-snapshot of the root waits for ever.  v4.18 gives it back there; when that came in was not found.
+snapshot of the root waits for ever.  v4.18 gives it back there, and is the oldest version seen to do so.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def summary_lines(
             yield "what was reached, and what never: -v"
         else:
             yield from real(total, elapsed) if real is not None else count_lines(total)
-        if did_nothing(outcomes):
+        if not total.steps:
             yield "no step was run, so nothing was tested: the first example of a search is the empty case"
         missing = never_reached(outcomes)
         if missing and run.profile.must_reach and not run.reverts and not hidden:

@@ -27,6 +27,7 @@ from models.reference.snapshots import Snapshot as Taken
 W = TypeVar("W", bound=RealWorld[Any])
 Op = TypeVar("Op", bound=Operation)
 OpOnGroup = TypeVar("OpOnGroup", Relocate, Scrub, Trim)
+OpOnBlocks = TypeVar("OpOnBlocks", StartNocowDio, BufferedWrite)
 
 
 class Action(Generic[W, Op]):
@@ -47,6 +48,14 @@ class OnBlockGroup(Action[W, OpOnGroup]):
     def makes_sense(self, world: W, operation: OpOnGroup) -> bool:
         """While there is such a block group."""
         return operation.group in world.data_groups()
+
+
+class OnBlocks(Action[W, OpOnBlocks]):
+    """A write to blocks of a file.  The memo is the reference's write."""
+
+    def makes_sense(self, world: W, operation: OpOnBlocks) -> bool:
+        """Inside of a file that is there."""
+        return world.is_inside(operation.file, operation.block, operation.blocks)
 
 
 class Allocating(Action[W, Allocate]):
@@ -78,12 +87,8 @@ class Freeing(Action[W, Free]):
             world.reference.end_removal(operation.file)
 
 
-class DirectWriting(Action[W, StartNocowDio]):
-    """A direct write.  The memo is the reference's write."""
-
-    def makes_sense(self, world: W, operation: StartNocowDio) -> bool:
-        """Inside of a file that is there."""
-        return world.is_inside(operation.file, operation.block, operation.blocks)
+class DirectWriting(OnBlocks[W, StartNocowDio]):
+    """A direct write."""
 
     def end(self, world: W, operation: StartNocowDio, job: RealJob) -> None:
         """Acknowledged.  One that failed may have written any of its blocks: it stays in flight for ever."""
@@ -93,12 +98,8 @@ class DirectWriting(Action[W, StartNocowDio]):
             world.reference.end_write(operation.file, job.memo, [piece])
 
 
-class BufferedWriting(Action[W, BufferedWrite]):
-    """A write to the page cache.  The memo is the reference's write."""
-
-    def makes_sense(self, world: W, operation: BufferedWrite) -> bool:
-        """Inside of a file that is there."""
-        return world.is_inside(operation.file, operation.block, operation.blocks)
+class BufferedWriting(OnBlocks[W, BufferedWrite]):
+    """A write to the page cache."""
 
     def end(self, world: W, operation: BufferedWrite, job: RealJob) -> None:
         """Acknowledged; one that failed may have written some of its blocks."""

@@ -118,9 +118,9 @@ def find_reverts(wanted: Sequence[str]) -> tuple[Revert, ...]:
         if len({revert.name for revert in matches}) < len(matches):
             raise EntryError(f"{' and '.join(revert.id for revert in matches)} have the same name, {word}")
         found += matches
-    wanted_ones = tuple(revert for revert in catalogue() if revert in found)
-    check(wanted_ones)
-    return wanted_ones
+    reverts = tuple(revert for revert in catalogue() if revert in found)
+    check(reverts)
+    return reverts
 
 
 def likely(word: str) -> str:

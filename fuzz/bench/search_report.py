@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from fuzz.bench.results import row
-from fuzz.bench.survival import chance, geometric_mean, middle
+from fuzz.bench.survival import cases_a_failure, chance, geometric_mean, middle
 from fuzz.bench.time_to_failure import Result, Results
 from fuzz.searches import DEFAULT, SUBJECT, UNIFORM, Search
 from models.reverts import Revert
@@ -16,32 +17,51 @@ LEVEL = 0.05
 """How small the chance of no difference has to be for a difference to count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Against:
-    """A search against another, race by race: how many times fewer cases in the geometric mean, over
-    ``races`` of them; in how many it is better or worse for sure, and in how many the ratio is a bound."""
+class Times(NamedTuple):
+    """How many times fewer cases a search needs than another: the geometric mean over ``races``, of which the
+    ratio of so many is a bound, as too little was found."""
 
     ratio: float
     races: int
-    better: int
-    worse: int
     bounds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A search against another, race by race: by their medians, by their cases a failure, and for how many
+    races it is better or worse for sure."""
+
+    medians: Times
+    means: Times
+    better: int
+    worse: int
+
+
 def against(results: Results, reverts: Sequence[Revert], name: str, other: str, limit: int) -> Against:
-    """Ratios of medians.  A median that was not reached counts as the limit; where neither was, none."""
-    ratios, better, worse, bounds = [], 0, 0, 0
+    """Where neither search found anything, or neither reached its median, there is no ratio.
+
+    A median that was not reached counts as the limit, and no failure as one.
+    """
+    medians, means, better, worse = [], [], 0, 0
+    median_bounds = mean_bounds = 0
     for revert in reverts:
-        own, its = results[revert.id, name], results[revert.id, other]
-        medians = middle(its), middle(own)
-        if medians == (inf, inf):
-            continue
-        bounds += inf in medians
-        ratios.append(min(medians[0], limit) / min(medians[1], limit))
-        if chance(own, its) < LEVEL:
-            better += ratios[-1] > 1
-            worse += ratios[-1] < 1
-    return Against(geometric_mean(ratios) if ratios else 1.0, len(ratios), better, worse, bounds)
+        both = results[revert.id, other], results[revert.id, name]
+        middles = [middle(one) for one in both]
+        if middles != [inf, inf]:
+            medians.append(min(middles[0], limit) / min(middles[1], limit))
+            median_bounds += inf in middles
+            sure = chance(*both) < LEVEL
+            better += sure and medians[-1] > 1
+            worse += sure and medians[-1] < 1
+        found = [any(result.found for result in one) for one in both]
+        if any(found):
+            means.append(cases_a_failure(both[0]) / cases_a_failure(both[1]))
+            mean_bounds += not all(found)
+    return Against(_times(medians, median_bounds), _times(means, mean_bounds), better, worse)
+
+
+def _times(ratios: Sequence[float], bounds: int) -> Times:
+    return Times(geometric_mean(ratios) if ratios else 1.0, len(ratios), bounds)
 
 
 def report(
@@ -96,8 +116,13 @@ def _headline(reverts: Sequence[Revert], results: Results, limit: int) -> Iterat
     for name in (DEFAULT, SUBJECT):
         if {name, UNIFORM} <= names:
             whole = against(results, reverts, name, UNIFORM, limit)
-            yield f"**{UNIFORM} needs {whole.ratio:.2f} times as many cases as {name}**: the geometric mean"
-            yield f"over {whole.races} races ({whole.bounds} of them bounds, as a median was not reached)."
+            means, medians = whole.means, whole.medians
+            yield f"**{UNIFORM} needs {means.ratio:.1f} times as many cases as {name}**: the geometric mean"
+            yield f"over {means.races} races of the ratios of cases a failure (all that were run, by the"
+            yield "failures found: the most likely mean if all cases are equally likely to fail).  Where"
+            yield f"only one of the two found anything ({means.bounds} races) the other counts as if it had"
+            yield f"once: a bound.  By medians it is {medians.ratio:.1f} times over {medians.races} races,"
+            yield f"{medians.bounds} of them bounds: a median that was not reached counts as {limit:,}."
             yield ""
 
 
@@ -107,9 +132,9 @@ def _summary(
     """A row for each search: against the baseline, and against the machine of the subject."""
     measured = {name for _, name in results}
     others = [name for name in (UNIFORM, SUBJECT) if name in measured]
-    yield "How many times as many cases the other one needs (geometric mean of the ratios of medians; one"
-    yield "that was not reached counts as the limit), and for how many races it is better (+) and worse (-),"
-    yield f"with a chance below {LEVEL:.0%} of being neither:"
+    yield "How many times as many cases the other one needs, by cases a failure and by medians (geometric"
+    yield "means, with bounds as above), and for how many races it is better (+) and worse (-), with a"
+    yield f"chance below {LEVEL:.0%} of being neither:"
     yield ""
     yield row("search", "trials that found", *(f"{name} / it" for name in others), "ms per case")
     yield row("---", "---:", *("---:" for _ in others), "---:")
@@ -121,7 +146,9 @@ def _summary(
 
 
 def _against_cell(one: Against) -> str:
-    return f"{one.ratio:.2f} (+{one.better} -{one.worse} of {one.races})"
+    return (
+        f"{one.means.ratio:.2f}, {one.medians.ratio:.2f} (+{one.better} -{one.worse} of {one.medians.races})"
+    )
 
 
 def _milliseconds(results: Sequence[Result]) -> float:

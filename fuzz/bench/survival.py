@@ -45,6 +45,16 @@ def middle(results: Sequence[Result]) -> float:
     return inf
 
 
+def cases_a_failure(results: Sequence[Result]) -> float:
+    """How many cases there are to a failure: all that were run, by the trials that found something; as if one
+    had, where none did.
+
+    The most likely mean, whatever was cut off, if every case fails with the same chance: that holds for
+    searches that do not learn.
+    """
+    return sum(result.cases for result in results) / max(1, sum(result.found for result in results))
+
+
 def chance(results: Sequence[Result], others: Sequence[Result]) -> float:
     """The probability of a difference like theirs if there were none (log-rank test).
 

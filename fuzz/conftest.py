@@ -34,6 +34,8 @@ RUN: pytest.StashKey[Run] = pytest.StashKey()
 OUTCOMES: pytest.StashKey[list[tuple[str, Outcome]]] = pytest.StashKey()
 STARTED: pytest.StashKey[float] = pytest.StashKey()
 LAST_LINES: pytest.StashKey[list[str]] = pytest.StashKey()
+FOUND = "found something"
+"""How pytest counts searches that did, in its last line."""
 
 register_profiles()
 
@@ -145,6 +147,11 @@ def fuzz_run(pytestconfig: pytest.Config) -> Run:
     return pytestconfig.stash[RUN]
 
 
+def _outcomes(report: pytest.TestReport) -> list[str]:
+    """What a search or the replay has told, in JSON."""
+    return [str(value) for name, value in report.user_properties if report.when == "call" and name == "fuzz"]
+
+
 class _Collector:
     """Outcomes as they come in, on the side that prints the summary."""
 
@@ -152,11 +159,17 @@ class _Collector:
         self.config = config
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for name, value in report.user_properties:
-            if report.when == "call" and name == "fuzz":
-                outcome = Outcome.from_json(str(value))
-                self.config.stash[OUTCOMES].append((report.nodeid, outcome))
-                _append(self.config, str(value))
+        for told in _outcomes(report):
+            self.config.stash[OUTCOMES].append((report.nodeid, Outcome.from_json(told)))
+            _append(self.config, told)
+
+
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    """What was found is shown once, in the summary; pytest would tell it for each search, twice."""
+    if isinstance(report, pytest.CollectReport) or not report.failed:
+        return None
+    found = any(Outcome.from_json(told).reproducer for told in _outcomes(report))
+    return (FOUND, "F", "FOUND") if found else None
 
 
 def _append(config: pytest.Config, outcome: str) -> None:

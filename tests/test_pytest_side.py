@@ -77,13 +77,31 @@ def test_a_red_run_shows_the_shortest_program(red: Finished) -> None:
     assert max(len(line) for line in text) <= 100
 
 
+def test_what_is_found_is_told_once(red: Finished) -> None:
+    """If pytest told it for each search too, a hundred lines would stand around the program."""
+    assert "1 skipped, 1 found something in " in red.out
+    assert "= FAILURES =" not in red.out
+    assert "FAILED" not in red.out
+
+
+def test_a_mistake_of_the_model_is_a_failure_of_its_own(tmp_path: Path) -> None:
+    """If it counted as something found, it would be told nowhere: there is no program that shows it."""
+    mistake = "import models.world\nmodels.world.World.apply = lambda *_: 1 / 0\n"
+    (tmp_path / "mistaken.py").write_text(mistake, encoding="utf-8")
+    run = fuzz(*SMALL, "-p", "mistaken", "--database", str(tmp_path / "database"), PYTHONPATH=str(tmp_path))
+    assert run.code == 1
+    assert "1 failed, 1 skipped in " in run.out
+    assert "= FAILURES =" in run.out
+    assert "FAILED fuzz/test_block_groups.py::test_shard[0] - ZeroDivisionError" in run.out
+
+
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_replay_shows_it_again_and_generates_nothing(red: Finished, place: Path, workers: str) -> None:
     """If replay needed luck, a saved failure would be worth no more than its seed."""
     assert red.code == 1
     again = fuzz(*REPLAY, "-n", workers, "--revert", CREATION, "--database", str(place))
     assert again.code == 1, again.out
-    assert "1 failed" in again.out
+    assert "1 found something in " in again.out
     assert "passed" not in again.out
     assert again.reproducers == red.reproducers
     assert not [line for line in again.section if "examples" in line]
@@ -105,7 +123,7 @@ def test_an_ordinary_run_replays_first_and_then_searches(red: Finished, place: P
     options = ("--fuzz-shards", "1", "--fuzz-examples", "5", "--fuzz-seed", "3")
     run = fuzz(*options, "--revert", CREATION, "--database", f"readonly:{place}")
     assert run.code == 1, run.out
-    assert "test_saved_failures" in run.out
+    assert re.search(r"\d+ of them fails?$", run.line("replayed"))
     assert run.reproducers == red.reproducers
     assert [line for line in run.section if "examples" in line]
 

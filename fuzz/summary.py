@@ -22,6 +22,9 @@ from models.operations import OPERATIONS
 from models.reverts import Revert, told
 from models.sometimes import sentences
 
+HIDDEN = "what was reached, and what never: -v"
+"""Stands for the counts where something was found: they would push the reproducer off the screen."""
+
 
 def summary_lines(
     run: Run,
@@ -33,8 +36,8 @@ def summary_lines(
 ) -> Iterator[str]:
     """The ``best`` reproducers first, then counts; the seed last.
 
-    What was reached and what was not matters where nothing was found.  A search that finds something ends
-    early, and its counts would only push the reproducer off the screen: they are told if it is ``verbose``.
+    What was reached and what was not matters where nothing was found: a search that finds something ends
+    early.  So then it is told only if it is ``verbose``.
     """
     for reproducer in best:
         how = _how(reproducer, outcomes)
@@ -53,7 +56,7 @@ def summary_lines(
         real = {KERNEL: kernel_lines, QEMU: qemu_lines}.get(run.target)
         hidden = real is None and best and not verbose
         if hidden:
-            yield "what was reached, and what never: -v"
+            yield HIDDEN
         else:
             yield from real(total, elapsed) if real is not None else count_lines(total)
         if not total.steps:

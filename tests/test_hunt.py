@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,19 @@ def test_a_race_is_found_and_handed_over(one_go: tuple[Path, subprocess.Complete
     for name in traces_in(place):
         assert load_trace(place / "failures" / "traces" / name).reverts == (CREATION,)
     assert f"{CASES} cases, {state.tally.steps} steps, " in run.stdout
+
+
+def test_counts_do_not_bury_what_a_hunt_found(
+    one_go: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """If they did, the program would be off the screen; with -v somebody asked for them."""
+    place, run = one_go
+    shutil.copy(place / "hunt.json", tmp_path)
+    again = hunt(tmp_path, "--resume", "--cases", str(CASES), "-v")
+    assert again.returncode == 1, again.stderr
+    for told, verbose in ((run.stdout, False), (again.stdout, True)):
+        assert ("\noperations: " in told) is verbose
+        assert ("\nwhat was reached, and what never: -v\n" in told) is not verbose
 
 
 def test_pytest_replays_what_a_hunt_found(one_go: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

@@ -88,6 +88,9 @@ def add_to(commands: Commands) -> None:
         "--state", type=Path, default=STATE, metavar="FILE", help=f"how far it came ({STATE})"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the hunt in --state")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="what was reached is told even if something failed"
+    )
     parser.set_defaults(run=run)
 
 
@@ -123,7 +126,7 @@ def run(options: argparse.Namespace) -> int:
             ) from error
         except WorkerLostError as error:
             raise UsageError(f"{error}; --resume goes on from case {state.next}") from error
-    for line in report(state, places, traces):
+    for line in report(state, places, traces, verbose=options.verbose):
         say(line)
     return FOUND if state.found else 0
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from fuzz.hunt.state import State
 from fuzz.report import Reproducer
 from fuzz.shortest import shortest
-from fuzz.summary import count_lines, reproducer_lines, where_saved
+from fuzz.summary import HIDDEN, count_lines, reproducer_lines, where_saved
 from fuzz.tables import plural, wrapped_lines
 from fuzz.traces import file_name, loads
 from models.reverts import told
 
 
-def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
+def report(state: State, places: Sequence[str], traces: Path, *, verbose: bool = False) -> Iterator[str]:
     """Reproducers first, then counts, then how fast it was, then where the traces are."""
     best = shortest([handed.reproducer for handed in state.handed])
     for reproducer in best:
@@ -22,7 +22,10 @@ def report(state: State, places: Sequence[str], traces: Path) -> Iterator[str]:
         how = f"fails in {cases} of {state.next}; the shortest that was found"
         yield from reproducer_lines(reproducer, how, state.campaign.reverts, places)
     yield from _not_handed(state)
-    yield from count_lines(state.tally)
+    if best and not verbose:
+        yield HIDDEN
+    else:
+        yield from count_lines(state.tally)
     campaign = state.campaign
     yield from wrapped_lines("machines", ", ".join(campaign.machines))
     if campaign.aims:

@@ -31,7 +31,7 @@ def hunted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_matrix_is_what_was_saved(hunted: Path) -> None:
     """If a count were of another pair, the table would be wrong in silence."""
-    run = cli("coverage", str(hunted), COLUMNS="100")
+    run = cli("coverage", str(hunted), "-v", COLUMNS="120")
     assert (run.returncode, run.stderr) == (0, "")
     coverage = load(hunted).coverage
     assert f"{coverage.cases} cases; interleavings: {coverage.estimate}" in run.stdout
@@ -47,8 +47,19 @@ def test_the_matrix_is_what_was_saved(hunted: Path) -> None:
     for name, cases in coverage.waits.items():
         assert f"{cases:7} {name}\n" in run.stdout
     for never in coverage.never():
-        assert f"\n{never.reason}: " in run.stdout
-        assert f"    {never.stopped} @ {never.point}: " in run.stdout
+        assert f" {never.reason}\n" in run.stdout
+        assert f"        {never.stopped} @ {never.point}: " in run.stdout
+
+
+def test_in_brief_it_fits_a_screen(hunted: Path) -> None:
+    """If a thousand pairs were listed unasked, or left out in silence, nobody would see what there is."""
+    run = cli("coverage", str(hunted), COLUMNS="100")
+    coverage = load(hunted).coverage
+    assert len(run.stdout.splitlines()) < 4 + len(OPERATIONS) + 50
+    assert f"and {len(coverage.waits) - 20} more kinds of waits: -v" in run.stdout
+    told = {line[8:]: int(line[:7]) for line in run.stdout.partition("\nnever reached")[2].splitlines()[1:]}
+    assert told == {reason: len(pairs) for reason, pairs in by_reason(coverage).items()}
+    assert sum(told.values()) == coverage.total() - coverage.estimate.reached
 
 
 def test_the_page_has_every_pair(hunted: Path, tmp_path: Path) -> None:

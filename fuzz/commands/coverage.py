@@ -24,7 +24,7 @@ def add_to(commands: Commands) -> None:
         "coverage",
         help="which interleavings were reached, and which never",
         description="Shows a hunt, or a run of pytest: what ran while what else stood where, who waited for "
-        "whom, and what never came about, with the reason where a rule explains it.",
+        "whom, and why the rest never came about.",
     )
     parser.add_argument(
         "results",
@@ -47,6 +47,9 @@ def add_to(commands: Commands) -> None:
         metavar="FILE",
         help="write a report instead, on each file and all together, and beside it the plot of the last",
     )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print every wait, and every pair that never came about"
+    )
     parser.set_defaults(run=run)
 
 
@@ -67,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         say(f"{options.html}")
     if options.growth is options.html is None:
         console = Console(highlight=False)
-        for part in listing(coverage):
+        for part in listing(coverage, every=options.verbose):
             console.print(part, soft_wrap=isinstance(part, Text))
     return 0
 

@@ -11,7 +11,8 @@ from fuzz.interleavings.species import Estimate, estimate
 from fuzz.interleavings.watched import pair, pair_and_reason, place, place_of
 from models.operations import OPERATIONS, Operation
 
-NO_RULE = "no rule known"
+NO_RULE = "nothing known is in the way: more cases may reach it"
+"""The reason where no rule explains a pair."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,30 @@ from rich.text import Text
 
 from fuzz.interleavings.coverage import Coverage
 from fuzz.interleavings.watched import place
-from fuzz.tables import most_frequent
+from fuzz.tables import most_frequent, plural
 from models.operations import OPERATIONS
 
+WAITS = 20
+"""How many kinds of waits are told in brief."""
 
-def listing(coverage: Coverage) -> Iterator[Text | Table | Padding]:
-    """All of it."""
+
+def listing(coverage: Coverage, *, every: bool = False) -> Iterator[Text | Table | Padding]:
+    """The matrix, the waits and the reasons; with ``every`` wait, and every pair that has a reason."""
     yield Text(f"{coverage.cases} cases; interleavings: {coverage.estimate}; of {coverage.total()} pairs\n")
     yield Text("at how many of its points one stood (row) while another got on (column)", style="bold")
     yield matrix(coverage)
     yield Text("\nwho waited for what (in how many cases)", style="bold")
-    for name, cases in most_frequent(coverage.waits):
+    waits = most_frequent(coverage.waits)
+    for name, cases in waits if every else waits[:WAITS]:
         yield Text(f"{cases:7} {name}")
-    yield Text("\nnever reached", style="bold")
-    yield from _never(coverage)
+    if len(waits) > WAITS and not every:
+        yield Text(f"    and {plural(len(waits) - WAITS, 'more kind')} of waits: -v")
+    yield Text("\nnever reached" + ("" if every else ", by the reason (each pair: -v)"), style="bold")
+    for reason, pairs in by_reason(coverage).items():
+        yield Text(f"{len(pairs):7} {reason}")
+        if every:
+            told = "\n".join(f"{where}: {', '.join(several)}" for where, several in by_place(pairs).items())
+            yield Padding(Text(told), (0, 0, 0, 8))
 
 
 def matrix(coverage: Coverage) -> Table:
@@ -39,14 +49,6 @@ def matrix(coverage: Coverage) -> Table:
         cells = [str(count) if count else "." for count in counts]
         table.add_row(f"{number:2} {stopped.name}", *cells, str(len(stopped.points)))
     return table
-
-
-def _never(coverage: Coverage) -> Iterator[Text | Padding]:
-    """A paragraph for each reason, the ones that explain most first; a line for each point."""
-    for reason, pairs in by_reason(coverage).items():
-        yield Text(f"{reason}: {len(pairs)}", style="italic")
-        told = "\n".join(f"{where}: {', '.join(several)}" for where, several in by_place(pairs).items())
-        yield Padding(Text(told), (0, 0, 0, 4))
 
 
 def by_place(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -13,13 +13,14 @@ from watched import NAMES, OF_THE_WORLD
 from fuzz.__main__ import main
 from fuzz.machines import MACHINES
 from models import reverts
+from models.btrfs.block_group import BlockGroup
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
 from models.btrfs.writeout import Writeout
 from models.geometry import Geometry
 from models.operations import OPERATIONS
 from models.reverts import EntryError, Revert, catalogue, find_reverts
-from models.simulation import Simulation
+from models.simulation import Simulation, Steps
 
 ENTRIES = [pytest.param(revert, id=revert.id) for revert in catalogue()]
 COMMIT = re.compile(r"[0-9a-f]{12}")
@@ -113,17 +114,27 @@ class Nothing(Writeout):
         """Nobody calls it."""
 
 
+class Nowhere(Writeout):
+    """A preemption point that its author made up."""
+
+    def write_one_cache_group(self, group: BlockGroup) -> Steps[None]:
+        """Nobody would be told to stop there."""
+        yield "my_lock"
+        yield from super().write_one_cache_group(group)
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
         ({"overrides": (Nothing,)}, "Nothing replaces no method of its room"),
+        ({"overrides": (Nowhere,)}, "Nowhere stops at my_lock, which no operation has"),
         ({"operations": ("commit", "alocate")}, "there is no operation alocate"),
     ],
 )
-def test_an_entry_that_does_nothing_is_refused(
+def test_an_entry_that_cannot_be_meant_is_refused(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], complaint: str
 ) -> None:
-    """If it were taken, a fix that is not there would hold under every schedule."""
+    """If it were taken, a fix that is not there, or that nobody interrupts, would hold in every schedule."""
     known = (*catalogue(), replace(catalogue()[0], id="wrong/my-fix", name="my-fix", **changes))
     monkeypatch.setattr(reverts, "catalogue", lambda: known)
     with pytest.raises(EntryError, match=complaint):

@@ -12,13 +12,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from dis import get_instructions
 from functools import cache
 from importlib import import_module
+from inspect import isfunction
+from itertools import pairwise
 from pkgutil import iter_modules
 
 from models.operations import OPERATIONS
 
 OPERATION_NAMES = {operation.name for operation in OPERATIONS}
+POINTS = {point for operation in OPERATIONS for point in operation.points}
 SHORTEST_ID = 7
 """Digits of an upstream commit that are enough to name it."""
 
@@ -91,12 +95,29 @@ def check(reverts: Sequence[Revert]) -> None:
         for override in revert.overrides:
             if not _replaces(override):
                 raise EntryError(f"{revert}: {override.__name__} replaces no method of its room")
+            nowhere = sorted(_points(override) - POINTS)
+            if nowhere:
+                raise EntryError(
+                    f"{revert}: {override.__name__} stops at {', '.join(nowhere)}, which no operation has: "
+                    "nobody would be preempted there; models/operations/ has the names"
+                )
 
 
 def _replaces(override: type) -> bool:
     """Whether a subclass has something that its room has too."""
     own = {name for name in vars(override) if name == "__init__" or not name.startswith("__")}
     return any(name in vars(room) for room in override.__mro__[1:-1] for name in own)
+
+
+def _points(override: type) -> set[str]:
+    """The preemption points in a class's methods: the literals of ``yield "name"``."""
+    methods = [method for method in vars(override).values() if isfunction(method)]
+    return {
+        str(before.argval)
+        for method in methods
+        for before, then in pairwise(get_instructions(method))
+        if (before.opname, then.opname) == ("LOAD_CONST", "YIELD_VALUE")
+    }
 
 
 def told(reverts: Sequence[Revert]) -> str:

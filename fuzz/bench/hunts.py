@@ -26,9 +26,9 @@ LIMIT = 300
 """Seconds that a hunt may take; and a run of pytest between two of its searches."""
 SPARE = 60
 """Seconds that a hunt may take longer than it was told to."""
-TIMES = 10.0
+TIMES = 5.0
 """How many times as long as the hunt pytest gets."""
-AT_LEAST = 30.0
+AT_LEAST = 15.0
 """Seconds that pytest gets anyway."""
 ENDED = (0, 1)
 """Exit codes of a search that came to its end: nothing was found, something was."""

@@ -18,7 +18,7 @@ from fuzz.targets import KERNEL, MODEL, QEMU
 from fuzz.targets.kernel.report import count_lines as kernel_lines
 from fuzz.targets.qemu.report import count_lines as qemu_lines
 from fuzz.traces import TraceError, file_name, loads, save
-from models.operations import OPERATIONS
+from models.operations import ALL_POINTS, BY_NAME
 from models.reverts import Revert, told
 from models.sometimes import sentences
 
@@ -172,9 +172,7 @@ def count_lines(total: Tally) -> Iterator[str]:
     and what never happened."""
     yield from counted("operations", total.operations)
     yield from counted("stopped at", total.stops)
-    points = {point for operation in OPERATIONS for point in operation.points}
-    names = {operation.name for operation in OPERATIONS}
-    never = sorted(points - total.stops.keys()) + sorted(names - total.operations.keys())
+    never = sorted(ALL_POINTS - total.stops.keys()) + sorted(BY_NAME.keys() - total.operations.keys())
     yield from wrapped_lines("never reached", ", ".join(never) or "nothing")
     yield from counted("sometimes", Counter({name.replace("_", " "): n for name, n in total.reached.items()}))
     yield from wrapped_lines("never", ", ".join(_unreached(total)) or "nothing, each was reached")

@@ -42,26 +42,28 @@ def against(results: Results, reverts: Sequence[Revert], name: str, other: str, 
 
     A median that was not reached counts as the limit, and no failure as one.
     """
-    medians, means, better, worse = [], [], 0, 0
-    median_bounds = mean_bounds = 0
+    medians: list[tuple[float, bool]] = []
+    means: list[tuple[float, bool]] = []
+    better = worse = 0
     for revert in reverts:
         both = results[revert.id, other], results[revert.id, name]
         middles = [middle(one) for one in both]
         if middles != [inf, inf]:
-            medians.append(min(middles[0], limit) / min(middles[1], limit))
-            median_bounds += inf in middles
-            sure = chance(*both) < LEVEL
-            better += sure and medians[-1] > 1
-            worse += sure and medians[-1] < 1
+            ratio = min(middles[0], limit) / min(middles[1], limit)
+            medians.append((ratio, inf in middles))
+            if chance(*both) < LEVEL:
+                better += ratio > 1
+                worse += ratio < 1
         found = [any(result.found for result in one) for one in both]
         if any(found):
-            means.append(cases_a_failure(both[0]) / cases_a_failure(both[1]))
-            mean_bounds += not all(found)
-    return Against(_times(medians, median_bounds), _times(means, mean_bounds), better, worse)
+            means.append((cases_a_failure(both[0]) / cases_a_failure(both[1]), not all(found)))
+    return Against(_times(medians), _times(means), better, worse)
 
 
-def _times(ratios: Sequence[float], bounds: int) -> Times:
-    return Times(geometric_mean(ratios) if ratios else 1.0, len(ratios), bounds)
+def _times(ratios: Sequence[tuple[float, bool]]) -> Times:
+    """Of ratios, and whether each is a bound."""
+    mean = geometric_mean([ratio for ratio, _ in ratios]) if ratios else 1.0
+    return Times(mean, len(ratios), sum(bound for _, bound in ratios))
 
 
 def report(

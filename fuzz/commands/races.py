@@ -13,7 +13,8 @@ from rich.text import Text
 
 from fuzz.commands import Commands, UsageError
 from fuzz.commands.output import say
-from models.reverts import OPERATION_NAMES, Revert, catalogue, find_reverts
+from models.operations import BY_NAME
+from models.reverts import Revert, catalogue, find_reverts
 
 UNCONFIRMED = "?"
 """Stands behind an id that was not seen together with its subject."""
@@ -56,12 +57,12 @@ def chosen(words: Sequence[str]) -> Sequence[Revert]:
 
     Raises UsageError.
     """
-    operations = {word for word in words if word in OPERATION_NAMES}
-    named = [word for word in words if word not in OPERATION_NAMES]
+    operations = {word for word in words if word in BY_NAME}
+    named = [word for word in words if word not in BY_NAME]
     try:
         found = find_reverts(named) if named else catalogue()
     except ValueError as error:
-        raise UsageError(f"{error}; nor is it an operation: {', '.join(sorted(OPERATION_NAMES))}") from error
+        raise UsageError(f"{error}; nor is it an operation: {', '.join(sorted(BY_NAME))}") from error
     able = [revert for revert in found if operations <= set(revert.operations)]
     if not able:
         which = "none of those that are named" if named else "no race"

@@ -24,9 +24,8 @@ from fuzz.traces import TraceError
 from fuzz.traces.reading import TASK, loads, operation_of, read_text, unknown
 from fuzz.traces.writing import RESUME, fields_of
 from models.geometry import File, FileKind, Geometry
-from models.operations import OPERATIONS, CompleteBio, Operation, Step
+from models.operations import BY_NAME, CompleteBio, Operation, Step
 
-KINDS = {kind.name: kind for kind in OPERATIONS}
 SETTING = re.compile(r"(?:program \(\d+ steps?\) )?on (?P<setting>.*?):\s*", re.DOTALL)
 GROUP = re.compile(r"block group \d+ \(blocks (\d+)-(\d+)\)")
 ROOM = re.compile(r"room for (\d+) more")
@@ -99,9 +98,9 @@ def _steps(text: str) -> Iterator[Step]:
 def _operation(task: str, words: str) -> Operation:
     """Raises TraceError."""
     name, *rest = words.split() or [""]
-    if name not in KINDS:
-        raise TraceError(f"{task}: {unknown('operation', name, KINDS)}")
-    kind = KINDS[name]
+    if name not in BY_NAME:
+        raise TraceError(f"{task}: {unknown('operation', name, BY_NAME)}")
+    kind = BY_NAME[name]
     if kind.task not in ("", task):
         raise TraceError(f"{task}: {name} is done by {kind.task}: write {kind.task}: {words}")
     if len(rest) % 2:

@@ -15,7 +15,7 @@ from fuzz.case import Case
 from fuzz.minimise.size import LEAST_GROUP_BLOCKS, cost
 from fuzz.prove.search import LimitReached, ProgramsCovered, ProgramSearch
 from models.geometry import File, FileKind, Geometry
-from models.operations import OPERATIONS, CompleteBio, EndTransaction, Operation
+from models.operations import ALL_POINTS, OPERATIONS, CompleteBio, EndTransaction, Operation
 from models.reverts import Revert
 
 CHEAP = 2
@@ -50,7 +50,6 @@ def _shape(geometry: Geometry) -> tuple[int, int]:
 
 Kinds = frozenset[type[Operation]]
 Points = frozenset[str]
-ALL_POINTS: Points = frozenset(point for kind in OPERATIONS for point in kind.points)
 
 
 class _Asked(NamedTuple):

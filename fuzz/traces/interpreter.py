@@ -16,7 +16,7 @@ from models.btrfs.errors import KernelBug
 from models.btrfs.fs_info import FsInfo
 from models.btrfs.mkfs import mkfs
 from models.geometry import File, FileKind, Geometry
-from models.operations import OPERATIONS, Commit, CompleteBio, Crash, EndTransaction, Operation, Writeback
+from models.operations import BY_NAME, Commit, CompleteBio, Crash, EndTransaction, Operation, Writeback
 from models.properties import Mismatch, Observation, When, properties
 from models.reference import Reference
 from models.reverts import catalogue
@@ -27,7 +27,6 @@ from models.syscalls.buffered import dirty_files, tell_writeback
 if TYPE_CHECKING:
     from models.world import World
 
-KINDS = {kind.name: kind for kind in OPERATIONS}
 ENDS_THE_CASE = (
     "no_legal_schedule_aborts",
     "no_assertion_of_the_kernel_fails",
@@ -61,7 +60,7 @@ def interpret(document: Mapping[str, Any], reverts: Sequence[str]) -> Interpreta
             then.append("not taken")
             operation = None
             if step["operation"] != "resume":
-                operation = KINDS[step["operation"]](**step.get("arguments", {}))
+                operation = BY_NAME[step["operation"]](**step.get("arguments", {}))
             task = machine.sim.task(step["task"])
             if machine.possible(task, operation):
                 then[-1] = "breaks"

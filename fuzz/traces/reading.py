@@ -14,7 +14,7 @@ from fuzz.traces.schema import SCHEMA, check
 from fuzz.traces.trace import Outcome, Sign, Trace, TraceError
 from fuzz.traces.writing import RESUME, fields_of
 from models.geometry import File, FileKind, Geometry
-from models.operations import OPERATIONS, Operation, Step
+from models.operations import ALL_POINTS, BY_NAME, Operation, Step
 from models.reverts import catalogue, likely
 
 LARGEST = 1 << 20
@@ -30,7 +30,6 @@ NESTING = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 TASK = re.compile(SCHEMA["$defs"]["task"]["pattern"])
 LEAST = {"blocks": 1}
 """The least value of an argument of that name; of any other it is 0."""
-ALL_POINTS = tuple(sorted({point for operation in OPERATIONS for point in operation.points}))
 """Where a task can be told to stop: an operation may pass points of what it calls, and not name them.
 One that names none is never stopped."""
 
@@ -167,15 +166,16 @@ def _step(number: int, told: Mapping[str, Any]) -> Step:
     until = told.get("until")
     operation = None
     if told["operation"] != RESUME:
-        kinds = {kind.name: kind for kind in OPERATIONS}
-        if told["operation"] not in kinds:
-            raise TraceError(f"step {number}: {unknown('operation', told['operation'], [RESUME, *kinds])}")
-        operation = operation_of(f"step {number}", kinds[told["operation"]], told.get("arguments", {}))
+        if told["operation"] not in BY_NAME:
+            raise TraceError(f"step {number}: {unknown('operation', told['operation'], [RESUME, *BY_NAME])}")
+        operation = operation_of(f"step {number}", BY_NAME[told["operation"]], told.get("arguments", {}))
     elif told.get("arguments"):
         raise TraceError(f"step {number}: a task that resumes takes no arguments")
     points = operation.points if operation else ALL_POINTS
     if until is not None and (until not in ALL_POINTS or not points):
-        raise TraceError(f"step {number}: {unknown('point', until, points)}")
+        raise TraceError(
+            f"step {number}: {unknown('point', until, operation.points if operation else sorted(points))}"
+        )
     return Step(told["task"], operation, until)
 
 

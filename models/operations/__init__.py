@@ -42,8 +42,14 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Crash,
 )
 """Every operation, by how much it does: in a reproducer a simpler one that shows the same is preferred."""
+BY_NAME: dict[str, type[Operation]] = {kind.name: kind for kind in OPERATIONS}
+"""Every operation, by the name that programs and traces have for it."""
+ALL_POINTS = frozenset(point for kind in OPERATIONS for point in kind.points)
+"""Where any operation may be preempted."""
 
 __all__ = [
+    "ALL_POINTS",
+    "BY_NAME",
     "OPERATIONS",
     "Allocate",
     "BufferedWrite",

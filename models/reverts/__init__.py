@@ -19,10 +19,8 @@ from inspect import isfunction
 from itertools import pairwise
 from pkgutil import iter_modules
 
-from models.operations import OPERATIONS
+from models.operations import ALL_POINTS, BY_NAME
 
-OPERATION_NAMES = {operation.name for operation in OPERATIONS}
-POINTS = {point for operation in OPERATIONS for point in operation.points}
 SHORTEST_ID = 7
 """Digits of an upstream commit that are enough to name it."""
 
@@ -89,13 +87,13 @@ def catalogue() -> tuple[Revert, ...]:
 def check(reverts: Sequence[Revert]) -> None:
     """Raises EntryError where a revert says or does nothing that could be meant."""
     for revert in reverts:
-        unknown = [name for name in revert.operations if name not in OPERATION_NAMES]
+        unknown = [name for name in revert.operations if name not in BY_NAME]
         if unknown:
             raise EntryError(f"{revert}: there is no operation {', '.join(unknown)}")
         for override in revert.overrides:
             if not _replaces(override):
                 raise EntryError(f"{revert}: {override.__name__} replaces no method of its room")
-            nowhere = sorted(_points(override) - POINTS)
+            nowhere = sorted(_points(override) - ALL_POINTS)
             if nowhere:
                 raise EntryError(
                     f"{revert}: {override.__name__} stops at {', '.join(nowhere)}, which no operation has: "
